@@ -1,0 +1,41 @@
+# One image for web, worker, beat and migrations; the command decides.
+
+FROM node:24.11.1-bookworm-slim AS front-end
+WORKDIR /console
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --ignore-scripts
+
+
+FROM python:3.13.11-slim-bookworm AS packages
+COPY requirements/ /requirements/
+RUN python -m venv /opt/venv \
+    && /opt/venv/bin/pip install --no-cache-dir --require-hashes -r /requirements/installer.txt \
+    && /opt/venv/bin/uv pip install --no-cache --python /opt/venv/bin/python --compile-bytecode \
+        --require-hashes -r /requirements/production.txt \
+    && /opt/venv/bin/uv pip uninstall --python /opt/venv/bin/python uv
+
+
+FROM python:3.13.11-slim-bookworm
+# WeasyPrint's libraries, and a font for what it draws.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends \
+        libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz0b libharfbuzz-subset0 \
+        fontconfig fonts-dejavu-core \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --uid 10001 --home-dir /console --shell /usr/sbin/nologin console
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1
+WORKDIR /console
+COPY --from=packages /opt/venv /opt/venv
+COPY --from=front-end /console/node_modules node_modules
+COPY . .
+# Static files become part of the image; nothing else under the application is written.
+RUN python manage.py collectstatic --no-input \
+    && chmod -R a+rX /console
+USER 10001:10001
+EXPOSE 8000
+# For the web server; worker and beat bring checks of their own.
+HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["python", "deploy/ask_health.py", "8000"]
+CMD ["gunicorn", "-c", "gunicorn.conf.py", "--bind", "0.0.0.0:8000", "billing_console.wsgi"]

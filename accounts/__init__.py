@@ -1,0 +1,1 @@
+"""Workspaces, people, bots and keys: who may reach what."""

@@ -1,0 +1,238 @@
+"""Workspaces, the people in them, their bots and API keys."""
+
+from datetime import datetime
+from typing import Any, ClassVar, Self, TypeVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower, Now
+
+
+class UserManager(BaseUserManager["User"]):
+    """Users are found by their mail address, in whatever case it is typed."""
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        """Return the user of a mail address."""
+        return self.get(email__iexact=username)
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """Create a user; without password they cannot sign in until they set one."""
+        user = self.model(email=self.normalize_email(email), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+
+class User(AbstractBaseUser):
+    """A person who signs in; one account for all workspaces. Operators run the installation."""
+
+    email = models.EmailField(max_length=254, unique=True)
+    name = models.CharField(max_length=200, blank=True)
+    is_active = models.BooleanField(default=True)
+    is_operator = models.BooleanField(default=False)
+    created_at = models.DateTimeField(db_default=Now())
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "email"
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(Lower("email"), name="user_email_unique")]
+
+    def __str__(self) -> str:
+        return self.email
+
+
+class Role(models.TextChoices):
+    """What a person may do in a workspace; accounts/access.py says what that is."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    FINANCE = "finance"
+    MEMBER = "member"
+    SHARED = "shared"
+
+
+slug_validator = RegexValidator(
+    r"\A[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z",
+    "A slug has 1 to 63 lower-case letters, digits and inner hyphens.",
+)
+
+
+class Workspace(models.Model):
+    """A tenant.
+
+    ``lateness_days``: how old an event may be when it arrives over HTTP. ``retention_months``: how
+    long events are kept (None: for ever); sessions are kept in any case. ``events_from``: events
+    before it were removed and are refused, so that an id never counts twice.
+    """
+
+    slug = models.CharField(max_length=63, unique=True, validators=[slug_validator])
+    name = models.CharField(max_length=200)
+    timezone = models.CharField(max_length=64, default="UTC")
+    currency = models.CharField(max_length=3, default="USD")
+    lateness_days = models.PositiveSmallIntegerField(default=35)
+    retention_months = models.PositiveSmallIntegerField(null=True, blank=True)
+    events_from = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return self.name
+
+
+OwnedModel = TypeVar("OwnedModel", bound="WorkspaceOwned", covariant=True)
+
+
+class WorkspaceOwnedQuerySet(models.QuerySet[OwnedModel]):
+    """Where every query of customer data starts."""
+
+    def for_workspace(self, workspace: Workspace | int) -> Self:
+        """Keep the rows of one workspace, named by itself or by its id."""
+        return self.filter(workspace=workspace)
+
+
+class WorkspaceOwned(models.Model):
+    """A row of customer data: it belongs to one workspace, and row-level security isolates it."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE)
+
+    class Meta:
+        abstract = True
+
+
+class MembershipQuerySet(WorkspaceOwnedQuerySet["Membership"]):
+    """Who is in which workspace."""
+
+    def of_user(self, user: User) -> Self:
+        """Keep one person's memberships."""
+        return self.filter(user=user)
+
+
+class Membership(WorkspaceOwned):
+    """A person in a workspace, with one role there."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE)
+    role = models.CharField(max_length=10, choices=Role.choices)
+    created_at = models.DateTimeField(db_default=Now())
+
+    objects = MembershipQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("workspace", "user", name="membership_unique"),
+            models.CheckConstraint(condition=Q(role__in=Role.values), name="membership_role_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} as {self.role}"
+
+
+class PublishStatus(models.TextChoices):
+    """Whether a bot is in use; set by the bot platform or by its owner."""
+
+    IN_DEVELOPMENT = "in_development", "In development"
+    PUBLISHED = "published", "Published"
+    SUSPENDED = "suspended", "Suspended"
+
+
+class BotQuerySet(WorkspaceOwnedQuerySet["Bot"]):
+    """Bots of a workspace."""
+
+    def visible_to(self, membership: Membership) -> Self:
+        """Keep the bots that a person may see: all, or those they own or that are shared with them."""
+        if membership.role in (Role.OWNER, Role.ADMIN, Role.FINANCE):
+            return self
+        shared = BotShare.objects.for_workspace(membership.workspace_id)
+        seen = Q(pk__in=shared.filter(user=membership.user_id).values("bot"))
+        if membership.role == Role.MEMBER:
+            seen |= Q(owner=membership.user_id)
+        return self.filter(seen)
+
+
+class Bot(WorkspaceOwned):
+    """What is metered and has a plan. ``key`` is the subject of its events and never changes."""
+
+    key = models.CharField(max_length=128, db_collation="C")
+    name = models.CharField(max_length=200)
+    owner = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True)
+    publish_status = models.CharField(
+        max_length=14, choices=PublishStatus.choices, default=PublishStatus.PUBLISHED
+    )
+    created_at = models.DateTimeField(db_default=Now())
+    archived_at = models.DateTimeField(null=True, blank=True)
+
+    objects = BotQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("workspace", "key", name="bot_key_unique"),
+            models.UniqueConstraint("workspace", "id", name="bot_id_in_workspace"),
+            models.CheckConstraint(
+                condition=Q(publish_status__in=PublishStatus.values), name="bot_status_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class BotShare(WorkspaceOwned):
+    """A bot that a person sees without owning it."""
+
+    bot = models.ForeignKey(Bot, on_delete=models.CASCADE)
+    user = models.ForeignKey(User, on_delete=models.CASCADE)
+    created_at = models.DateTimeField(db_default=Now())
+
+    objects = WorkspaceOwnedQuerySet["BotShare"].as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("workspace", "bot", "user", name="bot_share_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.bot} for {self.user}"
+
+
+class Scope(models.TextChoices):
+    """What a program may do with an API key."""
+
+    WRITE_EVENTS = "events:write", "Send events"
+    WRITE_BOTS = "bots:write", "Register bots"
+    READ_USAGE = "usage:read", "Read usage"
+    READ_INVOICES = "invoices:read", "Read invoices"
+    READ_ENTITLEMENT = "entitlement:read", "Ask for entitlement"
+
+
+class ApiKeyQuerySet(WorkspaceOwnedQuerySet["ApiKey"]):
+    """API keys of a workspace."""
+
+    def valid_at(self, at: datetime) -> Self:
+        """Keep the keys that are neither revoked nor expired at ``at``."""
+        return self.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=at), revoked_at__isnull=True)
+
+
+class ApiKey(WorkspaceOwned):
+    """A program's access to one workspace. Only a hash of the key is kept, and its first letters."""
+
+    name = models.CharField(max_length=100)
+    start = models.CharField(max_length=12)
+    hash = models.CharField(max_length=64, unique=True)
+    scopes = ArrayField(models.CharField(max_length=20, choices=Scope.choices))
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ApiKeyQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("workspace", "name", name="api_key_name_unique"),
+            models.UniqueConstraint("workspace", "id", name="api_key_id_in_workspace"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,1 @@
+"""Orders, invoices and statements; built on plans."""

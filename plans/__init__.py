@@ -1,0 +1,1 @@
+"""Plans, credits and balances; built on usage."""

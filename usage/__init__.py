@@ -1,0 +1,1 @@
+"""Events, the session rule and what it counts."""

@@ -1,0 +1,120 @@
+"""Claimed streams are counted by the session rule, each as far as it was touched."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from usage.agents import hold_seats, sign_in
+from usage.models import Agent
+from usage.postgres_time import FUTURE, PAST, from_count, to_count
+from usage.reading import Claim, StreamReading, read_agents, read_events, read_streams
+from usage.sessions import (
+    SESSION,
+    VOICE_CHANNELS,
+    Conversation,
+    count_plain_sessions,
+    count_sessions,
+)
+from usage.staging import Staged, pack_text
+from usage.stretches import Stretch, choose_stretch, find_barriers, find_plain_barriers
+
+AgentRow = tuple[int, bool, datetime, datetime | None]
+
+
+def count_claimed(claim: Claim) -> Staged:
+    """Count what was touched of the claimed streams; where no barrier is near, the whole stream."""
+    staged = Staged()
+    rest = count_streams(claim, staged, whole=False)
+    if rest:
+        count_streams(claim, staged, whole=True, streams=rest)
+    count_agents(claim)
+    return staged
+
+
+def count_streams(
+    claim: Claim, staged: Staged, *, whole: bool, streams: Sequence[int] | None = None
+) -> list[int]:
+    """Count claimed streams of conversations, ``streams`` of them or all; return those not counted.
+
+    With ``whole`` all are counted, but for what lies before events that were removed.
+    """
+    now = to_count(claim.now)
+    rest: list[int] = []
+    mixed: dict[int, StreamReading] = {}
+    for stream in read_streams(claim, whole=whole, streams=streams):
+        if stream.voice and not whole:
+            rest.append(stream.stream_id)
+        elif not stream.plain or stream.voice or stream.channel in VOICE_CHANNELS:
+            mixed[stream.stream_id] = stream
+        else:
+            barriers = find_plain_barriers(stream.instants, reading=stream.reading)
+            stretch = choose_stretch(
+                stream.instants, barriers, touched=stream.touched, reading=stream.reading
+            )
+            if stretch is None:
+                rest.append(stream.stream_id)
+                continue
+            part = slice(stretch.start, stretch.stop)
+            found = count_plain_sessions(stream.instants[part], stream.directions[part], now=now)
+            stage(staged, stream, stretch, found)
+    for stream_id, events in read_events(claim, whole=whole, streams=list(mixed)):
+        stream = mixed[stream_id]
+        instants = [event.at for event in events]
+        stretch = choose_stretch(
+            instants,
+            list(find_barriers(events, reading=stream.reading)),
+            touched=stream.touched,
+            reading=stream.reading,
+        )
+        if stretch is None:
+            rest.append(stream_id)
+            continue
+        part = slice(stretch.start, stretch.stop)
+        stage(staged, stream, stretch, count_sessions(events[part], channel=stream.channel, now=now))
+    return rest
+
+
+def stage(
+    staged: Staged, stream: StreamReading, stretch: Stretch, found: Sequence[Conversation]
+) -> None:
+    """Stage what was counted in one stretch, and a mark for when its open conversation closes."""
+    staged.add_stretch(
+        stream.stream_id,
+        after=PAST if stretch.after is None else stretch.after,
+        before=FUTURE if stretch.before is None else stretch.before,
+    )
+    channel = pack_text(stream.channel)
+    for conversation in found:
+        if conversation.usage or conversation.voice_blocks:
+            staged.add_conversation(stream.stream_id, conversation, channel=channel)
+            if not conversation.closed:
+                end = conversation.end
+                staged.add_mark(stream.stream_id, due=end + SESSION + 1, first=end, last=end)
+
+
+def count_agents(claim: Claim) -> int:
+    """Replace seats and sign-ins of the claimed streams of agents; return how many were others."""
+    counted: set[AgentRow] = set()
+    streams: list[int] = []
+    for stream_id, events in read_agents(claim):
+        streams.append(stream_id)
+        for signed_in, spans in ((False, hold_seats(events)), (True, sign_in(events))):
+            for start, end in spans:
+                ended_at = None if end is None else from_count(end)
+                counted.add((stream_id, signed_in, from_count(start), ended_at))
+    if not streams:
+        return 0
+    rows = Agent.objects.for_workspace(claim.workspace_id).filter(stream_id__in=streams)
+    stored = set(rows.values_list("stream_id", "signed_in", "started_at", "ended_at"))
+    rows.filter(pk__in=[(claim.workspace_id, *row[:3]) for row in stored - counted]).delete()
+    Agent.objects.bulk_create(
+        Agent(
+            workspace_id=claim.workspace_id,
+            bot_id=claim.bot_id,
+            stream_id=stream_id,
+            signed_in=signed_in,
+            started_at=started_at,
+            ended_at=ended_at,
+        )
+        for stream_id, signed_in, started_at, ended_at in counted - stored
+    )
+    return len(stored ^ counted)

@@ -1,0 +1,69 @@
+"""Local days, weeks and months as stretches of time. Pure arithmetic, without database or clock."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+class Grain(StrEnum):
+    """How long the periods of a report are."""
+
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+class Period(NamedTuple):
+    """A stretch of time, its end exclusive; both instants carry the offset of their zone."""
+
+    starts_at: datetime
+    ends_at: datetime
+
+
+def start_of_day(day: date, zone: ZoneInfo) -> datetime:
+    """Return the first instant of a local day; not 00:00 where the clocks skip that."""
+    # Midnight taken by itself may not exist or come twice; the round trip by UTC settles both.
+    return datetime.combine(day, time.min, zone).astimezone(UTC).astimezone(zone)
+
+
+def split(first: date, last: date, *, by: Grain, zone: ZoneInfo) -> Iterator[Period]:
+    """Yield the periods from the start of ``first`` to the start of ``last``, clipped to them.
+
+    Weeks begin on Monday. Hours are as long as they are on the clock: a day of 23 or 25 hours has 23
+    or 25 of them; in a zone off the hour they begin with its own full hours.
+    """
+    end = start_of_day(last, zone)
+    starts_at = start_of_day(first, zone)
+    while starts_at < end:
+        ends_at = min(next_start(starts_at, by=by, zone=zone), end)
+        yield Period(starts_at, ends_at)
+        starts_at = ends_at
+
+
+def next_start(at: datetime, *, by: Grain, zone: ZoneInfo) -> datetime:
+    """Return where the period that holds ``at`` ends."""
+    if by is Grain.HOUR:
+        return next_full_hour(at, zone)
+    day = at.date()
+    if by is Grain.DAY:
+        return start_of_day(day + DAY, zone)
+    if by is Grain.WEEK:
+        return start_of_day(day + (7 - day.weekday()) * DAY, zone)
+    return start_of_day(next_month(day), zone)
+
+
+def next_full_hour(at: datetime, zone: ZoneInfo) -> datetime:
+    """Return when the clock that runs at ``at`` shows the next full hour, whatever it is put to then."""
+    into = timedelta(minutes=at.minute, seconds=at.second, microseconds=at.microsecond)
+    return (at.astimezone(UTC) + HOUR - into).astimezone(zone)
+
+
+def next_month(day: date) -> date:
+    """Return the first day of the month after that of ``day``."""
+    return (day.replace(day=28) + 4 * DAY).replace(day=1)

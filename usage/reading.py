@@ -1,0 +1,185 @@
+"""Claimed streams are read for the session rule, as much of them as has to be counted again."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from django.db import connection
+from psycopg import Cursor
+
+from usage.agents import AgentEvent
+from usage.postgres_time import counting_cursor
+from usage.sessions import LAST_OF_STREAM, EventType, StreamEvent
+from usage.stretches import REACH, Reading, Touched
+
+# The streams claimed in this transaction and what in them was touched, and what was counted.
+STAGES = """
+CREATE TEMP TABLE IF NOT EXISTS stage_claim (
+    stream_id bigint, touched_from timestamptz, touched_to timestamptz
+) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE IF NOT EXISTS stage_stretch (
+    stream_id bigint, after timestamptz, before timestamptz, instants boolean
+) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE IF NOT EXISTS stage_conversation (
+    stream_id bigint, started_at timestamptz, ended_at timestamptz, closed boolean, voice boolean,
+    bot_time interval
+) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE IF NOT EXISTS stage_session (
+    stream_id bigint, started_at timestamptz, ended_at timestamptz,
+    conversation_started_at timestamptz, kind smallint, number integer, closed boolean,
+    completed boolean, channel text COLLATE "C"
+) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE IF NOT EXISTS stage_mark (
+    stream_id bigint, due_at timestamptz, touched_from timestamptz, touched_to timestamptz
+) ON COMMIT DELETE ROWS
+"""
+
+# Claimed streams, all or some, and as much of them as is read.
+CLAIMED = """
+SELECT stream_id, touched_from, touched_to,
+    CASE WHEN %(whole)s THEN '-infinity'
+        ELSE touched_from - %(reach)s * interval '1 microsecond' END AS since,
+    CASE WHEN %(whole)s THEN 'infinity'
+        ELSE touched_to + %(reach)s * interval '1 microsecond' END AS until
+FROM stage_claim
+WHERE %(streams)s::bigint[] IS NULL OR stream_id = ANY(%(streams)s)
+"""
+
+# Reads index event_of_stream alone. What is later than the clock is left out.
+READ_STREAMS = f"""
+SELECT stream.id, stream.channel, stream.voice, claim.touched_from, claim.touched_to, claim.since,
+    EXISTS (
+        SELECT FROM usage_event event
+        WHERE event.workspace_id = %(workspace)s AND event.stream_id = stream.id
+            AND NOT developer AND NOT test AND type <= 5 AND at < claim.since
+    ),
+    EXISTS (
+        SELECT FROM usage_event event
+        WHERE event.workspace_id = %(workspace)s AND event.stream_id = stream.id
+            AND NOT developer AND NOT test AND type <= 5
+            AND at > claim.until AND at <= %(now)s
+    ),
+    coalesce(part.instants, '{{}}'), coalesce(part.directions, '{{}}'), coalesce(part.plain, true)
+FROM ({CLAIMED}) claim
+JOIN usage_stream stream
+    ON stream.workspace_id = %(workspace)s AND stream.id = claim.stream_id
+CROSS JOIN LATERAL (
+    SELECT array_agg(at ORDER BY at, type) AS instants,
+        array_agg(event.direction ORDER BY at, type) AS directions,
+        bool_and(type = 2 AND direction < 3 AND NOT event.voice) AS plain
+    FROM usage_event event
+    WHERE event.workspace_id = %(workspace)s AND event.stream_id = stream.id
+        AND NOT developer AND NOT test AND type <= 5
+        AND at >= claim.since AND at <= least(claim.until, %(now)s)
+) part
+WHERE stream.agent = ''
+"""
+
+# Rule order: at one instant by type, then by source and id.
+READ_EVENTS = f"""
+SELECT event.stream_id, event.at, event.type, event.direction, event.agent, event.voice
+FROM ({CLAIMED}) claim
+CROSS JOIN LATERAL (
+    SELECT * FROM usage_event
+    WHERE workspace_id = %(workspace)s AND stream_id = claim.stream_id
+        AND NOT developer AND NOT test AND type BETWEEN %(first)s AND %(last)s
+        AND at >= claim.since AND at <= least(claim.until, %(now)s)
+    OFFSET 0
+) event
+JOIN usage_eventsource source
+    ON source.workspace_id = %(workspace)s AND source.id = event.source_id
+ORDER BY event.stream_id, event.at, event.type, source.name, event.event_id
+"""
+
+AGENT_STREAMS = """
+SELECT stream.id
+FROM stage_claim claim
+JOIN usage_stream stream
+    ON stream.workspace_id = %(workspace)s AND stream.id = claim.stream_id
+WHERE stream.agent <> ''
+ORDER BY stream.id
+"""
+
+
+class StreamReading(NamedTuple):
+    """What was read of one stream, in rule order; ``plain``: user and bot messages, not voice."""
+
+    stream_id: int
+    channel: str
+    voice: bool
+    touched: Touched
+    reading: Reading
+    instants: list[int]
+    directions: list[int]
+    plain: bool
+
+
+class Claim(NamedTuple):
+    """The streams claimed in the transaction of ``cursor`` (they are in stage_claim), and the clock."""
+
+    cursor: Cursor[tuple[Any, ...]]
+    workspace_id: int
+    bot_id: int
+    now: datetime
+
+    def execute(self, sql: str, **values: object) -> Cursor[tuple[Any, ...]]:
+        """Run one statement about the claimed streams."""
+        values |= {
+            "workspace": self.workspace_id,
+            "bot": self.bot_id,
+            "now": self.now,
+            "reach": REACH,
+        }
+        # A prepared plan would be kept from one size of the temporary tables to another.
+        return self.cursor.execute(sql.encode(), values, prepare=False)
+
+
+def open_claim(*, workspace_id: int, bot_id: int, now: datetime) -> Claim:
+    """Return a claim of no streams yet, in the transaction that holds the bot's lock."""
+    with connection.cursor() as cursor:
+        cursor.execute(STAGES)
+    return Claim(counting_cursor(), workspace_id, bot_id, now)
+
+
+def read_streams(
+    claim: Claim, *, whole: bool, streams: Sequence[int] | None = None
+) -> Iterator[StreamReading]:
+    """Yield the claimed streams of conversations, whole or what lies around the touched instants.
+
+    ``streams`` narrows it to some of them.
+    """
+    rows = claim.execute(READ_STREAMS, whole=whole, streams=streams)
+    for stream_id, channel, voice, first, last, since, before, after, *events in rows:
+        yield StreamReading(
+            stream_id, channel, voice, Touched(first, last), Reading(since, before, after), *events
+        )
+
+
+def read_events(
+    claim: Claim, *, whole: bool, streams: Sequence[int]
+) -> Iterator[tuple[int, list[StreamEvent]]]:
+    """Yield each of some claimed streams that has events with them, all in rule order."""
+    rows = claim.execute(
+        READ_EVENTS, whole=whole, streams=streams, first=EventType.STARTED, last=LAST_OF_STREAM
+    )
+    for stream_id, events in groupby(rows, key=itemgetter(0)):
+        yield stream_id, [StreamEvent(*event[1:]) for event in events]
+
+
+def read_agents(claim: Claim) -> Iterator[tuple[int, list[AgentEvent]]]:
+    """Yield the claimed streams of agents with all their events, in order of time and type."""
+    agents = claim.execute(AGENT_STREAMS).fetchall()
+    rows = claim.execute(
+        READ_EVENTS,
+        whole=True,
+        streams=[stream_id for (stream_id,) in agents],
+        first=EventType.SEAT_ASSIGNED,
+        last=EventType.SIGNED_OUT,
+    )
+    found = {
+        stream_id: [AgentEvent(*event[1:3]) for event in events]
+        for stream_id, events in groupby(rows, key=itemgetter(0))
+    }
+    yield from ((stream_id, found.get(stream_id, [])) for (stream_id,) in agents)

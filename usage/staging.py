@@ -1,0 +1,187 @@
+"""What was counted is written: by binary COPY into temporary tables, then as the difference.
+
+Only what differs from the stored rows is written. So to count again what has not changed costs
+reading alone, and the rebuild can tell what it found wrong.
+"""
+
+import struct
+
+from usage.models import SessionKind
+from usage.reading import Claim
+from usage.sessions import Conversation
+
+USAGE, VOICE = int(SessionKind.USAGE), int(SessionKind.VOICE)
+
+COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+COPY_TRAILER = b"\xff\xff"
+# Each value is its length in bytes and itself: 8 for an instant, 1 for a truth value, 2 and 4 for
+# numbers, 16 for an interval (microseconds, days, months).
+STRETCH = struct.Struct(">h iq iq iq i?")
+CONVERSATION = struct.Struct(">h iq iq iq i? i? iqii")
+SESSION = struct.Struct(">h iq iq iq iq ih ii i? i?")
+MARK = struct.Struct(">h iq iq iq iq")
+
+# Alerts and notifications need no rule: each is one, at its instant.
+STAGE_INSTANTS = """
+INSERT INTO stage_session
+SELECT event.stream_id, event.at, event.at, NULL, CASE event.type WHEN 10 THEN 2 ELSE 4 END,
+    row_number() OVER (
+        PARTITION BY event.stream_id, event.at, event.type ORDER BY source.name, event.event_id),
+    true, true, stream.channel
+FROM stage_claim claim
+CROSS JOIN LATERAL (
+    SELECT stream_id, source_id, event_id, at, type FROM usage_event
+    WHERE workspace_id = %(workspace)s AND stream_id = claim.stream_id
+        AND NOT developer AND NOT test AND type IN (10, 12)
+        AND at BETWEEN touched_from AND least(touched_to, %(now)s)
+    OFFSET 0
+) event
+JOIN usage_stream stream
+    ON stream.workspace_id = %(workspace)s AND stream.id = claim.stream_id
+JOIN usage_eventsource source
+    ON source.workspace_id = %(workspace)s AND source.id = event.source_id
+"""
+STAGE_INSTANT_STRETCHES = """
+INSERT INTO stage_stretch
+SELECT stream_id, touched_from - interval '1 microsecond', touched_to + interval '1 microsecond',
+    true
+FROM stage_claim
+"""
+
+# The stored rows that a rollup replaces: one look at the primary key for each stretch. OFFSET 0
+# keeps the planner from reading the whole table instead when its statistics are old.
+STORED_CONVERSATIONS = """
+SELECT stored.* FROM stage_stretch stretch CROSS JOIN LATERAL (
+    SELECT ctid AS place, stream_id, started_at, ended_at, closed, voice, bot_time
+    FROM usage_conversation
+    WHERE workspace_id = %(workspace)s AND stream_id = stretch.stream_id
+        AND started_at > stretch.after AND started_at < stretch.before
+    OFFSET 0
+) stored
+WHERE NOT stretch.instants
+"""
+STORED_SESSIONS = """
+SELECT stored.* FROM stage_stretch stretch CROSS JOIN LATERAL (
+    SELECT ctid AS place, stream_id, started_at, kind, number, ended_at, conversation_started_at,
+        closed, completed
+    FROM usage_billingsession
+    WHERE workspace_id = %(workspace)s AND stream_id = stretch.stream_id
+        AND started_at > stretch.after AND started_at < stretch.before
+        AND (kind IN (2, 4)) = stretch.instants
+    OFFSET 0
+) stored
+"""
+
+REPLACE_CONVERSATIONS = """
+WITH stored AS MATERIALIZED ({stored}), stale AS (
+    DELETE FROM usage_conversation
+    WHERE workspace_id = %(workspace)s AND ctid = ANY(ARRAY(
+        SELECT place FROM stored LEFT JOIN stage_conversation counted USING (stream_id, started_at)
+        WHERE counted.ended_at IS NULL))
+    RETURNING stream_id, started_at, 0 AS kind
+), fresh AS (
+    INSERT INTO usage_conversation
+        (workspace_id, stream_id, started_at, ended_at, bot_id, closed, voice, bot_time)
+    SELECT %(workspace)s, stream_id, started_at, counted.ended_at, %(bot)s, counted.closed,
+        counted.voice, counted.bot_time
+    FROM stage_conversation counted LEFT JOIN stored USING (stream_id, started_at)
+    WHERE (stored.ended_at, stored.closed, stored.voice, stored.bot_time)
+        IS DISTINCT FROM (counted.ended_at, counted.closed, counted.voice, counted.bot_time)
+    ORDER BY stream_id, started_at
+    ON CONFLICT (workspace_id, stream_id, started_at) DO UPDATE
+        SET ended_at = excluded.ended_at, closed = excluded.closed, voice = excluded.voice,
+            bot_time = excluded.bot_time
+    RETURNING stream_id, started_at, 0 AS kind
+), changed AS (SELECT * FROM stale UNION ALL SELECT * FROM fresh)
+"""
+
+REPLACE_SESSIONS = """
+WITH stored AS MATERIALIZED ({stored}), stale AS (
+    DELETE FROM usage_billingsession
+    WHERE workspace_id = %(workspace)s AND ctid = ANY(ARRAY(
+        SELECT place FROM stored
+        LEFT JOIN stage_session counted USING (stream_id, started_at, kind, number)
+        WHERE counted.ended_at IS NULL))
+    RETURNING stream_id, started_at, kind
+), fresh AS (
+    INSERT INTO usage_billingsession
+        (workspace_id, stream_id, bot_id, started_at, ended_at, conversation_started_at, number,
+         kind, rule, closed, completed, channel)
+    SELECT %(workspace)s, stream_id, %(bot)s, started_at, counted.ended_at,
+        counted.conversation_started_at, number, kind, %(rule)s, counted.closed,
+        counted.completed, counted.channel
+    FROM stage_session counted LEFT JOIN stored USING (stream_id, started_at, kind, number)
+    WHERE (stored.ended_at, stored.conversation_started_at, stored.closed, stored.completed)
+        IS DISTINCT FROM
+          (counted.ended_at, counted.conversation_started_at, counted.closed, counted.completed)
+    ORDER BY stream_id, started_at, kind, number
+    ON CONFLICT (workspace_id, stream_id, started_at, kind, number) DO UPDATE
+        SET ended_at = excluded.ended_at, rule = excluded.rule, closed = excluded.closed,
+            conversation_started_at = excluded.conversation_started_at,
+            completed = excluded.completed
+    RETURNING stream_id, started_at, kind
+), changed AS (SELECT * FROM stale UNION ALL SELECT * FROM fresh)
+"""
+
+INSERT_MARKS = """
+INSERT INTO usage_dirtystream
+    (workspace_id, bot_id, stream_id, due_at, touched_from, touched_to)
+SELECT %(workspace)s, %(bot)s, stream_id, due_at, touched_from, touched_to FROM stage_mark
+"""
+
+
+class Staged:
+    """Rows for the temporary tables, gathered stream by stream; instants are counts."""
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        self.stretches: list[bytes] = []
+        self.conversations: list[bytes] = []
+        self.sessions: list[bytes] = []
+        self.marks: list[bytes] = []
+
+    def add_stretch(self, stream_id: int, *, after: int, before: int) -> None:
+        """Replace what is stored of a stream's conversations that start between two instants."""
+        self.stretches.append(STRETCH.pack(4, 8, stream_id, 8, after, 8, before, 1, False))
+
+    def add_conversation(
+        self, stream_id: int, conversation: Conversation, *, channel: bytes
+    ) -> None:
+        """Store a conversation and its sessions; ``channel`` is a value of `pack_text`."""
+        start, end, closed, voice, _, _, bot_time, usage, voice_blocks = conversation
+        self.conversations.append(
+            CONVERSATION.pack(
+                6, 8, stream_id, 8, start, 8, end, 1, closed, 1, voice, 16, bot_time, 0, 0
+            )
+        )
+        for kind, blocks in ((USAGE, usage), (VOICE, voice_blocks)):
+            for number, (block_start, block_end, completed) in enumerate(blocks, 1):
+                row = SESSION.pack(
+                    9, 8, stream_id, 8, block_start, 8, block_end, 8, start,
+                    2, kind, 4, number, 1, closed, 1, completed,
+                )  # fmt: skip
+                self.sessions.append(row + channel)
+
+    def add_mark(self, stream_id: int, *, due: int, first: int, last: int) -> None:
+        """Have a stream counted again from ``due`` on, around two instants."""
+        self.marks.append(MARK.pack(4, 8, stream_id, 8, due, 8, first, 8, last))
+
+
+def pack_text(text: str) -> bytes:
+    """Return a text as a value of binary COPY."""
+    value = text.encode()
+    return len(value).to_bytes(4) + value
+
+
+def write(claim: Claim, staged: Staged) -> None:
+    """Fill the temporary tables of this transaction."""
+    for table, rows in (
+        ("stage_stretch", staged.stretches),
+        ("stage_conversation", staged.conversations),
+        ("stage_session", staged.sessions),
+        ("stage_mark", staged.marks),
+    ):
+        with claim.cursor.copy(f"COPY {table} FROM STDIN (FORMAT BINARY)".encode()) as copy:
+            copy.write(b"".join((COPY_HEADER, *rows, COPY_TRAILER)))
+    claim.execute(STAGE_INSTANTS)
+    claim.execute(STAGE_INSTANT_STRETCHES)

@@ -1,0 +1,93 @@
+"""Which stretch of a stream has to be counted again when events arrive in it.
+
+Pure arithmetic, like usage/sessions.py. A *barrier* is a place between two neighboring events that
+nothing reaches across, whatever else the stream holds: what lies before it and what lies after it
+are counted independently. Calls and agent intervals end within 24 hours, so barriers are found by
+looking at little more than a day; the voice of a text channel reaches further, and such streams are
+counted whole (`Stream.voice`).
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from usage.sessions import DAY, SESSION, EventType, StreamEvent
+
+REACH = 2 * DAY  # read this much around what arrived: a day to know a barrier, a day to find one
+
+
+class Touched(NamedTuple):
+    """The first and the last instant at which something in a stream changed."""
+
+    first: int
+    last: int
+
+
+class Reading(NamedTuple):
+    """What was read of a stream: whether it holds more before and after, and since when all is known."""
+
+    since: int
+    more_before: bool
+    more_after: bool
+
+
+class Stretch(NamedTuple):
+    """Places ``start`` to ``stop`` of what was read; stored conversations of the stream that start
+    after ``after`` and before ``before`` are replaced (None: without bound)."""
+
+    start: int
+    stop: int
+    after: int | None
+    before: int | None
+
+
+def find_barriers(events: Sequence[StreamEvent], *, reading: Reading) -> Iterator[int]:
+    """Yield each place before which a barrier lies, in order.
+
+    One lies after each ``conversation.ended``, and in each pause of more than 15:00 when no call
+    and no agent interval that began in the 24 hours before it can reach over it.
+    """
+    last_opening = None if not reading.more_before else reading.since
+    for place in range(1, len(events)):
+        before = events[place - 1]
+        if before.type in (EventType.STARTED, EventType.TRANSFER_STARTED):
+            last_opening = before.at
+        settled = last_opening is None or before.at - last_opening > DAY
+        if before.type == EventType.ENDED or (
+            settled and events[place].at - before.at > SESSION
+        ):
+            yield place
+
+
+def find_plain_barriers(instants: Sequence[int], *, reading: Reading) -> list[int]:
+    """Return what `find_barriers` yields for a stream of nothing but user and bot messages."""
+    known = reading.since + DAY if reading.more_before else None
+    return [
+        place
+        for place in range(1, len(instants))
+        if instants[place] - instants[place - 1] > SESSION
+        and (known is None or instants[place - 1] > known)
+    ]
+
+
+def choose_stretch(
+    instants: Sequence[int], barriers: Sequence[int], *, touched: Touched, reading: Reading
+) -> Stretch | None:
+    """Return the smallest stretch between barriers that holds all that was touched.
+
+    Both barriers have an untouched event before them, so they stood before the change as well and
+    the conversations stored between them are just those to replace. None: no such barriers were
+    read, the stream has to be counted whole.
+    """
+    before = bisect_left(barriers, touched.first, key=lambda place: instants[place - 1])
+    after = bisect_right(barriers, touched.last, key=lambda place: instants[place - 1])
+    if (before == 0 and reading.more_before) or (after == len(barriers) and reading.more_after):
+        return None
+    start = barriers[before - 1] if before else 0
+    stop = barriers[after] if after < len(barriers) else len(instants)
+    return Stretch(
+        start=start,
+        stop=stop,
+        after=instants[start - 1] if start else None,
+        before=instants[stop] if stop < len(instants) else None,
+    )

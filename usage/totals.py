@@ -1,0 +1,188 @@
+"""Totals are replaced: buckets from the sessions that start in them, days from buckets, months from days.
+
+Whoever calls holds the bot's lock (`RolledBot`), so that nobody else counts the same totals.
+"""
+
+from collections.abc import Collection
+from datetime import date, datetime
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from django.db import connection
+
+from usage.periods import DAY, start_of_day
+
+Place = TypeVar("Place", date, datetime)
+
+# Conversations are counted where their clock starts: with their first usage session (rule 9).
+COUNT_SESSIONS = """
+    count(*) FILTER (WHERE kind = 1 AND completed) AS usage_sessions,
+    count(*) FILTER (WHERE kind = 2) AS alert_sessions,
+    count(*) FILTER (WHERE kind = 3 AND completed) AS voice_sessions,
+    count(*) FILTER (WHERE kind = 1 AND number = 1 AND closed) AS conversations,
+    count(*) FILTER (WHERE kind = 4) AS notifications
+"""
+ADD_TOTALS = """
+    sum(usage_sessions) AS usage_sessions, sum(alert_sessions) AS alert_sessions,
+    sum(voice_sessions) AS voice_sessions, sum(conversations) AS conversations,
+    sum(notifications) AS notifications
+"""
+
+# Index session_of_bot. LATERAL here and below: one look at the index for each place.
+COUNTED_SLOTS = f"""
+SELECT slot.starts_at, counted.*
+FROM unnest(%(places)s::timestamptz[]) AS slot (starts_at)
+CROSS JOIN LATERAL (
+    SELECT channel, {COUNT_SESSIONS}
+    FROM usage_billingsession
+    WHERE workspace_id = %(workspace)s AND bot_id = %(bot)s
+        AND started_at >= slot.starts_at
+        AND started_at < slot.starts_at + interval '15 minutes'
+    GROUP BY channel
+) counted
+"""
+COUNTED_ALL_SLOTS = f"""
+SELECT date_bin('15 minutes', started_at, '2000-01-01Z') AS starts_at, channel, {COUNT_SESSIONS}
+FROM usage_billingsession
+WHERE workspace_id = %(workspace)s AND bot_id = %(bot)s
+GROUP BY 1, 2
+"""
+COUNTED_DAYS = f"""
+SELECT local.day, counted.*
+FROM unnest(%(places)s::date[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
+    AS local (day, starts_at, ends_at)
+CROSS JOIN LATERAL (
+    SELECT channel, {ADD_TOTALS}
+    FROM usage_usagebucket
+    WHERE workspace_id = %(workspace)s AND bot_id = %(bot)s
+        AND starts_at >= local.starts_at AND starts_at < local.ends_at
+    GROUP BY channel
+) counted
+"""
+COUNTED_MONTHS = f"""
+SELECT local.month, counted.*
+FROM unnest(%(places)s::date[]) AS local (month)
+CROSS JOIN LATERAL (
+    SELECT channel, {ADD_TOTALS}
+    FROM usage_usageday
+    WHERE workspace_id = %(workspace)s AND bot_id = %(bot)s
+        AND day >= local.month AND day < local.month + interval '1 month'
+    GROUP BY channel
+) counted
+"""
+
+REPLACE = """
+WITH counted AS MATERIALIZED (
+    SELECT * FROM ({counted}) counted
+    WHERE usage_sessions + alert_sessions + voice_sessions + conversations + notifications > 0
+), stale AS (
+    DELETE FROM {table} stored
+    WHERE stored.workspace_id = %(workspace)s AND stored.bot_id = %(bot)s
+        AND (%(all)s OR stored.{place} = ANY(%(places)s))
+        AND NOT EXISTS (
+            SELECT FROM counted
+            WHERE counted.{place} = stored.{place} AND counted.channel = stored.channel)
+    RETURNING {place}
+), fresh AS (
+    INSERT INTO {table}
+        (workspace_id, bot_id, {place}, channel, usage_sessions, alert_sessions, voice_sessions,
+         conversations, notifications)
+    SELECT %(workspace)s, %(bot)s, {place}, channel, usage_sessions, alert_sessions,
+        voice_sessions, conversations, notifications
+    FROM counted
+    WHERE NOT EXISTS (
+        SELECT FROM {table} stored
+        WHERE stored.workspace_id = %(workspace)s AND stored.bot_id = %(bot)s
+            AND stored.{place} = counted.{place} AND stored.channel = counted.channel
+            AND (stored.usage_sessions, stored.alert_sessions, stored.voice_sessions,
+                 stored.conversations, stored.notifications)
+              = (counted.usage_sessions, counted.alert_sessions, counted.voice_sessions,
+                 counted.conversations, counted.notifications))
+    ORDER BY {place}, channel
+    ON CONFLICT (workspace_id, bot_id, {place}, channel) DO UPDATE
+        SET usage_sessions = excluded.usage_sessions, alert_sessions = excluded.alert_sessions,
+            voice_sessions = excluded.voice_sessions, conversations = excluded.conversations,
+            notifications = excluded.notifications
+    RETURNING {place}
+)
+SELECT {place} FROM stale UNION SELECT {place} FROM fresh ORDER BY 1
+"""
+
+
+REPLACE_SLOTS = REPLACE.format(
+    table="usage_usagebucket", place="starts_at", counted=COUNTED_SLOTS
+)
+REPLACE_ALL_SLOTS = REPLACE.format(
+    table="usage_usagebucket", place="starts_at", counted=COUNTED_ALL_SLOTS
+)
+REPLACE_DAYS = REPLACE.format(table="usage_usageday", place="day", counted=COUNTED_DAYS)
+REPLACE_MONTHS = REPLACE.format(table="usage_usagemonth", place="month", counted=COUNTED_MONTHS)
+
+BUCKETS_REACH = """
+SELECT min(starts_at), max(starts_at) FROM usage_usagebucket
+WHERE workspace_id = %(workspace)s AND bot_id = %(bot)s
+"""
+
+
+def replace_slots(
+    slots: Collection[datetime], *, workspace_id: int, bot_id: int, zone: ZoneInfo
+) -> None:
+    """Count the buckets that start at ``slots`` again, and the days and months that hold them."""
+    changed = replace(REPLACE_SLOTS, slots, workspace=workspace_id, bot=bot_id)
+    days = {slot.astimezone(zone).date() for slot in changed}
+    replace_days(days, workspace_id=workspace_id, bot_id=bot_id, zone=zone)
+
+
+def replace_all(*, workspace_id: int, bot_id: int, zone: ZoneInfo) -> list[datetime]:
+    """Count all totals of a bot again; return the slots, in order, whose bucket was wrong."""
+    changed = replace(REPLACE_ALL_SLOTS, (), every=True, workspace=workspace_id, bot=bot_id)
+    replace_all_days(workspace_id=workspace_id, bot_id=bot_id, zone=zone)
+    return changed
+
+
+def replace_all_days(*, workspace_id: int, bot_id: int, zone: ZoneInfo) -> None:
+    """Count all days and months of a bot again from its buckets, for instance in another zone."""
+    with connection.cursor() as cursor:
+        cursor.execute(BUCKETS_REACH, {"workspace": workspace_id, "bot": bot_id})
+        first, last = cursor.fetchone() or (None, None)
+    days: list[date] = []
+    if first is not None:
+        day, last_day = first.astimezone(zone).date(), last.astimezone(zone).date()
+        days = [day + number * DAY for number in range((last_day - day).days + 1)]
+    replace_days(days, every=True, workspace_id=workspace_id, bot_id=bot_id, zone=zone)
+
+
+def replace_days(
+    days: Collection[date],
+    *,
+    workspace_id: int,
+    bot_id: int,
+    zone: ZoneInfo,
+    every: bool = False,
+) -> None:
+    """Count local days again from their buckets, and months from their days.
+
+    ``every``: there are no other days; totals of others are removed.
+    """
+    replace(
+        REPLACE_DAYS,
+        days,
+        every=every,
+        workspace=workspace_id,
+        bot=bot_id,
+        starts=[start_of_day(day, zone) for day in days],
+        ends=[start_of_day(day + DAY, zone) for day in days],
+    )
+    months = {day.replace(day=1) for day in days}
+    replace(REPLACE_MONTHS, months, every=every, workspace=workspace_id, bot=bot_id)
+
+
+def replace(
+    sql: str, places: Collection[Place], *, every: bool = False, **values: object
+) -> list[Place]:
+    """Replace the totals at ``places``; return those places, in order, whose totals were others."""
+    if not places and not every:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(sql, {"places": list(places), "all": every, **values})
+        return [place for (place,) in cursor.fetchall()]
