@@ -15,28 +15,33 @@ from usage.sessions import (
     count_sessions,
 )
 from usage.staging import Staged, pack_text
-from usage.stretches import Stretch, choose_stretch, find_barriers, find_plain_barriers
+from usage.stretches import (
+    Stretch,
+    choose_rest,
+    choose_stretch,
+    find_barriers,
+    find_plain_barriers,
+)
 
 AgentRow = tuple[int, bool, datetime, datetime | None]
 
 
-def count_claimed(claim: Claim) -> Staged:
-    """Count what was touched of the claimed streams; where no barrier is near, the whole stream."""
+def count_claimed(claim: Claim, *, whole: bool = False) -> Staged:
+    """Count what was touched of the claimed streams; where no barrier is near, the whole stream.
+
+    With ``whole`` all of them are counted whole.
+    """
     staged = Staged()
-    rest = count_streams(claim, staged, whole=False)
-    if rest:
+    rest = count_streams(claim, staged, whole=whole)
+    if rest and not whole:
         count_streams(claim, staged, whole=True, streams=rest)
-    count_agents(claim)
     return staged
 
 
 def count_streams(
     claim: Claim, staged: Staged, *, whole: bool, streams: Sequence[int] | None = None
 ) -> list[int]:
-    """Count claimed streams of conversations, ``streams`` of them or all; return those not counted.
-
-    With ``whole`` all are counted, but for what lies before events that were removed.
-    """
+    """Count claimed streams of conversations, ``streams`` of them or all; return those not counted."""
     now = to_count(claim.now)
     rest: list[int] = []
     mixed: dict[int, StreamReading] = {}
@@ -47,9 +52,7 @@ def count_streams(
             mixed[stream.stream_id] = stream
         else:
             barriers = find_plain_barriers(stream.instants, reading=stream.reading)
-            stretch = choose_stretch(
-                stream.instants, barriers, touched=stream.touched, reading=stream.reading
-            )
+            stretch = choose(stream, stream.instants, barriers, whole=whole)
             if stretch is None:
                 rest.append(stream.stream_id)
                 continue
@@ -58,19 +61,25 @@ def count_streams(
             stage(staged, stream, stretch, found)
     for stream_id, events in read_events(claim, whole=whole, streams=list(mixed)):
         stream = mixed[stream_id]
-        instants = [event.at for event in events]
-        stretch = choose_stretch(
-            instants,
-            list(find_barriers(events, reading=stream.reading)),
-            touched=stream.touched,
-            reading=stream.reading,
-        )
+        barriers = list(find_barriers(events, voice=stream.voice, reading=stream.reading))
+        stretch = choose(stream, [event.at for event in events], barriers, whole=whole)
         if stretch is None:
             rest.append(stream_id)
             continue
         part = slice(stretch.start, stretch.stop)
-        stage(staged, stream, stretch, count_sessions(events[part], channel=stream.channel, now=now))
+        stage(
+            staged, stream, stretch, count_sessions(events[part], channel=stream.channel, now=now)
+        )
     return rest
+
+
+def choose(
+    stream: StreamReading, instants: Sequence[int], barriers: Sequence[int], *, whole: bool
+) -> Stretch | None:
+    """Return the stretch to count: what was touched, or all that was read of the ``whole`` stream."""
+    if whole:
+        return choose_rest(instants, barriers, voice=stream.voice, reading=stream.reading)
+    return choose_stretch(instants, barriers, touched=stream.touched, reading=stream.reading)
 
 
 def stage(
@@ -91,20 +100,25 @@ def stage(
                 staged.add_mark(stream.stream_id, due=end + SESSION + 1, first=end, last=end)
 
 
-def count_agents(claim: Claim) -> int:
-    """Replace seats and sign-ins of the claimed streams of agents; return how many were others."""
+def count_agents(claim: Claim) -> list[int]:
+    """Replace seats and sign-ins of the claimed streams of agents; return the streams that changed.
+
+    What began before the first event that is still there stays as it is.
+    """
     counted: set[AgentRow] = set()
-    streams: list[int] = []
+    firsts: dict[int, datetime] = {}
     for stream_id, events in read_agents(claim):
-        streams.append(stream_id)
+        firsts[stream_id] = from_count(events[0].at) if events else claim.now
         for signed_in, spans in ((False, hold_seats(events)), (True, sign_in(events))):
             for start, end in spans:
                 ended_at = None if end is None else from_count(end)
                 counted.add((stream_id, signed_in, from_count(start), ended_at))
-    if not streams:
-        return 0
-    rows = Agent.objects.for_workspace(claim.workspace_id).filter(stream_id__in=streams)
-    stored = set(rows.values_list("stream_id", "signed_in", "started_at", "ended_at"))
+    rows = Agent.objects.for_workspace(claim.workspace_id).filter(stream_id__in=firsts)
+    stored = {
+        row
+        for row in rows.values_list("stream_id", "signed_in", "started_at", "ended_at")
+        if claim.counted_from is None or row[2] >= firsts[row[0]]
+    }
     rows.filter(pk__in=[(claim.workspace_id, *row[:3]) for row in stored - counted]).delete()
     Agent.objects.bulk_create(
         Agent(
@@ -117,4 +131,4 @@ def count_agents(claim: Claim) -> int:
         )
         for stream_id, signed_in, started_at, ended_at in counted - stored
     )
-    return len(stored ^ counted)
+    return sorted({row[0] for row in stored ^ counted})

@@ -7,6 +7,7 @@ docs/usage.md says what the rows mean.
 
 from typing import ClassVar
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Func, Q, Value
 from django.db.models.functions import Now
@@ -76,6 +77,7 @@ class Stream(LargeTable):
         constraints: ClassVar = [
             models.UniqueConstraint("workspace", "key", name="stream_key_unique")
         ]
+        indexes: ClassVar = [models.Index("workspace", "bot", "id", name="stream_of_bot")]
 
     def __str__(self) -> str:
         return f"stream {self.id}"
@@ -116,7 +118,9 @@ class Event(LargeTable):
                 include=("direction", "voice"),
                 condition=Q(developer=False, test=False),
                 name="event_of_stream",
-            )
+            ),
+            # Small, since events come in nearly in order of time: finds what is too old.
+            BrinIndex("at", name="event_by_time"),
         ]
 
     def __str__(self) -> str:

@@ -9,15 +9,20 @@ from typing import Any, NamedTuple
 from django.db import connection
 from psycopg import Cursor
 
+from accounts.models import Workspace
+from usage import retention
 from usage.agents import AgentEvent
 from usage.postgres_time import counting_cursor
 from usage.sessions import LAST_OF_STREAM, EventType, StreamEvent
 from usage.stretches import REACH, Reading, Touched
 
-# The streams claimed in this transaction and what in them was touched, and what was counted.
+# The streams claimed in this transaction and what in them was touched, and what was counted. Nobody
+# keeps statistics of these tables; so where rows are looked up one by one, the statements say so
+# (LATERAL with OFFSET 0), and everywhere else the planner must not.
 STAGES = """
+SET LOCAL enable_nestloop = off;
 CREATE TEMP TABLE IF NOT EXISTS stage_claim (
-    stream_id bigint, touched_from timestamptz, touched_to timestamptz
+    stream_id bigint, touched_from timestamptz, touched_to timestamptz, due boolean
 ) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS stage_stretch (
     stream_id bigint, after timestamptz, before timestamptz, instants boolean
@@ -36,21 +41,32 @@ CREATE TEMP TABLE IF NOT EXISTS stage_mark (
 ) ON COMMIT DELETE ROWS
 """
 
+CLEAR = "TRUNCATE stage_claim, stage_stretch, stage_conversation, stage_session, stage_mark"
+
 # Claimed streams, all or some, and as much of them as is read.
 CLAIMED = """
 SELECT stream_id, touched_from, touched_to,
-    CASE WHEN %(whole)s THEN '-infinity'
-        ELSE touched_from - %(reach)s * interval '1 microsecond' END AS since,
+    CASE WHEN %(whole)s THEN %(counted_from)s::timestamptz
+        ELSE greatest(touched_from - %(reach)s * interval '1 microsecond', %(counted_from)s)
+        END AS since,
     CASE WHEN %(whole)s THEN 'infinity'
         ELSE touched_to + %(reach)s * interval '1 microsecond' END AS until
 FROM stage_claim
 WHERE %(streams)s::bigint[] IS NULL OR stream_id = ANY(%(streams)s)
 """
 
+STREAM_OF_CLAIM = """
+CROSS JOIN LATERAL (
+    SELECT * FROM usage_stream
+    WHERE workspace_id = %(workspace)s AND id = claim.stream_id
+    OFFSET 0
+) stream
+"""
+
 # Reads index event_of_stream alone. What is later than the clock is left out.
 READ_STREAMS = f"""
 SELECT stream.id, stream.channel, stream.voice, claim.touched_from, claim.touched_to, claim.since,
-    EXISTS (
+    %(removed)s AND claim.since = %(counted_from)s OR EXISTS (
         SELECT FROM usage_event event
         WHERE event.workspace_id = %(workspace)s AND event.stream_id = stream.id
             AND NOT developer AND NOT test AND type <= 5 AND at < claim.since
@@ -63,8 +79,7 @@ SELECT stream.id, stream.channel, stream.voice, claim.touched_from, claim.touche
     ),
     coalesce(part.instants, '{{}}'), coalesce(part.directions, '{{}}'), coalesce(part.plain, true)
 FROM ({CLAIMED}) claim
-JOIN usage_stream stream
-    ON stream.workspace_id = %(workspace)s AND stream.id = claim.stream_id
+{STREAM_OF_CLAIM}
 CROSS JOIN LATERAL (
     SELECT array_agg(at ORDER BY at, type) AS instants,
         array_agg(event.direction ORDER BY at, type) AS directions,
@@ -93,11 +108,10 @@ JOIN usage_eventsource source
 ORDER BY event.stream_id, event.at, event.type, source.name, event.event_id
 """
 
-AGENT_STREAMS = """
+AGENT_STREAMS = f"""
 SELECT stream.id
 FROM stage_claim claim
-JOIN usage_stream stream
-    ON stream.workspace_id = %(workspace)s AND stream.id = claim.stream_id
+{STREAM_OF_CLAIM}
 WHERE stream.agent <> ''
 ORDER BY stream.id
 """
@@ -117,12 +131,16 @@ class StreamReading(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """The streams claimed in the transaction of ``cursor`` (they are in stage_claim), and the clock."""
+    """The streams claimed in the transaction of ``cursor`` (they are in stage_claim), and the clock.
+
+    ``counted_from``: what lies before it stays as it is, since its events may be gone.
+    """
 
     cursor: Cursor[tuple[Any, ...]]
     workspace_id: int
     bot_id: int
     now: datetime
+    counted_from: datetime | None
 
     def execute(self, sql: str, **values: object) -> Cursor[tuple[Any, ...]]:
         """Run one statement about the claimed streams."""
@@ -131,16 +149,25 @@ class Claim(NamedTuple):
             "bot": self.bot_id,
             "now": self.now,
             "reach": REACH,
+            "removed": self.counted_from is not None,
+            "counted_from": self.counted_from or "-infinity",
         }
         # A prepared plan would be kept from one size of the temporary tables to another.
         return self.cursor.execute(sql.encode(), values, prepare=False)
 
 
-def open_claim(*, workspace_id: int, bot_id: int, now: datetime) -> Claim:
+def open_claim(*, workspace: Workspace, bot_id: int, now: datetime) -> Claim:
     """Return a claim of no streams yet, in the transaction that holds the bot's lock."""
     with connection.cursor() as cursor:
         cursor.execute(STAGES)
-    return Claim(counting_cursor(), workspace_id, bot_id, now)
+    return Claim(
+        counting_cursor(), workspace.pk, bot_id, now, counted_from=retention.counted_from(workspace)
+    )
+
+
+def clear_claim(claim: Claim) -> None:
+    """Empty the temporary tables, so that the transaction can claim other streams."""
+    claim.execute(CLEAR)
 
 
 def read_streams(

@@ -47,21 +47,7 @@ WITH claimed AS (
     RETURNING stream_id, touched_from, touched_to
 )
 INSERT INTO stage_claim
-SELECT stream_id, min(touched_from), max(touched_to) FROM taken GROUP BY stream_id
-"""
-
-# What lies ahead of the clock is left out; the stream is counted again when the clock gets there.
-MARK_AHEAD = """
-INSERT INTO usage_dirtystream
-    (workspace_id, bot_id, stream_id, due_at, touched_from, touched_to)
-SELECT %(workspace)s, %(bot)s, claim.stream_id, ahead.first, ahead.first, ahead.last
-FROM stage_claim claim
-CROSS JOIN LATERAL (
-    SELECT min(at) AS first, max(at) AS last FROM usage_event event
-    WHERE event.workspace_id = %(workspace)s AND event.stream_id = claim.stream_id
-        AND NOT developer AND NOT test AND at > %(now)s
-) ahead
-WHERE ahead.first IS NOT NULL
+SELECT stream_id, min(touched_from), max(touched_to), true FROM taken GROUP BY stream_id
 """
 
 # What has events after the given instant, or at it still had an open conversation.
@@ -110,11 +96,13 @@ def roll_up_next(*, workspace_id: int, now: datetime, wait: bool = False) -> int
         bot_id = claim_bot(workspace_id=workspace_id, now=now, wait=wait)
         if bot_id is None:
             return None
-        claim = open_claim(workspace_id=workspace_id, bot_id=bot_id, now=now)
+        workspace = Workspace.objects.get(pk=workspace_id)
+        claim = open_claim(workspace=workspace, bot_id=bot_id, now=now)
         claim.execute(CLAIM_STREAMS, limit=STREAMS_AT_ONCE)
         streams = claim.cursor.rowcount
+        counting.count_agents(claim)
         staging.write(claim, counting.count_claimed(claim))
-        replace_counted(claim)
+        replace_counted(claim, zone=ZoneInfo(workspace.timezone))
         if streams < STREAMS_AT_ONCE:
             RolledBot.objects.for_workspace(workspace_id).filter(bot=bot_id).update(rolled_to=now)
     return streams
@@ -129,18 +117,17 @@ def claim_bot(*, workspace_id: int, now: datetime, wait: bool) -> int | None:
     return row[0] if row else None
 
 
-def replace_counted(claim: Claim) -> None:
+def replace_counted(claim: Claim, *, zone: ZoneInfo) -> None:
     """Replace what is stored of the claimed streams by what was counted, and the totals over it."""
-    workspace = Workspace.objects.get(pk=claim.workspace_id)
     claim.execute(REPLACE_CONVERSATIONS)
     slots = claim.execute(REPLACE_SESSIONS, rule=RULE).fetchall()
     claim.execute(staging.INSERT_MARKS)
-    claim.execute(MARK_AHEAD)
+    claim.execute(staging.MARK_AHEAD)
     totals.replace_slots(
         [from_count(slot) for (slot,) in slots],
-        workspace_id=workspace.pk,
+        workspace_id=claim.workspace_id,
         bot_id=claim.bot_id,
-        zone=ZoneInfo(workspace.timezone),
+        zone=zone,
     )
 
 

@@ -94,9 +94,7 @@ class Conversation(NamedTuple):
     voice_blocks: Sequence[Block]
 
 
-def count_sessions(
-    events: Sequence[StreamEvent], *, channel: str, now: int
-) -> list[Conversation]:
+def count_sessions(events: Sequence[StreamEvent], *, channel: str, now: int) -> list[Conversation]:
     """Return the conversations of one stream, in order of time.
 
     ``events`` are those of rules 1 and 2: nothing left out by them, in their order, none later than
@@ -216,9 +214,7 @@ def find_call(segment: Sequence[StreamEvent]) -> list[Interval]:
     return [Interval(starts[-1], segment[-1].at)]
 
 
-def cut_at_pauses(
-    segment: Sequence[StreamEvent], *, whole: Sequence[Interval]
-) -> Iterator[slice]:
+def cut_at_pauses(segment: Sequence[StreamEvent], *, whole: Sequence[Interval]) -> Iterator[slice]:
     """Cut at pauses of more than 15:00, except inside one of ``whole`` (disjoint, in order).
 
     Yields where the conversations lie in ``segment``. The end of a transfer and the end of a
@@ -328,9 +324,7 @@ def measure(run: Run, *, closed: bool) -> Conversation:
     )
 
 
-def spoken_with_bot(
-    events: Sequence[StreamEvent], *, by: Direction, agent: AgentTime
-) -> list[int]:
+def spoken_with_bot(events: Sequence[StreamEvent], *, by: Direction, agent: AgentTime) -> list[int]:
     """Return the instants of messages in one direction that lie outside agent time, in order."""
     return [
         event.at for event in events if event.direction == by and not is_with_agent(event.at, agent)
@@ -358,9 +352,7 @@ def is_with_agent(at: int, agent: AgentTime) -> bool:
     return lasting or is_inside(at, agent.union)
 
 
-def lay_blocks(
-    clock: Interval, pieces: Sequence[Interval], *, closed: bool
-) -> list[Block]:
+def lay_blocks(clock: Interval, pieces: Sequence[Interval], *, closed: bool) -> list[Block]:
     """Lay blocks of 15:00 of bot time along the clock; at least one, the last one may be shorter.
 
     ``pieces`` is the clock without agent time. Block 1 starts with the clock; a block that is full
@@ -414,6 +406,9 @@ def take_out(union: Sequence[Interval], *, of: Interval) -> list[Interval]:
     """Return what is left of an interval outside ``union``: pieces with a length, in order."""
     edges = [of.start]
     for interval in union:
-        edges += [min(max(interval.start, of.start), of.end), max(min(interval.end, of.end), of.start)]
+        edges += [
+            min(max(interval.start, of.start), of.end),
+            max(min(interval.end, of.end), of.start),
+        ]
     edges.append(of.end)
     return [Interval(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if a < b]

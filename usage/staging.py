@@ -7,7 +7,7 @@ reading alone, and the rebuild can tell what it found wrong.
 import struct
 
 from usage.models import SessionKind
-from usage.reading import Claim
+from usage.reading import STREAM_OF_CLAIM, Claim
 from usage.sessions import Conversation
 
 USAGE, VOICE = int(SessionKind.USAGE), int(SessionKind.VOICE)
@@ -22,7 +22,7 @@ SESSION = struct.Struct(">h iq iq iq iq ih ii i? i?")
 MARK = struct.Struct(">h iq iq iq iq")
 
 # Alerts and notifications need no rule: each is one, at its instant.
-STAGE_INSTANTS = """
+STAGE_INSTANTS = f"""
 INSERT INTO stage_session
 SELECT event.stream_id, event.at, event.at, NULL, CASE event.type WHEN 10 THEN 2 ELSE 4 END,
     row_number() OVER (
@@ -33,18 +33,17 @@ CROSS JOIN LATERAL (
     SELECT stream_id, source_id, event_id, at, type FROM usage_event
     WHERE workspace_id = %(workspace)s AND stream_id = claim.stream_id
         AND NOT developer AND NOT test AND type IN (10, 12)
-        AND at BETWEEN touched_from AND least(touched_to, %(now)s)
+        AND at BETWEEN greatest(touched_from, %(counted_from)s) AND least(touched_to, %(now)s)
     OFFSET 0
 ) event
-JOIN usage_stream stream
-    ON stream.workspace_id = %(workspace)s AND stream.id = claim.stream_id
+{STREAM_OF_CLAIM}
 JOIN usage_eventsource source
     ON source.workspace_id = %(workspace)s AND source.id = event.source_id
 """
 STAGE_INSTANT_STRETCHES = """
 INSERT INTO stage_stretch
-SELECT stream_id, touched_from - interval '1 microsecond', touched_to + interval '1 microsecond',
-    true
+SELECT stream_id, greatest(touched_from, %(counted_from)s) - interval '1 microsecond',
+    touched_to + interval '1 microsecond', true
 FROM stage_claim
 """
 
@@ -102,7 +101,7 @@ WITH stored AS MATERIALIZED ({stored}), stale AS (
         SELECT place FROM stored
         LEFT JOIN stage_session counted USING (stream_id, started_at, kind, number)
         WHERE counted.ended_at IS NULL))
-    RETURNING stream_id, started_at, kind
+    RETURNING stream_id, started_at, kind, number
 ), fresh AS (
     INSERT INTO usage_billingsession
         (workspace_id, stream_id, bot_id, started_at, ended_at, conversation_started_at, number,
@@ -119,7 +118,7 @@ WITH stored AS MATERIALIZED ({stored}), stale AS (
         SET ended_at = excluded.ended_at, rule = excluded.rule, closed = excluded.closed,
             conversation_started_at = excluded.conversation_started_at,
             completed = excluded.completed
-    RETURNING stream_id, started_at, kind
+    RETURNING stream_id, started_at, kind, number
 ), changed AS (SELECT * FROM stale UNION ALL SELECT * FROM fresh)
 """
 
@@ -127,6 +126,20 @@ INSERT_MARKS = """
 INSERT INTO usage_dirtystream
     (workspace_id, bot_id, stream_id, due_at, touched_from, touched_to)
 SELECT %(workspace)s, %(bot)s, stream_id, due_at, touched_from, touched_to FROM stage_mark
+"""
+
+# What lies ahead of the clock is left out; the stream is counted again when the clock gets there.
+MARK_AHEAD = """
+INSERT INTO usage_dirtystream
+    (workspace_id, bot_id, stream_id, due_at, touched_from, touched_to)
+SELECT %(workspace)s, %(bot)s, claim.stream_id, ahead.first, ahead.first, ahead.last
+FROM stage_claim claim
+CROSS JOIN LATERAL (
+    SELECT min(at) AS first, max(at) AS last FROM usage_event event
+    WHERE event.workspace_id = %(workspace)s AND event.stream_id = claim.stream_id
+        AND NOT developer AND NOT test AND at > %(now)s
+) ahead
+WHERE ahead.first IS NOT NULL
 """
 
 

@@ -41,11 +41,12 @@ class Stretch(NamedTuple):
     before: int | None
 
 
-def find_barriers(events: Sequence[StreamEvent], *, reading: Reading) -> Iterator[int]:
+def find_barriers(events: Sequence[StreamEvent], *, voice: bool, reading: Reading) -> Iterator[int]:
     """Yield each place before which a barrier lies, in order.
 
-    One lies after each ``conversation.ended``, and in each pause of more than 15:00 when no call
-    and no agent interval that began in the 24 hours before it can reach over it.
+    One lies after each ``conversation.ended`` and, but for ``voice`` on a text channel, in each pause
+    of more than 15:00 when no call and no agent interval that began in the 24 hours before it can
+    reach over it.
     """
     last_opening = None if not reading.more_before else reading.since
     for place in range(1, len(events)):
@@ -54,7 +55,7 @@ def find_barriers(events: Sequence[StreamEvent], *, reading: Reading) -> Iterato
             last_opening = before.at
         settled = last_opening is None or before.at - last_opening > DAY
         if before.type == EventType.ENDED or (
-            settled and events[place].at - before.at > SESSION
+            settled and not voice and events[place].at - before.at > SESSION
         ):
             yield place
 
@@ -91,3 +92,20 @@ def choose_stretch(
         after=instants[start - 1] if start else None,
         before=instants[stop] if stop < len(instants) else None,
     )
+
+
+def choose_rest(
+    instants: Sequence[int], barriers: Sequence[int], *, voice: bool, reading: Reading
+) -> Stretch | None:
+    """Return all of a stream that was read to its end, but for what reaches back to before that.
+
+    None: everything may reach back to events that are no longer there, so nothing can be counted.
+    """
+    if not reading.more_before:
+        return Stretch(start=0, stop=len(instants), after=None, before=None)
+    if instants and instants[0] > reading.since + DAY and not voice:
+        return Stretch(start=0, stop=len(instants), after=reading.since, before=None)
+    if not barriers:
+        return None
+    start = barriers[0]
+    return Stretch(start=start, stop=len(instants), after=instants[start - 1], before=None)

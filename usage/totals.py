@@ -109,9 +109,7 @@ SELECT {place} FROM stale UNION SELECT {place} FROM fresh ORDER BY 1
 """
 
 
-REPLACE_SLOTS = REPLACE.format(
-    table="usage_usagebucket", place="starts_at", counted=COUNTED_SLOTS
-)
+REPLACE_SLOTS = REPLACE.format(table="usage_usagebucket", place="starts_at", counted=COUNTED_SLOTS)
 REPLACE_ALL_SLOTS = REPLACE.format(
     table="usage_usagebucket", place="starts_at", counted=COUNTED_ALL_SLOTS
 )

@@ -1,0 +1,139 @@
+"""Files of events are imported: one thread reads and checks the next chunk while this one stores.
+
+Chunks are committed one by one. Whatever interrupts an import leaves whole chunks, and the same
+import again completes it.
+"""
+
+import gc
+import zlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import datetime
+from gzip import GzipFile
+from io import BufferedReader
+from itertools import islice
+from typing import NamedTuple
+
+from accounts.models import Bot, Workspace
+from accounts.tenancy import in_workspace
+from usage import retention
+from usage.event_format import MAX_EVENT_BYTES, Limits
+from usage.intake import Chunk, Outcome, store
+
+EVENTS_AT_ONCE = 50_000
+GZIP_MAGIC = b"\x1f\x8b"
+UTF_8_MARK = b"\xef\xbb\xbf"
+
+
+class Unreadable(Exception):
+    """The input ended in the middle or is not what it seems; what came before it is imported."""
+
+
+class Counts(NamedTuple):
+    """What became of the events of an import, as the command prints it."""
+
+    received: int = 0
+    accepted: int = 0
+    duplicate: int = 0
+    rejected: int = 0
+
+    def plus(self, outcome: Outcome) -> "Counts":
+        """Return the counts with those of one more chunk."""
+        return Counts(
+            self.received + outcome.received,
+            self.accepted + outcome.accepted,
+            self.duplicate + outcome.duplicate,
+            self.rejected + len(outcome.rejections),
+        )
+
+
+def import_events(
+    file: BufferedReader,
+    *,
+    workspace: Workspace,
+    create_bots: bool,
+    now: datetime,
+    report: Callable[[Counts, Outcome], None] = lambda counts, outcome: None,
+) -> Counts:
+    """Import events of any age that the workspace keeps, one a line, plain or compressed by gzip.
+
+    ``create_bots``: bots that are not known are created. ``report`` is told of each stored chunk:
+    the counts so far, and its outcome.
+
+    Raises:
+        Unreadable: the input broke off; what stands before that place is stored and reported.
+    """
+    limits = Limits(now, retention.oldest_kept(workspace, now=now))
+    bots = None if create_bots else known_bots(workspace)
+    counts = Counts()
+    with ThreadPoolExecutor(1) as reader, without_garbage_collection():
+        chunks = read_chunks(file, limits=limits, bots=bots)
+        following = reader.submit(next, chunks, None)
+        while (chunk := following.result()) is not None:
+            following = reader.submit(next, chunks, None)
+            outcome = store(chunk, workspace_id=workspace.pk, now=now)
+            counts = counts.plus(outcome)
+            report(counts, outcome)
+    return counts
+
+
+def known_bots(workspace: Workspace) -> frozenset[str]:
+    """Return the keys of the workspace's bots; an archived bot still takes events."""
+    with in_workspace(workspace.pk):
+        return frozenset(Bot.objects.for_workspace(workspace).values_list("key", flat=True))
+
+
+def read_chunks(
+    file: BufferedReader, *, limits: Limits, bots: frozenset[str] | None
+) -> Iterator[Chunk]:
+    """Yield the events of a file in chunks; places count lines, from 1, empty ones too.
+
+    Raises:
+        Unreadable: after the last chunk that could be read.
+    """
+    packed = file.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC)
+    lines = enumerate(read_lines(GzipFile(fileobj=file) if packed else file), 1)
+    events = ((place, line) for place, line in lines if not line.isspace())
+    while True:
+        chunk = Chunk(limits=limits, bots=bots)
+        broken = fill(chunk, events)
+        if chunk.size:
+            yield chunk
+        if broken:
+            raise broken
+        if not chunk.size:
+            return
+
+
+def fill(chunk: Chunk, events: Iterator[tuple[int, bytes]]) -> Unreadable | None:
+    """Add the next events to a chunk; return why there are no more, if the input broke off."""
+    try:
+        for place, event in islice(events, EVENTS_AT_ONCE):
+            chunk.add(place, event)
+    except (EOFError, OSError, zlib.error) as error:
+        return Unreadable(f"The input cannot be read to its end: {error}.")
+    return None
+
+
+def read_lines(file: BufferedReader | GzipFile) -> Iterator[bytes]:
+    """Yield the lines of a file; of one that is too long for an event no more than tells so."""
+    limit = MAX_EVENT_BYTES + 2
+    line = file.readline(limit).removeprefix(UTF_8_MARK)
+    while line:
+        yield line
+        while not line.endswith(b"\n") and len(line) >= limit - len(UTF_8_MARK):
+            line = file.readline(limit)
+        line = file.readline(limit)
+
+
+@contextmanager
+def without_garbage_collection() -> Iterator[None]:
+    """Leave the search for reference cycles out, which would look at every event again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

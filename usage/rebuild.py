@@ -1,0 +1,176 @@
+"""Everything derived from events is counted again from the beginning, and replaced.
+
+What the increments of the rollup left is compared on the way: they must have led to the same. Streams
+that were due anyway are no difference; what they held was known to be old.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from accounts.models import Workspace
+from accounts.tenancy import in_workspace
+from usage import counting, staging, totals
+from usage.models import RolledBot
+from usage.postgres_time import from_count
+from usage.reading import STREAM_OF_CLAIM, Claim, clear_claim, open_claim
+from usage.sessions import RULE
+
+STREAMS_AT_ONCE = 20_000
+
+# Marks go before anything is read, as in the rollup. Index stream_of_bot.
+CLAIM_STREAMS = """
+WITH portion AS MATERIALIZED (
+    SELECT id FROM usage_stream
+    WHERE workspace_id = %(workspace)s AND bot_id = %(bot)s AND id > %(after)s
+    ORDER BY id LIMIT %(limit)s
+), taken AS (
+    DELETE FROM usage_dirtystream
+    WHERE workspace_id = %(workspace)s AND bot_id = %(bot)s
+        AND stream_id BETWEEN (SELECT min(id) FROM portion) AND (SELECT max(id) FROM portion)
+    RETURNING stream_id, due_at
+)
+INSERT INTO stage_claim
+SELECT id, '-infinity', 'infinity',
+    id IN (SELECT stream_id FROM taken WHERE due_at <= %(now)s)
+FROM portion
+RETURNING stream_id
+"""
+
+CHANGES = """
+CREATE TEMP TABLE IF NOT EXISTS stage_change (
+    stream_id bigint, started_at timestamptz, kind smallint, number integer, due boolean,
+    stored boolean, counted boolean
+) ON COMMIT DELETE ROWS
+"""
+# Conversations are of kind 0 here.
+NOTE_CONVERSATIONS = f"""
+{staging.REPLACE_CONVERSATIONS.format(stored=staging.STORED_CONVERSATIONS)}
+INSERT INTO stage_change
+SELECT stream_id, started_at, 0, 1, due, stored.ended_at IS NOT NULL, counted.ended_at IS NOT NULL
+FROM changed
+LEFT JOIN stored USING (stream_id, started_at)
+LEFT JOIN stage_conversation counted USING (stream_id, started_at)
+JOIN stage_claim USING (stream_id)
+"""
+NOTE_SESSIONS = f"""
+{staging.REPLACE_SESSIONS.format(stored=staging.STORED_SESSIONS)}
+INSERT INTO stage_change
+SELECT stream_id, started_at, kind, number, due,
+    stored.ended_at IS NOT NULL, counted.ended_at IS NOT NULL
+FROM changed
+LEFT JOIN stored USING (stream_id, started_at, kind, number)
+LEFT JOIN stage_session counted USING (stream_id, started_at, kind, number)
+JOIN stage_claim USING (stream_id)
+"""
+
+READ_DIFFERENCES = f"""
+SELECT stream.channel, stream."user", stream.conversation, claim.kind, claim.number,
+    claim.started_at, claim.stored, claim.counted
+FROM stage_change claim
+{STREAM_OF_CLAIM}
+WHERE NOT claim.due
+ORDER BY claim.started_at, stream.id, claim.kind, claim.number
+"""
+READ_SLOTS = """
+SELECT DISTINCT date_bin('15 minutes', started_at, '2000-01-01Z') FROM stage_change WHERE kind > 0
+"""
+
+KINDS = ("conversation", "usage", "alert", "voice", "notification")
+
+
+class Difference(NamedTuple):
+    """Something that the increments had left otherwise than it is counted now.
+
+    ``what``: a conversation, a kind of session, agent or bucket; ``found``: it was missing,
+    superfluous or different. Agents have no instant, buckets no user.
+    """
+
+    bot: str
+    what: str
+    found: str
+    started_at: datetime | None
+    number: int = 1
+    channel: str = ""
+    user: str = ""
+    conversation: str = ""
+
+
+def run(
+    *,
+    workspace: Workspace,
+    now: datetime,
+    report: Callable[[int], None] = lambda streams: None,
+) -> Iterator[Difference]:
+    """Rebuild one bot after the other, each in a transaction; yield what the increments had wrong.
+
+    Workers wait for a bot or pass it by while it is rebuilt, writers of events never wait. ``report``
+    is told how many streams were counted. Safe to repeat and to interrupt.
+    """
+    with in_workspace(workspace.pk):
+        bots = list(
+            RolledBot.objects.for_workspace(workspace)
+            .order_by("bot__key")
+            .values_list("bot_id", "bot__key")
+        )
+    for bot_id, key in bots:
+        yield from rebuild_bot(workspace=workspace, bot_id=bot_id, key=key, now=now, report=report)
+
+
+def rebuild_bot(
+    *, workspace: Workspace, bot_id: int, key: str, now: datetime, report: Callable[[int], None]
+) -> list[Difference]:
+    """Count all streams of a bot again, and all totals over them; return what was otherwise."""
+    with in_workspace(workspace.pk):
+        rolled = RolledBot.objects.for_workspace(workspace).filter(bot=bot_id)
+        rolled.select_for_update().get()
+        claim = open_claim(workspace=workspace, bot_id=bot_id, now=now)
+        claim.execute(CHANGES)
+        agents: list[int] = []
+        after = 0
+        while streams := claim_streams(claim, after=after):
+            agents += counting.count_agents(claim)
+            staging.write(claim, counting.count_claimed(claim, whole=True))
+            claim.execute(NOTE_CONVERSATIONS)
+            claim.execute(NOTE_SESSIONS, rule=RULE)
+            claim.execute(staging.INSERT_MARKS)
+            claim.execute(staging.MARK_AHEAD)
+            clear_claim(claim)
+            after = max(streams)
+            report(len(streams))
+        differences = list(read_differences(claim, key))
+        differences += [Difference(key, "agent", "different", None) for _ in agents]
+        slots = totals.replace_all(
+            workspace_id=workspace.pk, bot_id=bot_id, zone=ZoneInfo(workspace.timezone)
+        )
+        explained = {from_count(slot) for (slot,) in claim.execute(READ_SLOTS)}
+        differences += [
+            Difference(key, "bucket", "different", slot) for slot in slots if slot not in explained
+        ]
+        rolled.update(rolled_to=now)
+    return differences
+
+
+def claim_streams(claim: Claim, *, after: int) -> list[int]:
+    """Claim the bot's next streams whole, and take their marks."""
+    rows = claim.execute(CLAIM_STREAMS, after=after, limit=STREAMS_AT_ONCE)
+    return [stream_id for (stream_id,) in rows]
+
+
+def read_differences(claim: Claim, key: str) -> Iterator[Difference]:
+    """Yield what was changed in streams that were not due."""
+    for channel, user, conversation, kind, number, started_at, stored, counted in claim.execute(
+        READ_DIFFERENCES
+    ):
+        found = "superfluous" if not counted else "different" if stored else "missing"
+        yield Difference(
+            bot=key,
+            what=KINDS[kind],
+            found=found,
+            started_at=from_count(started_at),
+            number=number,
+            channel=channel,
+            user=user,
+            conversation=conversation,
+        )
