@@ -2,4 +2,6 @@ from django.apps import AppConfig
 
 
 class AccountsConfig(AppConfig):
+    """Workspaces, people, bots and keys."""
+
     name = "accounts"

@@ -16,7 +16,7 @@ from accounts.tenancy import API_KEY, APP_ROLE, OPERATOR_ROLE, USER, WORKSPACE, 
 
 
 def setting(name: str, kind: str = "bigint") -> str:
-    """SQL of a setting of this transaction; NULL, which admits no row, where it is not set."""
+    """Return the SQL of a transaction's setting: NULL, which admits no row, if it is not set."""
     # After a transaction the setting is '' on the connection, not NULL.
     return f"NULLIF(current_setting('{name}', true), '')::{kind}"
 
@@ -96,8 +96,9 @@ class TableOperation(Operation):
 class Isolate(TableOperation):
     """Force row-level security on a table; ``rights`` are those of the application.
 
-    ``admits`` replaces the condition on the workspace; ``finds`` are further conditions on which rows
-    may be read before a workspace is known. Operators read all; the owner, who migrates, sees all.
+    ``admits`` replaces the condition on the workspace; ``finds`` are further conditions on which
+    rows may be read before a workspace is known. Operators read all; the owner, who migrates, sees
+    all.
     """
 
     def __init__(

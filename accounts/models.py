@@ -1,10 +1,12 @@
 """Workspaces, the people in them, their bots and API keys."""
 
+import zoneinfo
 from datetime import datetime
 from typing import Any, ClassVar, Self, TypeVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
@@ -60,6 +62,19 @@ slug_validator = RegexValidator(
     r"\A[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z",
     "A slug has 1 to 63 lower-case letters, digits and inner hyphens.",
 )
+currency_validator = RegexValidator(
+    r"\A[A-Z]{3}\Z", "A currency is three capital letters of ISO 4217, such as USD."
+)
+
+
+def known_zone(name: str) -> None:
+    """Refuse what is not a time zone of the IANA database.
+
+    Raises:
+        ValidationError: it is not.
+    """
+    if name not in zoneinfo.available_timezones():
+        raise ValidationError(f"There is no time zone {name!r}; one is Europe/Berlin, for example.")
 
 
 class Workspace(models.Model):
@@ -72,8 +87,8 @@ class Workspace(models.Model):
 
     slug = models.CharField(max_length=63, unique=True, validators=[slug_validator])
     name = models.CharField(max_length=200)
-    timezone = models.CharField(max_length=64, default="UTC")
-    currency = models.CharField(max_length=3, default="USD")
+    timezone = models.CharField(max_length=64, default="UTC", validators=[known_zone])
+    currency = models.CharField(max_length=3, default="USD", validators=[currency_validator])
     lateness_days = models.PositiveSmallIntegerField(default=35)
     retention_months = models.PositiveSmallIntegerField(null=True, blank=True)
     events_from = models.DateTimeField(null=True, blank=True)
@@ -142,7 +157,7 @@ class BotQuerySet(WorkspaceOwnedQuerySet["Bot"]):
     """Bots of a workspace."""
 
     def visible_to(self, membership: Membership) -> Self:
-        """Keep the bots that a person may see: all, or those they own or that are shared with them."""
+        """Keep the bots that a person may see: all, or those owned by or shared with them."""
         if membership.role in (Role.OWNER, Role.ADMIN, Role.FINANCE):
             return self
         shared = BotShare.objects.for_workspace(membership.workspace_id)
@@ -212,11 +227,13 @@ class ApiKeyQuerySet(WorkspaceOwnedQuerySet["ApiKey"]):
 
     def valid_at(self, at: datetime) -> Self:
         """Keep the keys that are neither revoked nor expired at ``at``."""
-        return self.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=at), revoked_at__isnull=True)
+        return self.filter(
+            Q(expires_at__isnull=True) | Q(expires_at__gt=at), revoked_at__isnull=True
+        )
 
 
 class ApiKey(WorkspaceOwned):
-    """A program's access to one workspace. Only a hash of the key is kept, and its first letters."""
+    """A program's access to one workspace; of the key a hash is kept, and its first letters."""
 
     name = models.CharField(max_length=100)
     start = models.CharField(max_length=12)

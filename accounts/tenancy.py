@@ -1,11 +1,11 @@
 """The workspace of a transaction: what row-level security lets the application see.
 
 The policies (accounts/isolation.py) read settings that hold for one transaction only: the workspace
-and, before one is known, the slug asked for, the signed-in user or the hash of the API key presented.
+and, before one is known, the slug asked for, the signed-in user or the hash of the API key.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from django.db import connection, transaction
 
@@ -32,13 +32,18 @@ def admit(setting: str, value: object) -> None:
 
 
 @contextmanager
-def in_workspace(workspace_id: int) -> Iterator[None]:
-    """Run the block in a transaction that sees the rows of one workspace.
+def admitted(setting: str, value: object) -> Iterator[None]:
+    """Run the block in a transaction with one of the settings.
 
-    The setting is taken back at the end, so that a block inside a longer transaction (a test, a
-    command) leaves nothing visible behind it.
+    It is taken back at the end, so that a block inside a longer transaction (a test, a command)
+    leaves nothing visible behind it.
     """
     with transaction.atomic():
-        admit(WORKSPACE, workspace_id)
+        admit(setting, value)
         yield
-        admit(WORKSPACE, "")
+        admit(setting, "")
+
+
+def in_workspace(workspace_id: int) -> AbstractContextManager[None]:
+    """Run the block in a transaction that sees the rows of one workspace."""
+    return admitted(WORKSPACE, workspace_id)

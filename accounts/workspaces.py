@@ -1,11 +1,7 @@
 """Workspaces are created and found."""
 
-import zoneinfo
-
-from django.db import transaction
-
 from accounts.models import Workspace
-from accounts.tenancy import WORKSPACE_SLUG, admit
+from accounts.tenancy import WORKSPACE_SLUG, admitted
 
 
 class NoSuchWorkspace(Exception):
@@ -18,13 +14,16 @@ def find(slug: str) -> Workspace:
     Raises:
         NoSuchWorkspace: there is none.
     """
-    with transaction.atomic():
-        admit(WORKSPACE_SLUG, slug)
+    with admitted(WORKSPACE_SLUG, slug):
         workspace = Workspace.objects.filter(slug=slug).first()
-        admit(WORKSPACE_SLUG, "")
     if workspace is None:
         raise NoSuchWorkspace(f"There is no workspace {slug!r}.")
     return workspace
+
+
+def find_all() -> list[Workspace]:
+    """Return all workspaces of the installation, as the operator sees them, by slug."""
+    return list(Workspace.objects.using("operator").order_by("slug"))
 
 
 def create(
@@ -35,20 +34,9 @@ def create(
     Raises:
         ValidationError: a value is not acceptable.
     """
-    with transaction.atomic():
-        admit(WORKSPACE_SLUG, slug)
+    values = {"name": name or slug, "timezone": timezone, "currency": currency}
+    with admitted(WORKSPACE_SLUG, slug):
         workspace = Workspace.objects.filter(slug=slug).first()
-        created = workspace is None
         if workspace is None:
-            workspace = Workspace(
-                slug=slug, name=name or slug, timezone=timezone, currency=currency
-            )
-            workspace.full_clean()
-            workspace.save()
-        admit(WORKSPACE_SLUG, "")
-    return workspace, created
-
-
-def known_zone(name: str) -> bool:
-    """Tell whether ``name`` is a time zone of the IANA database."""
-    return name in zoneinfo.available_timezones()
+            Workspace(slug=slug, **values).full_clean()
+        return Workspace.objects.get_or_create(slug=slug, defaults=values)

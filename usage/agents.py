@@ -1,10 +1,12 @@
 """Rule 12: from the events of one agent at one bot to seats held and time signed in.
 
-Pure arithmetic, like usage/sessions.py. Intervals are half-open: a seat released and a sign-out at an
-instant no longer count at that instant.
+Pure arithmetic, like usage/sessions.py. Intervals are half-open: a seat released and a sign-out at
+an instant no longer count at that instant.
 """
 
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from usage.sessions import DAY, EventType
@@ -61,3 +63,46 @@ def sign_in(events: Iterable[AgentEvent]) -> list[Span]:
     if start is not None:
         spans.append(Span(start, last + DAY))
     return spans
+
+
+def count_holders(
+    seats: Sequence[tuple[int, Span]], periods: Sequence[Span], *, now: int
+) -> list[int]:
+    """Return for each period how many agents held a seat at any time in it, up to ``now``.
+
+    ``seats`` are pairs of an agent and a span; ``periods`` follow each other without gaps. An agent
+    counts once in a period, however often the seat changed hands.
+    """
+    holders: list[set[int]] = [set() for _ in periods]
+    for agent, span in seats:
+        for place in touched(span, periods, now=now):
+            holders[place].add(agent)
+    return [len(agents) for agents in holders]
+
+
+def find_peak(
+    signed_in: Sequence[tuple[int, Span]], periods: Sequence[Span], *, now: int
+) -> list[int]:
+    """Return for each period the most agents signed in at one instant of it, up to ``now``."""
+    changes: list[list[tuple[int, int]]] = [[] for _ in periods]
+    for _, span in signed_in:
+        end = now if span.end is None else min(span.end, now)
+        for place in touched(span, periods, now=now):
+            period = periods[place]
+            changes[place].append((max(span.start, period.start), 1))
+            changes[place].append((end, -1))
+    # Who signs out at an instant is gone before another signs in at it: -1 sorts before 1.
+    return [max(accumulate((step for _, step in sorted(of)), initial=0)) for of in changes]
+
+
+def touched(span: Span, periods: Sequence[Span], *, now: int) -> range:
+    """Return the places of the periods that hold some of a span, up to ``now``.
+
+    The span begins before the last period ends.
+    """
+    end = now if span.end is None else min(span.end, now)
+    if end <= span.start:
+        return range(0)
+    first = bisect_right(periods, span.start, key=lambda period: period.start) - 1
+    stop = bisect_left(periods, end, key=lambda period: period.start)
+    return range(max(first, 0), stop)

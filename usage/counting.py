@@ -41,7 +41,7 @@ def count_claimed(claim: Claim, *, whole: bool = False) -> Staged:
 def count_streams(
     claim: Claim, staged: Staged, *, whole: bool, streams: Sequence[int] | None = None
 ) -> list[int]:
-    """Count claimed streams of conversations, ``streams`` of them or all; return those not counted."""
+    """Count claimed streams, ``streams`` of them or all; return those that were not counted."""
     now = to_count(claim.now)
     rest: list[int] = []
     mixed: dict[int, StreamReading] = {}
@@ -76,7 +76,7 @@ def count_streams(
 def choose(
     stream: StreamReading, instants: Sequence[int], barriers: Sequence[int], *, whole: bool
 ) -> Stretch | None:
-    """Return the stretch to count: what was touched, or all that was read of the ``whole`` stream."""
+    """Return the stretch to count: what was touched, or all of the ``whole`` stream."""
     if whole:
         return choose_rest(instants, barriers, voice=stream.voice, reading=stream.reading)
     return choose_stretch(instants, barriers, touched=stream.touched, reading=stream.reading)

@@ -129,7 +129,7 @@ def read_lines(file: BufferedReader | GzipFile) -> Iterator[bytes]:
 
 @contextmanager
 def without_garbage_collection() -> Iterator[None]:
-    """Leave the search for reference cycles out, which would look at every event again and again."""
+    """Leave out the search for reference cycles, which looks at every event again and again."""
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -1,8 +1,8 @@
 """Events are taken in: the one road for the HTTP interface, the import command and the demo.
 
-A `Chunk` gathers checked events, `store` writes it in one transaction: COPY into temporary tables (a
-table with row-level security takes no COPY), then one INSERT for the streams and one for the events,
-which also marks the streams dirty. The primary key of the events tells what is a duplicate.
+A `Chunk` gathers checked events, `store` writes it in one transaction: COPY into temporary tables
+(a table with row-level security takes no COPY), then one INSERT for the streams and one for the
+events, which also marks the streams dirty. The primary key of the events tells what is a duplicate.
 """
 
 import hashlib
@@ -289,7 +289,7 @@ def stage(
 
 
 def key_stream(stream: StreamName) -> uuid.UUID:
-    """Return the key of a stream: the same for the same names, wherever and whenever they arrive."""
+    """Return the key of a stream: the same for the same names, whenever they arrive."""
     names = "\0".join(stream).encode()
     return uuid.UUID(bytes=hashlib.blake2b(names, digest_size=16).digest())
 

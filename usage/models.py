@@ -1,8 +1,8 @@
 """Events as received, what is derived from them, and what has to be derived again.
 
-All tables here are or may become large: their keys lead with the workspace, and they have no foreign
-keys among each other (each row is written by one statement from rows that it has just read).
-docs/usage.md says what the rows mean.
+All tables here are or may become large: their keys lead with the workspace, and they have no
+foreign keys among each other (each row is written by one statement from rows that it has just
+read). docs/usage.md says what the rows mean.
 """
 
 from typing import ClassVar
@@ -10,7 +10,6 @@ from typing import ClassVar
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Func, Q, Value
-from django.db.models.functions import Now
 
 from accounts.models import ApiKey, Bot, WorkspaceOwned, WorkspaceOwnedQuerySet
 from usage.sessions import RULE
@@ -84,7 +83,7 @@ class Stream(LargeTable):
 
 
 class Event(LargeTable):
-    """One fact received, append-only. What it says of user and conversation stands in its stream."""
+    """One fact received, append-only. Its user and conversation stand in its stream."""
 
     pk = models.CompositePrimaryKey("workspace_id", "source_id", "event_id")
     stream_id = models.BigIntegerField()
@@ -237,9 +236,10 @@ class SessionKind(models.IntegerChoices):
 class BillingSession(LargeTable):
     """One counted unit: a block of a conversation or of a call, or a delivered alert.
 
-    Delivered notifications lie here too, since they are counted alike. ``number``: the block's place
-    in its conversation, from 1; of alerts and notifications the place among those of their stream at
-    one instant. ``closed``: its conversation is closed; ``completed``: it counts (rule 9).
+    Delivered notifications lie here too, since they are counted alike. ``number``: the block's
+    place in its conversation, from 1; of alerts and notifications the place among those of their
+    stream at one instant. ``closed``: its conversation is closed; ``completed``: it counts (rule
+    9).
     """
 
     pk = models.CompositePrimaryKey("workspace_id", "stream_id", "started_at", "kind", "number")
@@ -274,7 +274,7 @@ class BillingSession(LargeTable):
 
 
 class Agent(LargeTable):
-    """An agent's seat, or the time they were signed in, at one bot (rule 12); the end is exclusive."""
+    """An agent's seat, or time signed in, at one bot (rule 12); the end is exclusive."""
 
     pk = models.CompositePrimaryKey("workspace_id", "stream_id", "signed_in", "started_at")
     stream_id = models.BigIntegerField()

@@ -35,8 +35,8 @@ def start_of_day(day: date, zone: ZoneInfo) -> datetime:
 def split(first: date, last: date, *, by: Grain, zone: ZoneInfo) -> Iterator[Period]:
     """Yield the periods from the start of ``first`` to the start of ``last``, clipped to them.
 
-    Weeks begin on Monday. Hours are as long as they are on the clock: a day of 23 or 25 hours has 23
-    or 25 of them; in a zone off the hour they begin with its own full hours.
+    Weeks begin on Monday. Hours are as long as they are on the clock: a day of 23 or 25 hours has
+    23 or 25 of them; in a zone off the hour they begin with its own full hours.
     """
     end = start_of_day(last, zone)
     starts_at = start_of_day(first, zone)
@@ -59,7 +59,7 @@ def next_start(at: datetime, *, by: Grain, zone: ZoneInfo) -> datetime:
 
 
 def next_full_hour(at: datetime, zone: ZoneInfo) -> datetime:
-    """Return when the clock that runs at ``at`` shows the next full hour, whatever it is put to then."""
+    """Return when the clock that runs at ``at`` shows its next full hour."""
     into = timedelta(minutes=at.minute, seconds=at.second, microseconds=at.microsecond)
     return (at.astimezone(UTC) + HOUR - into).astimezone(zone)
 

@@ -131,7 +131,7 @@ class StreamReading(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """The streams claimed in the transaction of ``cursor`` (they are in stage_claim), and the clock.
+    """The streams claimed in the transaction of ``cursor`` (in stage_claim), and the clock.
 
     ``counted_from``: what lies before it stays as it is, since its events may be gone.
     """

@@ -1,7 +1,7 @@
 """Everything derived from events is counted again from the beginning, and replaced.
 
-What the increments of the rollup left is compared on the way: they must have led to the same. Streams
-that were due anyway are no difference; what they held was known to be old.
+What the increments of the rollup left is compared on the way: they must have led to the same.
+Streams that were due anyway are no difference; what they held was known to be old.
 """
 
 from collections.abc import Callable, Iterator
@@ -105,8 +105,8 @@ def run(
 ) -> Iterator[Difference]:
     """Rebuild one bot after the other, each in a transaction; yield what the increments had wrong.
 
-    Workers wait for a bot or pass it by while it is rebuilt, writers of events never wait. ``report``
-    is told how many streams were counted. Safe to repeat and to interrupt.
+    Workers wait for a bot or pass it by while it is rebuilt, writers of events never wait.
+    ``report`` is told how many streams were counted. Safe to repeat and to interrupt.
     """
     with in_workspace(workspace.pk):
         bots = list(

@@ -19,7 +19,7 @@ from usage.event_format import EARLIEST
 CONTEXT = timedelta(days=3)
 EVENTS_AT_ONCE = 50_000
 
-# Index event_by_time. Of an agent who held a seat at the border, what came since it was assigned stays.
+# Index event_by_time. Of an agent who held a seat at the border, what came since then stays.
 REMOVE = """
 DELETE FROM usage_event WHERE workspace_id = %(workspace)s AND ctid = ANY(ARRAY(
     SELECT event.ctid FROM usage_event event

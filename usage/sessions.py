@@ -138,7 +138,7 @@ def count_plain_sessions(
 
 
 class Run(NamedTuple):
-    """The events of one conversation, what `pair_transfers` says of them, and whether it is voice."""
+    """The events of one conversation, with what `pair_transfers` says of them."""
 
     events: Sequence[StreamEvent]
     ends: Sequence[int | None]
@@ -299,7 +299,7 @@ def find_unannounced(
 
 
 def is_closed(latest: StreamEvent, *, now: int) -> bool:
-    """Tell whether a conversation that none follows is closed by its latest event, or by silence."""
+    """Tell whether a conversation that none follows is closed, by its end or by silence."""
     return latest.type == EventType.ENDED or now - latest.at > SESSION
 
 

@@ -24,7 +24,7 @@ class Touched(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What was read of a stream: whether it holds more before and after, and since when all is known."""
+    """What was read of a stream: since when, and whether it holds more before and after."""
 
     since: int
     more_before: bool
@@ -32,8 +32,11 @@ class Reading(NamedTuple):
 
 
 class Stretch(NamedTuple):
-    """Places ``start`` to ``stop`` of what was read; stored conversations of the stream that start
-    after ``after`` and before ``before`` are replaced (None: without bound)."""
+    """Places ``start`` to ``stop`` of what was read.
+
+    Stored conversations of the stream that start after ``after`` and before ``before`` are replaced
+    (None: without bound).
+    """
 
     start: int
     stop: int
@@ -44,9 +47,9 @@ class Stretch(NamedTuple):
 def find_barriers(events: Sequence[StreamEvent], *, voice: bool, reading: Reading) -> Iterator[int]:
     """Yield each place before which a barrier lies, in order.
 
-    One lies after each ``conversation.ended`` and, but for ``voice`` on a text channel, in each pause
-    of more than 15:00 when no call and no agent interval that began in the 24 hours before it can
-    reach over it.
+    One lies after each ``conversation.ended`` and, but for ``voice`` on a text channel, in each
+    pause of more than 15:00 when no call and no agent interval that began in the 24 hours before it
+    can reach over it.
     """
     last_opening = None if not reading.more_before else reading.since
     for place in range(1, len(events)):

@@ -1,4 +1,4 @@
-"""Totals are replaced: buckets from the sessions that start in them, days from buckets, months from days.
+"""Totals are replaced: buckets from sessions, days from buckets, months from days.
 
 Whoever calls holds the bot's lock (`RolledBot`), so that nobody else counts the same totals.
 """

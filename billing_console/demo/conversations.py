@@ -75,7 +75,7 @@ def pick_minutes(rng: random.Random) -> float:
 
 
 def chat(book: Daybook, talk: Talk, *, agent: str | None = None, transfer: bool = False) -> None:
-    """Write a chat; with ``transfer`` an agent takes it over, whose id is ``agent`` if it is known."""
+    """Write a chat; with ``transfer`` an agent takes it over: ``agent``, if it is known who."""
     rng = book.rng
     writer = Writer(book, talk)
     minutes = pick_minutes(rng)
@@ -93,7 +93,8 @@ def chat(book: Daybook, talk: Talk, *, agent: str | None = None, transfer: bool 
 def exchange(writer: Writer, at: int, minutes: float) -> int:
     """Write questions and answers over some minutes; return when the last one came."""
     rng = writer.book.rng
-    turns = max(1 + (minutes > 2), 1 + int(minutes / rng.uniform(4.5, 9)))
+    # Never apart so far that the conversation would be two.
+    turns = max(1 + (minutes > 2), 1 + int(minutes / rng.uniform(6, 9.5)))
     step = minutes * MINUTE / turns
     answered = at
     for turn in range(turns):

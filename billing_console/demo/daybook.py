@@ -1,9 +1,9 @@
 """The events of one bot and day are written down, with the moment each of them arrives."""
 
 import random
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
-from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND = 1000
@@ -61,11 +61,14 @@ def to_milliseconds(at: datetime) -> int:
 
 def write_time(at: int) -> str:
     """Return an instant as RFC 3339 with milliseconds, in UTC."""
-    minute, rest = divmod(at, MINUTE)
-    return f"{write_minute(minute)}:{rest // SECOND:02}.{rest % SECOND:03}Z"
+    second, rest = divmod(at, SECOND)
+    day, second = divmod(second, DAY // SECOND)
+    return (
+        f"{write_day(day)}T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}.{rest:03}Z"
+    )
 
 
-@lru_cache(maxsize=4096)
-def write_minute(minute: int) -> str:
-    """Return date, hour and minute."""
-    return (EPOCH + timedelta(minutes=minute)).strftime("%Y-%m-%dT%H:%M")
+@lru_cache(maxsize=16)
+def write_day(day: int) -> str:
+    """Return a date by its number since 1970."""
+    return (EPOCH + timedelta(days=day)).strftime("%Y-%m-%d")

@@ -12,7 +12,15 @@ from zoneinfo import ZoneInfo
 
 from billing_console.demo import conversations, desk
 from billing_console.demo.conversations import Staging, Talk
-from billing_console.demo.daybook import HOUR, LATEST, DAY, MINUTE, SECOND, Daybook, to_milliseconds
+from billing_console.demo.daybook import (
+    DAY,
+    HOUR,
+    LATEST,
+    MINUTE,
+    SECOND,
+    Daybook,
+    to_milliseconds,
+)
 from billing_console.demo.traffic import Traffic
 
 SEED = "billing-console-demo"
@@ -110,7 +118,7 @@ def write_conversation(
 
 
 def write_alerts(book: Daybook, traffic: Traffic, *, number: int, midnight: int) -> None:
-    """Write the alerts that every subscriber gets at 0, 8 and 16 o'clock; some do not get through."""
+    """Write the alerts that subscribers get at 0, 8 and 16 o'clock; some do not get through."""
     if not traffic.subscribers:
         return
     # A few subscribe during the year.

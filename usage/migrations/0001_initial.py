@@ -1,7 +1,8 @@
 import django.contrib.postgres.indexes
 import django.db.models.deletion
-import usage.models
 from django.db import migrations, models
+
+import usage.models
 
 
 class Migration(migrations.Migration):

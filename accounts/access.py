@@ -1,0 +1,144 @@
+"""Who may what: from an address, or an API key, to the workspace and what may be done there.
+
+The one place where a workspace is chosen and a role is checked. Pages and the API come through
+here; below it row-level security admits the rows of that workspace only.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import wraps
+from http import HTTPStatus
+from typing import Concatenate, ParamSpec
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja.security import HttpBearer
+
+from accounts import keys, limits
+from accounts.models import ApiKey, Membership, Role, Scope, User, Workspace
+from accounts.tenancy import USER, admitted, in_workspace
+
+EVERYBODY = frozenset(Role)
+
+# What the pages need, and the roles that may. Which bots a person sees, `Bot.visible_to` says.
+ACCESS: dict[str, frozenset[Role]] = {
+    "usage.view": EVERYBODY,
+}
+
+Parameters = ParamSpec("Parameters")
+
+
+class SignedInRequest(HttpRequest):
+    """A request of somebody who has signed in."""
+
+    user: User
+
+
+class WorkspaceRequest(SignedInRequest):
+    """A request that `workspace_view` has let through."""
+
+    workspace: Workspace
+    membership: Membership
+
+
+WorkspaceView = Callable[Concatenate[WorkspaceRequest, Parameters], HttpResponse]
+
+
+def workspace_view(
+    permission: str,
+) -> Callable[[WorkspaceView[Parameters]], Callable[..., HttpResponse]]:
+    """Let a view be reached by members of the workspace in its address whose role may do this.
+
+    The view runs in a transaction that sees that workspace alone. Strangers are told that there is
+    no such page, and so is the role `shared` of all that it may not do; others are refused.
+    """
+    roles = ACCESS[permission]
+
+    def decorate(view: WorkspaceView[Parameters]) -> Callable[..., HttpResponse]:
+        @wraps(view)
+        @login_required
+        def enter(
+            request: WorkspaceRequest,
+            slug: str,
+            *args: Parameters.args,
+            **kwargs: Parameters.kwargs,
+        ) -> HttpResponse:
+            membership = find_membership(request.user, slug)
+            if membership.role not in roles:
+                raise Http404 if membership.role == Role.SHARED else PermissionDenied
+            request.membership = membership
+            request.workspace = membership.workspace
+            with in_workspace(membership.workspace_id):
+                return view(request, *args, **kwargs)
+
+        enter.permission = permission  # type: ignore[attr-defined]  # the tests walk all views
+        return enter
+
+    return decorate
+
+
+def find_membership(user: User, slug: str) -> Membership:
+    """Return a person's place in the workspace of a slug.
+
+    Raises:
+        Http404: there is none, whether or not there is such a workspace.
+    """
+    with admitted(USER, user.pk):
+        places = Membership.objects.of_user(user).select_related("workspace")
+        membership = places.filter(workspace__slug=slug).first()
+    if membership is None:
+        raise Http404
+    return membership
+
+
+def find_memberships(user: User) -> list[Membership]:
+    """Return all of a person's places, in order of the workspaces' names."""
+    with admitted(USER, user.pk):
+        places = Membership.objects.of_user(user).select_related("workspace")
+        return list(places.order_by("workspace__name", "workspace__slug"))
+
+
+class ApiRefused(Exception):
+    """A request to the API that is not answered: the status, a stable code and a sentence."""
+
+    def __init__(self, status: HTTPStatus, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+
+
+class ApiRequest(HttpRequest):
+    """A request that an `ApiKeyAccess` has let through."""
+
+    auth: ApiKey
+
+
+class ApiKeyAccess(HttpBearer):
+    """Lets programs in whose API key has a scope; the key also says which workspace is meant."""
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__()
+        self.scope = scope
+
+    def authenticate(self, request: HttpRequest, token: str) -> ApiKey | None:
+        """Return the key; None: it is unknown, expired or revoked.
+
+        Raises:
+            ApiRefused: it lacks the scope, or sends too much.
+        """
+        key = keys.find(token, at=datetime.now(UTC))
+        if key is None:
+            return None
+        if self.scope not in key.scopes:
+            raise ApiRefused(
+                HTTPStatus.FORBIDDEN, "scope", f"This API key lacks the scope {self.scope.value}."
+            )
+        if not limits.admit_request(key.pk):
+            raise ApiRefused(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                "too_many_requests",
+                f"An API key may send {limits.requests_per_minute():,} requests a minute.",
+            )
+        return key

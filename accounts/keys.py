@@ -1,0 +1,50 @@
+"""API keys are made, and found again by what a program presents."""
+
+import hashlib
+import secrets
+from collections.abc import Collection
+from datetime import datetime
+
+from accounts.models import ApiKey, Workspace
+from accounts.tenancy import API_KEY, admitted, in_workspace
+
+PREFIX = "bck_"  # lets scanners of repositories recognize a key that was left there
+SHOWN = 12  # letters of a key by which people tell it from others
+
+
+def create(
+    *, workspace: Workspace, name: str, scopes: Collection[str]
+) -> tuple[ApiKey, str | None]:
+    """Return the API key of a name and, if it is new, the secret, which is kept nowhere.
+
+    An existing key is left as it is.
+
+    Raises:
+        ValidationError: a value is not acceptable.
+    """
+    secret = PREFIX + secrets.token_urlsafe(32)
+    key = ApiKey(
+        workspace=workspace,
+        name=name,
+        start=secret[:SHOWN],
+        hash=digest(secret),
+        scopes=sorted(set(scopes)),
+    )
+    with in_workspace(workspace.pk):
+        existing = ApiKey.objects.for_workspace(workspace).filter(name=name).first()
+        if existing is not None:
+            return existing, None
+        key.full_clean()
+        key.save()
+    return key, secret
+
+
+def find(secret: str, *, at: datetime) -> ApiKey | None:
+    """Return the key that a program presented, if it is valid at ``at``."""
+    with admitted(API_KEY, digest(secret)):
+        return ApiKey.objects.valid_at(at).filter(hash=digest(secret)).first()
+
+
+def digest(secret: str) -> str:
+    """Return what is stored of a key: being random and long, it needs no slow hash."""
+    return hashlib.sha256(secret.encode()).hexdigest()

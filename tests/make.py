@@ -1,0 +1,112 @@
+"""Test data: each function makes one thing, with values that a test need not care about."""
+
+import itertools
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from accounts import bots, keys, people, workspaces
+from accounts.models import Bot, Membership, Role, Scope, Workspace
+from accounts.tenancy import in_workspace
+from usage import intake, queries, retention, rollup
+from usage.event_format import Limits
+from usage.intake import Chunk, Outcome
+from usage.models import SessionKind
+from usage.periods import Period
+from usage.queries import SessionRow
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+LONG_AFTER = NOON + timedelta(days=60)
+ALWAYS = Period(datetime(1970, 1, 2, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
+
+PASSWORD = "a believable passphrase"  # of people who exist in tests only
+
+Event = dict[str, Any]  # Any: an event is free JSON, and tests make bad ones
+numbers: Iterator[int] = itertools.count(1)
+
+
+def workspace(slug: str = "acme", **values: str) -> Workspace:
+    """Make a workspace, or return the one that exists."""
+    return workspaces.create(slug=slug, **values)[0]
+
+
+def bot(of: Workspace, key: str = "support") -> Bot:
+    """Make a bot, or return the one that exists."""
+    return bots.create(workspace=of, key=key)[0]
+
+
+def member(of: Workspace, role: Role = Role.OWNER, email: str = "") -> Membership:
+    """Make a person with a role; the password is ``PASSWORD``."""
+    email = email or f"{role.value}@{of.slug}.example"
+    return people.add_member(workspace=of, email=email, role=role, password=PASSWORD)[0]
+
+
+def api_key(of: Workspace, *scopes: Scope, name: str = "platform") -> str:
+    """Make an API key and return its secret."""
+    secret = keys.create(workspace=of, name=name, scopes=scopes or (Scope.WRITE_EVENTS,))[1]
+    assert secret is not None
+    return secret
+
+
+def event(type: str = "conversation.message", *, at: datetime = NOON, **values: Any) -> Event:
+    """Make an event; names of the envelope go there and all others into its data."""
+    envelope = {name: values.pop(name) for name in ("id", "source", "subject") if name in values}
+    data = {"user": "u1", "channel": "web", **values}
+    if type == "conversation.message":
+        data.setdefault("direction", "user")
+    return {
+        "specversion": "1.0",
+        "id": f"e{next(numbers)}",
+        "source": "/tests",
+        "type": type,
+        "subject": "support",
+        "time": at.isoformat(),
+        **envelope,
+        "data": data,
+    }
+
+
+def talk(*minutes: float, start: datetime = NOON, **values: Any) -> list[Event]:
+    """Make messages of a user at some minutes after ``start``."""
+    return [event(at=start + minute * MINUTE, **values) for minute in minutes]
+
+
+def encode(*events: Event) -> list[bytes]:
+    """Return the JSON texts of events."""
+    return [json.dumps(event).encode() for event in events]
+
+
+def take_in(of: Workspace, *events: Event, now: datetime = LONG_AFTER) -> Outcome:
+    """Store events as the import does, creating their bots."""
+    chunk = Chunk(limits=Limits(now, retention.oldest_kept(of, now=now)), bots=None)
+    for place, text in enumerate(encode(*events), 1):
+        chunk.add(place, text)
+    return intake.store(chunk, workspace_id=of.pk, now=now)
+
+
+def roll_up(of: Workspace, now: datetime = LONG_AFTER) -> int:
+    """Roll up what is due, waiting for whoever rolls up at the same time."""
+    return rollup.run(workspace_id=of.pk, now=now, wait=True)
+
+
+def sessions(of: Workspace) -> list[SessionRow]:
+    """Return the completed sessions in order of their start."""
+    with in_workspace(of.pk):
+        return list(
+            queries.read_sessions(
+                workspace=of,
+                bots=list(Bot.objects.for_workspace(of).values_list("pk", flat=True)),
+                kinds=list(SessionKind),
+                period=ALWAYS,
+            )
+        )
+
+
+def blocks(of: Workspace) -> list[tuple[str, str, str, datetime, datetime]]:
+    """Return bot, kind, user, start and end of the completed sessions, sorted."""
+    return sorted(
+        (row.bot, row.kind.label, row.user, row.started_at, row.ended_at) for row in sessions(of)
+    )

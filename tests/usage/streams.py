@@ -1,0 +1,53 @@
+"""Small streams for Hypothesis, with instants that collide and pauses of exactly 15:00."""
+
+from itertools import accumulate
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from usage.sessions import DAY, SECOND, SESSION, Direction, EventType, StreamEvent
+
+START = 800_000_000 * SECOND
+STEPS = (0, 1, SECOND, 5 * 60 * SECOND, SESSION - 1, SESSION, SESSION + 1, SESSION + SECOND, DAY)
+Fact = tuple[int, int, str, bool]
+
+channels = st.sampled_from(["web", "ivr"])
+talk: SearchStrategy[Fact] = st.tuples(
+    st.just(EventType.MESSAGE),
+    st.sampled_from([Direction.USER, Direction.BOT]),
+    st.just(""),
+    st.just(False),
+)
+messages: SearchStrategy[Fact] = st.tuples(
+    st.just(EventType.MESSAGE),
+    st.sampled_from([Direction.USER, Direction.BOT, Direction.AGENT]),
+    st.just(""),
+    st.sampled_from([False] * 9 + [True]),
+)
+turns: SearchStrategy[Fact] = st.tuples(
+    st.sampled_from(
+        [EventType.STARTED, EventType.TRANSFER_STARTED, EventType.TRANSFER_ENDED, EventType.ENDED]
+    ),
+    st.just(Direction.NONE),
+    st.sampled_from(["", "a", "b"]),
+    st.just(False),
+)
+
+
+def lay(steps_and_facts: list[tuple[int, Fact]]) -> list[StreamEvent]:
+    """Return events in rule order, each some time after the one before."""
+    instants = accumulate((step for step, _ in steps_and_facts), initial=START)
+    next(instants)
+    events = [
+        StreamEvent(at, *fact) for at, (_, fact) in zip(instants, steps_and_facts, strict=True)
+    ]
+    return sorted(events, key=lambda event: (event.at, event.type))
+
+
+def streams_of(facts: SearchStrategy[Fact]) -> SearchStrategy[list[StreamEvent]]:
+    """Return a strategy for streams of such events."""
+    return st.lists(st.tuples(st.sampled_from(STEPS), facts), max_size=14).map(lay)
+
+
+any_streams = streams_of(messages | turns)
+plain_streams = streams_of(talk)

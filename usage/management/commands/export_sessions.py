@@ -1,0 +1,56 @@
+from datetime import date
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from accounts.management.workspace_command import WorkspaceCommand
+from accounts.tenancy import in_workspace
+from usage import exports, queries
+from usage.management import arguments
+from usage.models import SessionKind
+
+KINDS = {kind.label: kind for kind in (SessionKind.USAGE, SessionKind.ALERT, SessionKind.VOICE)}
+FORMATS = {"csv": exports.write_csv, "jsonl": exports.write_json_lines}
+
+
+class Command(WorkspaceCommand):
+    help = "Print the completed sessions of a workspace in order of their start."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        self.add_workspace(parser)
+        for name, what in (("from", "started at or after"), ("to", "started before")):
+            parser.add_argument(
+                f"--{name}",
+                dest=f"{name}_",
+                type=arguments.day_or_instant,
+                metavar="DATE|INSTANT",
+                help=f"{what} this instant, or this local date",
+            )
+        parser.add_argument("--bot", action="append", metavar="KEY")
+        parser.add_argument("--kind", action="append", choices=list(KINDS))
+        parser.add_argument("--format", required=True, choices=list(FORMATS))
+
+    def handle(
+        self,
+        *,
+        workspace: str,
+        from_: date | None,
+        to_: date | None,
+        bot: list[str] | None,
+        kind: list[str] | None,
+        format: str,
+        **options: Any,
+    ) -> None:
+        found = self.find_workspace(workspace)
+        period = arguments.to_period(from_, to_, of=found)
+        bots = arguments.find_bots(bot, workspace=found)
+        with in_workspace(found.pk):
+            sessions = queries.read_sessions(
+                workspace=found,
+                bots=[bot.pk for bot in bots],
+                kinds=[KINDS[name] for name in kind or KINDS],
+                period=period,
+            )
+            rows = map(exports.session_values, sessions)
+            for text in FORMATS[format](exports.SESSION_COLUMNS, rows):
+                self.stdout.write(text, ending="")

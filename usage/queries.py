@@ -1,0 +1,228 @@
+"""What pages, exports and the API read of usage."""
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import date, datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from django.db import connection, connections
+from django.db.models import F, Q, Sum
+
+from accounts.models import Bot, Membership, Workspace
+from usage.agents import Span, count_holders, find_peak
+from usage.models import Agent, SessionKind, UsageMonth
+from usage.periods import Period
+from usage.postgres_time import to_count
+
+# Index usage_dirtystream_pkey of each workspace; those without marks cost one look.
+FIND_WORKSPACES_DUE = """
+SELECT id FROM accounts_workspace workspace
+WHERE EXISTS (
+    SELECT FROM usage_dirtystream
+    WHERE workspace_id = workspace.id AND due_at <= %(now)s)
+ORDER BY id
+"""
+
+COUNT_PERIODS = """
+SELECT bot_id, width_bucket(starts_at, %(starts)s::timestamptz[]),
+    sum(usage_sessions), sum(alert_sessions), sum(voice_sessions), sum(conversations),
+    sum(notifications)
+FROM usage_usagebucket
+WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s)
+    AND starts_at >= %(first)s AND starts_at < %(last)s
+GROUP BY 1, 2
+"""
+
+# Index session_of_bot; the order is the same whatever the numbers of streams are.
+READ_SESSIONS = """
+SELECT bot.key, session.kind, stream."user", stream.channel, stream.conversation,
+    session.conversation_started_at, conversation.ended_at, stream.key, session.started_at,
+    session.ended_at, session.number, session.rule
+FROM usage_billingsession session
+JOIN usage_stream stream
+    ON stream.workspace_id = session.workspace_id AND stream.id = session.stream_id
+JOIN accounts_bot bot ON bot.id = session.bot_id
+LEFT JOIN usage_conversation conversation
+    ON conversation.workspace_id = session.workspace_id
+    AND conversation.stream_id = session.stream_id
+    AND conversation.started_at = session.conversation_started_at
+WHERE session.workspace_id = %(workspace)s AND session.bot_id = ANY(%(bots)s)
+    AND session.completed AND session.kind = ANY(%(kinds)s)
+    AND session.started_at >= %(starts_at)s AND session.started_at < %(ends_at)s
+ORDER BY session.started_at, bot.key, stream.key, session.kind, session.number
+"""
+ROWS_AT_ONCE = 5000
+ROWS_IN_MEMORY = 200_000
+
+
+class Counts(NamedTuple):
+    """What was counted in one stretch of time."""
+
+    usage_sessions: int = 0
+    alert_sessions: int = 0
+    voice_sessions: int = 0
+    conversations: int = 0
+    notifications: int = 0
+
+    @property
+    def billing_sessions(self) -> int:
+        """Usage and alert sessions together."""
+        return self.usage_sessions + self.alert_sessions
+
+
+class UsageRow(NamedTuple):
+    """One bot in one period; ``agents`` held a seat, ``agents_peak`` were signed in at once."""
+
+    bot: Bot
+    period: Period
+    counts: Counts
+    agents: int
+    agents_peak: int
+
+
+class SessionRow(NamedTuple):
+    """One completed session as it is exported; alerts belong to no conversation."""
+
+    bot: str
+    kind: SessionKind
+    user: str
+    channel: str
+    conversation: str
+    conversation_started_at: datetime | None
+    conversation_ended_at: datetime | None
+    session_id: str
+    started_at: datetime
+    ended_at: datetime
+    rule: int
+
+
+class BotTotals(NamedTuple):
+    """A bot with what it used in one local month and in all."""
+
+    bot: Bot
+    billing_sessions: int
+    voice_sessions: int
+    all_billing_sessions: int
+
+
+def find_workspaces_due(*, now: datetime) -> list[int]:
+    """Return the ids of the workspaces with something to roll up, as the operator sees them."""
+    with connections["operator"].cursor() as cursor:
+        cursor.execute(FIND_WORKSPACES_DUE, {"now": now})
+        return [workspace_id for (workspace_id,) in cursor.fetchall()]
+
+
+def count_bots(*, membership: Membership, month: date) -> list[BotTotals]:
+    """Return the bots that a person may see, in order of their names, with their totals.
+
+    ``month`` is the first day of a month in the workspace's zone.
+    """
+    bots = Bot.objects.for_workspace(membership.workspace_id).visible_to(membership)
+    months = UsageMonth.objects.for_workspace(membership.workspace_id).filter(bot__in=bots)
+    billing = F("usage_sessions") + F("alert_sessions")
+    this_month = Q(month=month)
+    counted = {
+        bot_id: counts
+        for bot_id, *counts in months.values("bot_id")
+        .annotate(
+            billing=Sum(billing, filter=this_month, default=0),
+            voice=Sum("voice_sessions", filter=this_month, default=0),
+            all_billing=Sum(billing),
+        )
+        .values_list("bot_id", "billing", "voice", "all_billing")
+    }
+    return [BotTotals(bot, *counted.get(bot.pk, (0, 0, 0))) for bot in bots.order_by("name", "key")]
+
+
+def count_usage(
+    *, workspace: Workspace, bots: Sequence[Bot], periods: Sequence[Period], now: datetime
+) -> Iterator[UsageRow]:
+    """Yield one row per bot and period, zeros included, bots and periods in the order given.
+
+    ``periods`` follow each other without gaps. A seat that is held still is held until ``now``.
+    """
+    if not periods:
+        return
+    stretches = [Span(to_count(p.starts_at), to_count(p.ends_at)) for p in periods]
+    until = to_count(now)
+    at_once = max(1, ROWS_IN_MEMORY // len(periods))
+    for start in range(0, len(bots), at_once):
+        some = bots[start : start + at_once]
+        keys = [bot.pk for bot in some]
+        counted = count_periods(workspace=workspace, bots=keys, periods=periods)
+        seats = read_agents(workspace=workspace, bots=keys, periods=periods, signed_in=False)
+        signed_in = read_agents(workspace=workspace, bots=keys, periods=periods, signed_in=True)
+        for bot in some:
+            holders = count_holders(seats.get(bot.pk, []), stretches, now=until)
+            peaks = find_peak(signed_in.get(bot.pk, []), stretches, now=until)
+            for place, period in enumerate(periods):
+                counts = counted.get((bot.pk, place), Counts())
+                yield UsageRow(bot, period, counts, holders[place], peaks[place])
+
+
+def count_periods(
+    *, workspace: Workspace, bots: Sequence[int], periods: Sequence[Period]
+) -> dict[tuple[int, int], Counts]:
+    """Return what was counted by bot and place of the period; nothing where nothing was."""
+    values = {
+        "workspace": workspace.pk,
+        "bots": list(bots),
+        "starts": [period.starts_at for period in periods],
+        "first": periods[0].starts_at,
+        "last": periods[-1].ends_at,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT_PERIODS, values)
+        return {(bot, place - 1): Counts(*counts) for bot, place, *counts in cursor.fetchall()}
+
+
+def read_agents(
+    *, workspace: Workspace, bots: Collection[int], periods: Sequence[Period], signed_in: bool
+) -> dict[int, list[tuple[int, Span]]]:
+    """Return by bot who held a seat or was signed in, and when, where it touches the periods."""
+    rows = (
+        Agent.objects.for_workspace(workspace)
+        .filter(bot__in=bots, signed_in=signed_in, started_at__lt=periods[-1].ends_at)
+        .filter(Q(ended_at__isnull=True) | Q(ended_at__gt=periods[0].starts_at))
+        .values_list("bot_id", "stream_id", "started_at", "ended_at")
+    )
+    found: dict[int, list[tuple[int, Span]]] = {}
+    for bot_id, stream_id, started_at, ended_at in rows:
+        end = None if ended_at is None else to_count(ended_at)
+        found.setdefault(bot_id, []).append((stream_id, Span(to_count(started_at), end)))
+    return found
+
+
+def read_sessions(
+    *,
+    workspace: Workspace,
+    bots: Collection[int],
+    kinds: Collection[SessionKind],
+    period: Period,
+) -> Iterator[SessionRow]:
+    """Yield completed sessions that start in a period, in order of their start.
+
+    Reads with a cursor in the database, so millions take no more memory than some; to be consumed
+    inside the transaction that admits the workspace.
+    """
+    values = {
+        "workspace": workspace.pk,
+        "bots": list(bots),
+        "kinds": list(kinds),
+        "starts_at": period.starts_at,
+        "ends_at": period.ends_at,
+    }
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(READ_SESSIONS, values)
+        while rows := cursor.fetchmany(ROWS_AT_ONCE):
+            for bot, kind, user, channel, name, first, last, key, start, end, number, rule in rows:
+                session_id = name_session(key, SessionKind(kind), start, number)
+                yield SessionRow(
+                    bot, SessionKind(kind), user, channel, name, first, last, session_id, start,
+                    end, rule,
+                )  # fmt: skip
+
+
+def name_session(stream_key: UUID, kind: SessionKind, started_at: datetime, number: int) -> str:
+    """Return the id of a session, which follows from what it is: counted again it has the same."""
+    return f"{stream_key.hex}-{to_count(started_at):x}-{kind.label[0]}{number}"

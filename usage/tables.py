@@ -1,0 +1,25 @@
+"""Tables of usage."""
+
+from typing import ClassVar
+
+import django_tables2 as tables
+
+NUMBER = {"th": {"class": "text-end"}, "td": {"class": "text-end number"}}
+
+
+class BotTable(tables.Table):
+    """Bots with their totals: one `BotTotals` a row."""
+
+    name = tables.Column(accessor="bot__name", verbose_name="Bot")
+    key = tables.Column(accessor="bot__key", verbose_name="Key")
+    status = tables.Column(accessor="bot__get_publish_status_display", verbose_name="Status")
+    billing_sessions = tables.Column(verbose_name="Sessions this month", attrs=NUMBER)
+    voice_sessions = tables.Column(verbose_name="Voice sessions this month", attrs=NUMBER)
+    all_billing_sessions = tables.Column(verbose_name="Sessions in all", attrs=NUMBER)
+
+    class Meta:
+        attrs: ClassVar = {"class": "table table-vcenter card-table"}
+        template_name = "components/table.html"
+        empty_text = (
+            "No bots yet. A bot appears when it is registered or its first event is imported."
+        )
