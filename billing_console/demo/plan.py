@@ -96,7 +96,7 @@ LARKSPUR = DemoWorkspace(
             "fraud-watch",
             "Fraud Watch",
             MARA,
-            Traffic((WHATSAPP,), 1.5, weekend=1.0, subscribers=22, notified=4),
+            Traffic((WHATSAPP,), 1.5, weekend=1.0, subscribers=34, notified=4),
         ),
         DemoBot(
             "mortgage-guide",

@@ -22,7 +22,7 @@ class Command(BaseCommand):
     def handle(self, *, port: int, **options: Any) -> None:
         if not supervise.port_is_free(port):
             raise CommandError(f"Port {port} is in use; --port (make: PORT=) takes another one.")
-        var = Path(settings.BASE_DIR) / "var"
+        var = Path(settings.VAR_DIR)
         sign_ins = SignIns(var / "demo-sign-ins.json")
         with supervise.stop_on_signals():
             try:

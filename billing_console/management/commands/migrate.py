@@ -1,0 +1,22 @@
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+from django.core.management.commands import migrate
+from django.db import connections
+
+from billing_console import roles
+
+
+class Command(migrate.Command):
+    help = "Bring the tables up to date, as their owner; the database roles too."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.set_defaults(database="owner")
+
+    def handle(self, *args: Any, **options: Any) -> None:  # Any: the base class has it
+        try:
+            roles.ensure(connections[options["database"]])
+        except roles.NotPermitted as error:
+            raise CommandError(str(error)) from None
+        super().handle(*args, **options)

@@ -1,0 +1,227 @@
+"""Settings. The only module that reads the environment; README.md lists the variables.
+
+Nothing is started and nothing is written here, so that tools can import it anywhere.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from csp.constants import NONCE, NONE, SELF
+from psycopg.conninfo import conninfo_to_dict
+
+from accounts.tenancy import APP_ROLE, OPERATOR_ROLE
+from billing_console import embedded
+
+
+def flag(name: str, *, default: bool) -> bool:
+    """Return whether a variable is switched on: 1, true, yes or on."""
+    value = os.environ.get(name, "").lower()
+    return value in ("1", "true", "yes", "on") if value else default
+
+
+def words(name: str, default: str = "") -> list[str]:
+    """Return the parts of a variable that are separated by commas."""
+    return [word.strip() for word in os.environ.get(name, default).split(",") if word.strip()]
+
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = Path(os.environ.get("VAR_DIR", BASE_DIR / "var")).resolve()
+DATABASE_URL = os.environ.get("DATABASE_URL", "")
+REDIS_URL = os.environ.get("REDIS_URL", "")
+SERVERS = embedded.Servers(var=VAR_DIR, postgres=not DATABASE_URL, redis=not REDIS_URL)
+
+DEBUG = flag("DEBUG", default=False)
+SECRET_KEY = os.environ.get("SECRET_KEY", "")
+if not SECRET_KEY and SERVERS.postgres:
+    SECRET_KEY = SERVERS.read_secret_key()
+# The embedded installation serves this machine over plain http.
+HTTPS = flag("HTTPS", default=bool(DATABASE_URL))
+ALLOWED_HOSTS = words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS")
+
+INSTALLED_APPS = [
+    "billing_console",
+    "accounts",
+    "usage",
+    "plans",
+    "invoices",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "csp",
+    "django_tables2",
+    "ninja",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "billing_console.urls"
+WSGI_APPLICATION = "billing_console.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+TIME_ZONE = "UTC"
+USE_I18N = False
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+
+# Data
+
+
+def database(url: str, role: str = "") -> dict[str, Any]:  # Any: Django's settings are free
+    """Return the connection of an address; as ``role``, unless its user is that role."""
+    parts = conninfo_to_dict(url) if url else SERVERS.database(role or "console_owner")
+    options = {**parts}
+    names = {
+        "NAME": "dbname",
+        "USER": "user",
+        "PASSWORD": "password",
+        "HOST": "host",
+        "PORT": "port",
+    }
+    connection: dict[str, Any] = {
+        name: str(options.pop(option, None) or "") for name, option in names.items()
+    }
+    if role and connection["USER"] != role:
+        options["options"] = f"{options.get('options') or ''} -c role={role}".strip()
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "CONN_MAX_AGE": 600,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": options,
+        **connection,
+    }
+
+
+# What the application does is done as a role that owns nothing; only `migrate` is the owner.
+DATABASES = {
+    "default": database(DATABASE_URL, APP_ROLE),
+    "owner": database(os.environ.get("DATABASE_OWNER_URL", DATABASE_URL)),
+    "operator": database(os.environ.get("DATABASE_OPERATOR_URL", DATABASE_URL), OPERATOR_ROLE),
+}
+POOL_SIZE = int(os.environ.get("DATABASE_POOL_SIZE", "0"))
+if POOL_SIZE:  # web processes; Celery closes a pool after every task
+    for alias in ("default", "operator"):
+        DATABASES[alias]["CONN_MAX_AGE"] = 0
+        DATABASES[alias]["OPTIONS"]["pool"] = {"min_size": 0, "max_size": POOL_SIZE}
+
+REDIS_ADDRESS = REDIS_URL or SERVERS.redis_address()
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_ADDRESS,
+        "KEY_PREFIX": "console",
+    }
+}
+
+# Background work
+
+CELERY_BROKER_URL = REDIS_ADDRESS
+if REDIS_ADDRESS.startswith("unix://"):
+    CELERY_BROKER_URL = REDIS_ADDRESS.replace("unix", "redis+socket", 1)
+    CELERY_BROKER_URL = CELERY_BROKER_URL.replace("?db=", "?virtual_host=")
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_DEFAULT_QUEUE = "console"
+CELERY_TASK_IGNORE_RESULT = True
+# Every task may run twice: one that dies with its worker runs again.
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_DB_REUSE_MAX = 1000
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE = {
+    "find due work": {"task": "usage.tasks.find_due_work", "schedule": 5.0},
+    "remove old events": {"task": "usage.tasks.remove_old_events", "schedule": 24 * 60 * 60.0},
+}
+
+# People and their browsers
+
+AUTH_USER_MODEL = "accounts.User"
+LOGIN_URL = "accounts:sign_in"
+LOGIN_REDIRECT_URL = "accounts:workspace_list"
+LOGOUT_REDIRECT_URL = "accounts:sign_in"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if HTTPS else 0
+if HTTPS:
+    # A reverse proxy has the certificate, and must set or remove this header.
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF, NONCE],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    },
+}
+API_REQUESTS_PER_MINUTE = int(os.environ.get("API_REQUESTS_PER_MINUTE", "6000"))
+
+# Static files
+
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "billing_console.front_end.PackageFinder",
+]
+FRONT_END_ROOT = BASE_DIR / "node_modules"
+FRONT_END_FILES = {"tabler/tabler.min.css": "@tabler/core/dist/css/tabler.min.css"}
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "billing_console.front_end.StaticStorage"},
+}
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+
+# Logs go to standard error, of which whoever runs the process takes care.
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": os.environ.get("LOG_LEVEL", "INFO")},
+    "loggers": {"django": {"handlers": [], "propagate": True}},
+}

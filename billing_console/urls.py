@@ -1,0 +1,13 @@
+"""All addresses of the console."""
+
+from django.urls import include, path
+
+from billing_console.api import api
+from billing_console.health import health
+
+urlpatterns = [
+    path("", include("accounts.urls")),
+    path("w/<slug:slug>/", include("usage.urls")),
+    path("api/v1/", api.urls),
+    path("healthz", health, name="health"),
+]

@@ -1,0 +1,9 @@
+"""Web application: ``gunicorn -c gunicorn.conf.py billing_console.wsgi``."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "billing_console.settings")
+
+application = get_wsgi_application()

@@ -1,0 +1,154 @@
+"""The tests run against real servers: the embedded ones, or those that the environment names."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from celery import Celery
+from django.conf import settings
+from django.db import connections
+from django.db.backends.postgresql.base import DatabaseWrapper
+from django.test import TransactionTestCase
+from psycopg.conninfo import make_conninfo
+from pytest_django.plugin import DjangoDbBlocker
+
+from billing_console import roles
+from billing_console.celery import app
+from billing_console.settings import SERVERS
+
+ROOT = Path(__file__).resolve().parent.parent
+ALIASES = ("default", "operator")
+KEPT = ("django_migrations", "django_content_type", "auth_permission")
+TABLES = """
+SELECT string_agg(quote_ident(tablename), ', ')
+FROM pg_tables WHERE schemaname = 'public' AND tablename <> ALL(%s)
+"""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the embedded servers, for as long as this process runs."""
+    SERVERS.hold()
+
+
+def owner() -> DatabaseWrapper:
+    """Return the connection that owns the tables."""
+    found = connections["owner"]
+    assert isinstance(found, DatabaseWrapper)
+    return found
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_test_environment: None,
+    django_db_blocker: DjangoDbBlocker,
+    django_db_modify_db_settings: None,
+) -> Iterator[None]:
+    """Make the test database as the owner, and have the other roles use it."""
+    real = owner().settings_dict["NAME"]
+    with django_db_blocker.unblock():
+        roles.ensure(owner())
+        name = owner().creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+        for alias in ALIASES:
+            connections[alias].close()
+            connections[alias].settings_dict["NAME"] = name
+        with connections["default"].cursor() as cursor:
+            cursor.execute("SELECT current_user, current_database()")
+            assert cursor.fetchone() == ("console_app", name)
+    yield
+    with django_db_blocker.unblock():
+        for alias in ALIASES:
+            connections[alias].close()
+        owner().creation.destroy_test_db(real, verbosity=0)
+
+
+def empty_tables() -> None:
+    """Empty all tables of the test database, which only their owner may do."""
+    parameters = owner().get_connection_params()
+    parameters.pop("cursor_factory", None)
+    parameters.pop("context", None)
+    assert str(parameters["dbname"]).startswith("test_")
+    with psycopg.connect(make_conninfo(**parameters)) as connection:
+        row = connection.execute(TABLES, [list(KEPT)]).fetchone()
+        assert row is not None
+        connection.execute(f"TRUNCATE {row[0]} RESTART IDENTITY".encode())
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _flush_as_owner() -> Iterator[None]:
+    """Have tests with real commits cleaned up by the owner."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(TransactionTestCase, "_fixture_teardown", lambda case: empty_tables())
+    yield
+    patch.undo()
+
+
+def process_environment() -> dict[str, str]:
+    """Return the environment by which another process uses the test's database and Redis."""
+
+    def address(alias: str) -> str:
+        parameters = connections[alias].get_connection_params()
+        for name in ("cursor_factory", "context", "prepare_threshold"):
+            parameters.pop(name, None)
+        return make_conninfo(**parameters)
+
+    return {
+        **os.environ,
+        "DATABASE_URL": address("default"),
+        "DATABASE_OPERATOR_URL": address("operator"),
+        "REDIS_URL": settings.REDIS_ADDRESS,
+        "SECRET_KEY": settings.SECRET_KEY,
+        "HTTPS": "0",
+    }
+
+
+@pytest.fixture
+def start_worker(django_db_setup: None) -> Iterator["WorkerStarter"]:
+    """Return what starts real Celery workers on the test's database; they end with the test."""
+    starter = WorkerStarter()
+    yield starter
+    starter.stop()
+
+
+class WorkerStarter:
+    """Starts Celery workers as processes of their own."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self.running: list[subprocess.Popen[bytes]] = []
+
+    def __call__(self, *, concurrency: int = 2) -> subprocess.Popen[bytes]:
+        """Start a worker and wait until it answers."""
+        name = f"tests-{os.getpid()}-{len(self.running)}@localhost"
+        worker = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "celery", "-A", "billing_console", "worker"),
+                *("--concurrency", str(concurrency), "--hostname", name, "--loglevel", "warning"),
+                *("--without-gossip", "--without-mingle"),
+            ],
+            cwd=ROOT,
+            env=process_environment(),
+            start_new_session=True,
+        )
+        self.running.append(worker)
+        give_up = time.monotonic() + 60
+        while not ping(app, name):
+            assert worker.poll() is None, "the worker ended"
+            assert time.monotonic() < give_up, "the worker does not answer"
+        return worker
+
+    def stop(self) -> None:
+        """End all workers that still run."""
+        for worker in self.running:
+            worker.terminate()
+        for worker in self.running:
+            worker.wait(timeout=60)
+
+
+def ping(application: Celery, name: str) -> bool:
+    """Tell whether a worker answers."""
+    return bool(application.control.ping(destination=[name], timeout=0.5))

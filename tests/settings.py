@@ -1,0 +1,33 @@
+"""Settings of the tests: the real ones, with a Redis database for each test process."""
+
+import os
+
+from billing_console.settings import *  # noqa: F403
+from billing_console.settings import REDIS_ADDRESS as OWN_REDIS_ADDRESS
+
+SECRET_KEY = "only for tests"
+
+# Databases 1 to 8 of Redis, one for each process that runs tests.
+NUMBER = 1 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
+REDIS_ADDRESS = (
+    f"{OWN_REDIS_ADDRESS}?db={NUMBER}"
+    if OWN_REDIS_ADDRESS.startswith("unix://")
+    else f"{OWN_REDIS_ADDRESS.rstrip('/').removesuffix('/0')}/{NUMBER}"
+)
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_ADDRESS,
+        "KEY_PREFIX": "console",
+    }
+}
+CELERY_BROKER_URL = REDIS_ADDRESS.replace("unix://", "redis+socket://", 1).replace(
+    "?db=", "?virtual_host="
+)
+
+# Files are served as they are, and people of the tests need no strong hash.
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
