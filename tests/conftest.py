@@ -98,6 +98,7 @@ def process_environment() -> dict[str, str]:
 
     return {
         **os.environ,
+        "DJANGO_SETTINGS_MODULE": "billing_console.settings",
         "DATABASE_URL": address("default"),
         "DATABASE_OPERATOR_URL": address("operator"),
         "REDIS_URL": settings.REDIS_ADDRESS,

@@ -3,6 +3,7 @@
 import os
 
 from billing_console.settings import *  # noqa: F403
+from billing_console.settings import MIDDLEWARE as OWN_MIDDLEWARE
 from billing_console.settings import REDIS_ADDRESS as OWN_REDIS_ADDRESS
 
 SECRET_KEY = "only for tests"
@@ -31,3 +32,6 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+# Django's own server of the tests finds the files.
+MIDDLEWARE = [name for name in OWN_MIDDLEWARE if "whitenoise" not in name]

@@ -99,7 +99,7 @@ class Difference(NamedTuple):
 
 def run(
     *,
-    workspace: Workspace,
+    workspace_id: int,
     now: datetime,
     report: Callable[[int], None] = lambda streams: None,
 ) -> Iterator[Difference]:
@@ -108,21 +108,24 @@ def run(
     Workers wait for a bot or pass it by while it is rebuilt, writers of events never wait.
     ``report`` is told how many streams were counted. Safe to repeat and to interrupt.
     """
-    with in_workspace(workspace.pk):
+    with in_workspace(workspace_id):
         bots = list(
-            RolledBot.objects.for_workspace(workspace)
+            RolledBot.objects.for_workspace(workspace_id)
             .order_by("bot__key")
             .values_list("bot_id", "bot__key")
         )
     for bot_id, key in bots:
-        yield from rebuild_bot(workspace=workspace, bot_id=bot_id, key=key, now=now, report=report)
+        yield from rebuild_bot(
+            workspace_id=workspace_id, bot_id=bot_id, key=key, now=now, report=report
+        )
 
 
 def rebuild_bot(
-    *, workspace: Workspace, bot_id: int, key: str, now: datetime, report: Callable[[int], None]
+    *, workspace_id: int, bot_id: int, key: str, now: datetime, report: Callable[[int], None]
 ) -> list[Difference]:
     """Count all streams of a bot again, and all totals over them; return what was otherwise."""
-    with in_workspace(workspace.pk):
+    with in_workspace(workspace_id):
+        workspace = Workspace.objects.get(pk=workspace_id)
         rolled = RolledBot.objects.for_workspace(workspace).filter(bot=bot_id)
         rolled.select_for_update().get()
         claim = open_claim(workspace=workspace, bot_id=bot_id, now=now)

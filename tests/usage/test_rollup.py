@@ -1,14 +1,51 @@
 """Events become sessions and totals, whatever the order in which they arrive."""
 
-import pytest
+from datetime import UTC, datetime, timedelta
 
+import pytest
+from django.db.models import Sum
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from accounts.models import Workspace
 from accounts.tenancy import in_workspace
 from tests import make
 from tests.make import HOUR, MINUTE, NOON
 from usage import rebuild, rollup
-from usage.models import BillingSession, DirtyStream, UsageBucket, UsageDay, UsageMonth
+from usage.models import (
+    BillingSession,
+    Conversation,
+    DirtyStream,
+    UsageBucket,
+    UsageDay,
+    UsageMonth,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def count_marks(of: Workspace) -> int:
+    with in_workspace(of.pk):
+        return DirtyStream.objects.for_workspace(of).count()
+
+
+def totals(of: Workspace) -> list[int | None]:
+    """Return the completed usage sessions as sessions, buckets, days and months have them."""
+    with in_workspace(of.pk):
+        sessions = BillingSession.objects.for_workspace(of).filter(kind=1, completed=True)
+        tables = (UsageBucket, UsageDay, UsageMonth)
+        return [
+            sessions.count(),
+            *(
+                table.objects.for_workspace(of).aggregate(n=Sum("usage_sessions", default=0))["n"]
+                for table in tables
+            ),
+        ]
+
+
+def differences(of: Workspace, now: datetime = make.LONG_AFTER) -> list[rebuild.Difference]:
+    return list(rebuild.run(workspace_id=of.pk, now=now))
 
 
 def test_roll_up_leaves_other_workspaces_alone() -> None:
@@ -20,3 +57,231 @@ def test_roll_up_leaves_other_workspaces_alone() -> None:
     with in_workspace(globex.pk):
         assert not BillingSession.objects.exists()
         assert DirtyStream.objects.exists()
+
+
+def test_all_totals_agree() -> None:
+    acme = make.workspace(timezone="Asia/Kolkata")
+    make.take_in(acme, *make.talk(0, 10, 20, 31), *make.talk(60 * 24 * 29, user="u2"))
+
+    make.roll_up(acme)
+
+    assert totals(acme) == [4, 4, 4, 4]
+    assert count_marks(acme) == 0
+
+
+def test_rolling_up_twice_changes_nothing() -> None:
+    acme = make.workspace()
+    make.take_in(acme, *make.talk(0, 10))
+    make.roll_up(acme)
+    before = make.blocks(acme)
+
+    assert make.roll_up(acme) == 0
+    assert make.blocks(acme) == before
+
+
+def test_late_event_joins_two_conversations() -> None:
+    acme = make.workspace()
+    make.take_in(acme, *make.talk(0, 10, 30))
+    make.roll_up(acme)
+    assert totals(acme)[0] == 2
+
+    make.take_in(acme, *make.talk(20))
+    make.roll_up(acme)
+
+    assert [block[3:] for block in make.blocks(acme)] == [
+        (NOON, NOON + 15 * MINUTE),
+        (NOON + 15 * MINUTE, NOON + 30 * MINUTE),
+    ]
+    assert totals(acme) == [2, 2, 2, 2]
+    with in_workspace(acme.pk):
+        assert Conversation.objects.for_workspace(acme).count() == 1
+
+
+def test_open_conversation_is_closed_when_15_minutes_of_silence_have_passed() -> None:
+    acme = make.workspace()
+    make.take_in(acme, *make.talk(0, 5))
+
+    make.roll_up(acme, NOON + 20 * MINUTE)
+    assert totals(acme)[0] == 0
+
+    make.roll_up(acme, NOON + 20 * MINUTE + timedelta(microseconds=1))
+
+    assert totals(acme) == [1, 1, 1, 1]
+    assert count_marks(acme) == 0
+
+
+def test_full_block_counts_while_the_conversation_goes_on() -> None:
+    acme = make.workspace()
+    make.take_in(acme, *make.talk(0, 10, 16))
+
+    make.roll_up(acme, NOON + 17 * MINUTE)
+
+    assert [block[3:] for block in make.blocks(acme)] == [(NOON, NOON + 15 * MINUTE)]
+
+
+def test_event_ahead_of_the_clock_counts_when_the_clock_gets_there() -> None:
+    acme = make.workspace()
+    make.take_in(acme, *make.talk(0, 4))
+
+    make.roll_up(acme, NOON + 1 * MINUTE)
+    make.roll_up(acme, NOON + 16 * MINUTE)
+    assert totals(acme)[0] == 0  # the second event was at 4, so it is still open
+
+    make.roll_up(acme, NOON + 20 * MINUTE)
+
+    assert [block[3:] for block in make.blocks(acme)] == [(NOON, NOON + 4 * MINUTE)]
+
+
+def test_clock_can_be_put_back() -> None:
+    acme = make.workspace()
+    make.take_in(acme, *make.talk(0, 10, 20, 30))
+    make.roll_up(acme)
+
+    rollup.mark_since(workspace_id=acme.pk, since=NOON + 12 * MINUTE)
+    make.roll_up(acme, NOON + 12 * MINUTE)
+    assert totals(acme) == [0, 0, 0, 0]
+
+    make.roll_up(acme)
+
+    assert totals(acme) == [2, 2, 2, 2]
+
+
+def test_developer_event_changes_nothing() -> None:
+    acme = make.workspace()
+    make.take_in(acme, *make.talk(0, 5))
+    make.roll_up(acme)
+    before = make.blocks(acme)
+
+    make.take_in(
+        acme,
+        *make.talk(3, 19, developer=True),
+        *make.talk(4, 20, environment="test"),
+        make.event("alert.delivered", developer=True),
+    )
+
+    assert count_marks(acme) == 0
+    make.roll_up(acme)
+    assert make.blocks(acme) == before
+    assert differences(acme) == []
+
+
+def test_voice_on_a_text_channel_reaches_from_end_to_end() -> None:
+    acme = make.workspace()
+    days = 24 * 60
+    make.take_in(acme, *make.talk(0, 10 * days, 20 * days))
+    make.roll_up(acme)
+    assert not [row for row in make.blocks(acme) if row[1] == "voice"]
+
+    make.take_in(acme, *make.talk(15 * days, modality="voice"))
+    make.roll_up(acme)
+
+    assert len([row for row in make.blocks(acme) if row[1] == "voice"]) == 4
+    assert differences(acme) == []
+
+
+def test_alerts_at_one_instant_are_all_counted() -> None:
+    acme = make.workspace()
+    make.take_in(
+        acme,
+        *(make.event("alert.delivered") for _ in range(3)),
+        make.event("alert.failed"),
+        make.event("notification.delivered"),
+    )
+
+    make.roll_up(acme)
+
+    kinds = [block[1] for block in make.blocks(acme)]
+    assert sorted(kinds) == ["alert", "alert", "alert", "notification"]
+
+
+def test_rebuild_finds_and_mends_what_was_wrong() -> None:
+    acme = make.workspace()
+    make.take_in(acme, *make.talk(0, 10, 20, 31))
+    make.roll_up(acme)
+    right = make.blocks(acme)
+    with in_workspace(acme.pk):
+        BillingSession.objects.for_workspace(acme).filter(number=2).delete()
+        UsageBucket.objects.for_workspace(acme).filter(starts_at=NOON).update(usage_sessions=7)
+        Conversation.objects.for_workspace(acme).update(bot_time=HOUR)
+
+    found = differences(acme)
+
+    assert sorted((one.what, one.found) for one in found) == [
+        ("bucket", "different"),
+        ("conversation", "different"),
+        ("usage", "missing"),
+    ]
+    assert make.blocks(acme) == right
+    assert totals(acme) == [3, 3, 3, 3]
+    assert differences(acme) == []
+
+
+def test_rebuild_does_not_report_what_was_due_anyway() -> None:
+    acme = make.workspace()
+    make.take_in(acme, *make.talk(0, 10))
+
+    assert differences(acme) == []
+    assert totals(acme) == [1, 1, 1, 1]
+
+
+facts = st.lists(
+    st.tuples(
+        st.sampled_from([0, 1, 14, 15, 16, 60, 24 * 60, 3 * 24 * 60]),
+        st.sampled_from(
+            [
+                ("conversation.message", {"direction": "user"}),
+                ("conversation.message", {"direction": "bot"}),
+                ("conversation.message", {"direction": "agent"}),
+                ("conversation.message", {"direction": "user", "modality": "voice"}),
+                ("conversation.started", {}),
+                ("conversation.ended", {}),
+                ("agent.transfer_started", {"agent": "a"}),
+                ("agent.transfer_started", {}),
+                ("agent.transfer_ended", {"agent": "a"}),
+                ("agent.transfer_ended", {}),
+                ("alert.delivered", {}),
+                ("notification.delivered", {}),
+            ]
+        ),
+        st.sampled_from(["web", "ivr"]),
+        st.integers(0, 4),  # with which part it arrives
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@hypothesis_settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(facts)
+def test_parts_in_any_order_give_what_one_import_gives(drawn: list[object]) -> None:
+    """Arrive in parts with a roll-up after each, repeated, and with offsets: the result is one."""
+    name = f"w{next(make.numbers)}"
+    in_parts, at_once = make.workspace(f"{name}-parts"), make.workspace(f"{name}-once")
+    at = NOON
+    parts: dict[int, list[make.Event]] = {}
+    for step, (type_, values), channel, part in drawn:  # type: ignore[misc]
+        at += step * MINUTE
+        parts.setdefault(part, []).append(make.event(type_, at=at, channel=channel, **values))
+    everything = [event for part in parts.values() for event in part]
+    kolkata = timedelta(hours=5, minutes=30)
+
+    make.take_in(at_once, *everything)
+    make.roll_up(at_once)
+    for events in parts.values():
+        now = max(datetime.fromisoformat(event["time"]) for event in events) + 7 * MINUTE
+        moved = [
+            event
+            | {"time": f"{datetime.fromisoformat(event['time']) + kolkata:%Y-%m-%dT%H:%M:%S}+05:30"}
+            for event in events
+        ]
+        make.take_in(in_parts, *moved, *events)
+        make.roll_up(in_parts, max(now, datetime(2026, 3, 2, tzinfo=UTC)))
+    make.roll_up(in_parts)
+
+    assert make.blocks(in_parts) == make.blocks(at_once)
+    assert totals(in_parts) == totals(at_once)
+    assert differences(in_parts) == []

@@ -53,7 +53,7 @@ class Command(WorkspaceCommand):
         differences: list[dict[str, object]] = []
         for workspace in found:
             if whole:
-                wrong = rebuild.run(workspace=workspace, now=now, report=self.report)
+                wrong = rebuild.run(workspace_id=workspace.pk, now=now, report=self.report)
                 differences += [show(workspace, difference) for difference in wrong]
                 continue
             if as_of is not None:
