@@ -90,7 +90,7 @@ WITH conversation AS (
         channel = 'ivr' OR uniform($seed, 'opened', stream.number, place) < 0.5 AS opened,
         uniform($seed, 'hung up', stream.number, place)
             < CASE WHEN channel = 'ivr' THEN 0.85 ELSE 0.37 END AS ended,
-        2 + least(38, lasting(uniform($seed, 'length', stream.number, place), 3.4) // 1000000)
+        2 + least(38, lasting(uniform($seed, 'length', stream.number, place), 4.4) // 1000000)
             AS messages
     FROM made_stream stream, range(stream.conversations) series(place)
 ), shaped AS (
@@ -305,8 +305,8 @@ def make(
     values = {
         "seed": seed,
         "bots": BOTS,
-        # There are about 9 events in a stream: enough of them for what is to be told.
-        "streams": events // 7 + 200,
+        # A stream has nearly 9 events: enough of them for what is to be told.
+        "streams": events // 8 + 200,
         "told": events - alerts - notifications,
         "alerts": alerts,
         "notifications": notifications,

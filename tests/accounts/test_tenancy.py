@@ -1,0 +1,120 @@
+"""What the database shows and refuses, whatever the code above it forgets."""
+
+import pytest
+from django.apps import apps
+from django.db import DatabaseError, connection, transaction
+from django.db.utils import ProgrammingError
+
+from accounts.models import Bot, BotShare, Role, Workspace, WorkspaceOwned
+from accounts.tenancy import USER, WORKSPACE, admit, admitted, in_workspace
+from tests import make
+from usage.models import Event
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+TABLES = [
+    model
+    for app in ("accounts", "usage", "plans", "invoices")
+    for model in apps.get_app_config(app).get_models()
+    if issubclass(model, WorkspaceOwned)
+]
+
+
+def fill(of: Workspace) -> None:
+    """Give a workspace a row in every table."""
+    make.api_key(of)
+    shared = make.member(of, Role.SHARED)
+    make.take_in(
+        of,
+        *make.talk(0, 10, 20),
+        make.event("alert.delivered"),
+        make.event("agent.seat_assigned", agent="a1"),
+        make.event() | {"time": "never"},
+    )
+    make.roll_up(of)
+    make.take_in(of, *make.talk(30))
+    with in_workspace(of.pk):
+        bot = Bot.objects.for_workspace(of).get()
+        BotShare.objects.create(workspace=of, bot=bot, user=shared.user)
+
+
+@pytest.fixture
+def acme() -> Workspace:
+    acme = make.workspace("acme")
+    fill(acme)
+    fill(make.workspace("globex"))
+    return acme
+
+
+def test_each_workspace_sees_its_own_rows_alone(acme: Workspace) -> None:
+    for model in TABLES:
+        with transaction.atomic():
+            assert not model._default_manager.exists(), model
+        with in_workspace(acme.pk):
+            owners = set(model._default_manager.values_list("workspace_id", flat=True))
+        assert owners == {acme.pk}, model
+
+
+def test_nothing_is_seen_after_the_transaction(acme: Workspace) -> None:
+    with in_workspace(acme.pk):
+        assert Event.objects.exists()
+
+    assert not Event.objects.exists()
+    assert not Workspace.objects.exists()
+
+
+def test_row_of_another_workspace_cannot_be_written(acme: Workspace) -> None:
+    globex = make.workspace("globex")
+
+    with pytest.raises(ProgrammingError, match="row-level security"), in_workspace(acme.pk):
+        Bot.objects.create(workspace=globex, key="foreign", name="foreign")
+    with pytest.raises(ProgrammingError, match="row-level security"), in_workspace(acme.pk):
+        Bot.objects.update(workspace=globex)
+
+
+def test_row_cannot_name_a_row_of_another_workspace(acme: Workspace) -> None:
+    globex = make.workspace("globex")
+    stranger = make.member(globex, email="only@globex.example").user
+    with in_workspace(globex.pk):
+        theirs = Bot.objects.get()
+
+    with pytest.raises(DatabaseError, match="tied"), in_workspace(acme.pk):
+        Bot.objects.update(owner=stranger)
+    with pytest.raises(DatabaseError, match="tied"), in_workspace(acme.pk):
+        BotShare.objects.update(bot_id=theirs.pk)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "TRUNCATE usage_event",
+        "ALTER TABLE usage_event DISABLE ROW LEVEL SECURITY",
+        "DROP POLICY of_workspace ON usage_event",
+        "SET ROLE console_owner",
+        "CREATE TABLE mine (id integer)",
+        "UPDATE usage_event SET at = now()",
+        "ALTER ROLE console_app BYPASSRLS",
+        "SET session_replication_role = replica",
+    ],
+)
+def test_application_may_not(acme: Workspace, statement: str) -> None:
+    with (
+        pytest.raises(ProgrammingError, match=r"permission denied|must be owner"),
+        in_workspace(acme.pk),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(statement)
+
+
+def test_workspace_is_set_for_a_transaction_only() -> None:
+    with pytest.raises(RuntimeError, match="there is none"):
+        admit(WORKSPACE, 1)
+
+
+def test_person_finds_own_memberships_only(acme: Workspace) -> None:
+    person = make.member(acme, Role.OWNER).user
+
+    with admitted(USER, person.pk):
+        slugs = set(Workspace.objects.values_list("slug", flat=True))
+
+    assert slugs == {"acme"}

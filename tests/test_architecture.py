@@ -1,0 +1,209 @@
+"""Walks models, addresses, grants, policies and foreign keys: which forgot its workspace?"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.db import connection, models
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from accounts.access import ACCESS
+from accounts.models import User, Workspace, WorkspaceOwned
+from usage.models import LargeTable
+
+pytestmark = pytest.mark.django_db
+
+OWN_APPS = ("billing_console", "accounts", "usage", "plans", "invoices")
+OF_NO_WORKSPACE = {User}
+# Tables of no workspace that the application may reach; docs/accounts.md says why.
+OPEN_TABLES = {
+    "accounts_user": "SELECT, INSERT, UPDATE",
+    "django_session": "SELECT, INSERT, UPDATE, DELETE",
+    "django_content_type": "SELECT",
+    "auth_permission": "SELECT",
+    "django_migrations": "SELECT",
+}
+# Addresses that are not below a workspace: each checks for itself, or shows nothing of anybody.
+OUTSIDE_WORKSPACES = {"", "sign-in", "sign-out", "healthz"}
+API = "api/v1/"
+RIGHTS = {"SELECT", "INSERT", "UPDATE", "DELETE"}
+
+
+def own_models() -> list[type[models.Model]]:
+    return [model for app in OWN_APPS for model in apps.get_app_config(app).get_models()]
+
+
+def isolated_tables() -> set[str]:
+    return {
+        model._meta.db_table
+        for model in own_models()
+        if issubclass(model, WorkspaceOwned) or model is Workspace
+    }
+
+
+def query(sql: str, *values: Any) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return cursor.fetchall()
+
+
+def test_every_model_belongs_to_a_workspace() -> None:
+    forgotten = [
+        model
+        for model in own_models()
+        if not issubclass(model, WorkspaceOwned) and model is not Workspace
+    ]
+
+    assert set(forgotten) == OF_NO_WORKSPACE
+
+
+def test_every_table_of_a_workspace_is_isolated() -> None:
+    rows = query("""
+        SELECT relname FROM pg_class
+        WHERE relnamespace = 'public'::regnamespace AND relrowsecurity AND relforcerowsecurity
+    """)
+
+    assert {table for (table,) in rows} == isolated_tables()
+
+
+def test_every_isolated_table_has_the_same_policies() -> None:
+    rows = query("""
+        SELECT tablename, policyname, roles::text[], cmd FROM pg_policies
+        WHERE schemaname = 'public'
+    """)
+
+    found: dict[str, set[str]] = {}
+    for table, policy, roles, command in rows:
+        found.setdefault(table, set()).add(policy)
+        assert len(roles) == 1
+        assert roles[0] != "public"
+        if policy.startswith("found_"):
+            assert (roles, command) == (["console_app"], "SELECT")
+        if roles == ["console_app"] and policy != "of_workspace":
+            assert policy.startswith("found_")
+    for table in isolated_tables():
+        assert {"of_workspace", "of_operator", "of_owner"} <= found[table], table
+
+
+def test_policies_of_the_application_name_the_workspace() -> None:
+    rows = query("""
+        SELECT tablename, qual FROM pg_policies
+        WHERE policyname = 'of_workspace' AND tablename <> 'accounts_workspace'
+    """)
+
+    setting = "NULLIF(current_setting('app.workspace_id'::text, true), ''::text)"
+    assert {text for _, text in rows} == {f"(workspace_id = ({setting})::bigint)"}
+
+
+def test_application_has_no_rights_but_those_it_needs() -> None:
+    rows = query("""
+        SELECT table_name, privilege_type FROM information_schema.role_table_grants
+        WHERE grantee = 'console_app' AND table_schema = 'public'
+    """)
+
+    granted: dict[str, set[str]] = {}
+    for table, right in rows:
+        granted.setdefault(table, set()).add(right)
+    assert granted.keys() == isolated_tables() | OPEN_TABLES.keys()
+    assert all(rights <= RIGHTS for rights in granted.values())
+    for table, rights in OPEN_TABLES.items():
+        assert granted[table] == set(rights.split(", ")), table
+
+
+def test_nobody_else_has_rights() -> None:
+    rows = query("""
+        SELECT grantee, table_name, privilege_type FROM information_schema.role_table_grants
+        WHERE table_schema = 'public' AND grantee IN ('PUBLIC', 'console_operator')
+            AND NOT (grantee = 'console_operator' AND privilege_type = 'SELECT')
+    """)
+
+    assert rows == []
+
+
+def test_no_partition_can_be_read_by_its_own_name() -> None:
+    rows = query("""
+        SELECT oid::regclass::text FROM pg_class
+        WHERE relispartition AND relkind IN ('r', 'p')
+            AND has_table_privilege('console_app', oid, 'SELECT, INSERT, UPDATE, DELETE')
+    """)
+
+    assert rows == []
+
+
+def test_application_owns_nothing_and_cannot_bypass_anything() -> None:
+    (attributes,) = query("""
+        SELECT rolsuper, rolbypassrls, rolcreaterole, rolcreatedb FROM pg_roles
+        WHERE rolname = current_user
+    """)
+    owned = query("""
+        SELECT oid::regclass::text FROM pg_class
+        WHERE relowner = 'console_app'::regrole AND relpersistence <> 't'
+    """)
+
+    assert attributes == (False, False, False, False)
+    assert owned == []
+
+
+def test_references_between_tables_of_workspaces_include_the_workspace() -> None:
+    rows = query("""
+        SELECT con.conrelid::regclass::text, con.confrelid::regclass::text,
+            (SELECT array_agg(attname ORDER BY attnum)
+             FROM pg_attribute WHERE attrelid = con.conrelid AND attnum = ANY(con.conkey))
+        FROM pg_constraint con
+        WHERE con.contype = 'f' AND con.connamespace = 'public'::regnamespace
+    """)
+    isolated = isolated_tables() - {"accounts_workspace"}
+
+    tied = {(table, *columns) for table, _, columns in rows if "workspace_id" in columns}
+    for table, target, columns in rows:
+        if table in isolated and target in isolated and "workspace_id" not in columns:
+            (column,) = columns
+            assert any(
+                entry[0] == table and column in entry[1:] and len(entry) == 3 for entry in tied
+            ), f"{table}.{column} may name a row of another workspace"
+
+
+def test_keys_of_large_tables_lead_with_the_workspace() -> None:
+    tables = [model._meta.db_table for model in own_models() if issubclass(model, LargeTable)]
+    rows = query(
+        """
+        SELECT idx.indrelid::regclass::text, idx.indexrelid::regclass::text, att.attname
+        FROM pg_index idx
+        JOIN pg_class cls ON cls.oid = idx.indexrelid
+        JOIN pg_am am ON am.oid = cls.relam AND am.amname = 'btree'
+        JOIN pg_attribute att ON att.attrelid = idx.indrelid AND att.attnum = idx.indkey[0]
+        WHERE idx.indrelid::regclass::text = ANY(%s)
+        """,
+        tables,
+    )
+
+    assert tables
+    # A bot's lock is one row of a bot, which has one workspace.
+    others = {index for _, index, column in rows if column != "workspace_id"}
+    assert {index for index in others if not index.startswith("usage_rolledbot")} == set()
+
+
+def patterns(
+    resolver: URLResolver | None = None, prefix: str = ""
+) -> Iterator[tuple[str, URLPattern]]:
+    for entry in (resolver or get_resolver()).url_patterns:
+        address = prefix + str(entry.pattern)
+        if isinstance(entry, URLResolver):
+            yield from patterns(entry, address)
+        else:
+            yield address, entry
+
+
+def test_every_address_of_a_workspace_asks_for_a_permission() -> None:
+    for address, entry in patterns():
+        if address.startswith("w/<slug:slug>/"):
+            assert getattr(entry.callback, "permission", None) in ACCESS, address
+        else:
+            assert address in OUTSIDE_WORKSPACES or address.startswith(API), address
+
+
+def test_every_permission_is_asked_for() -> None:
+    asked = {getattr(entry.callback, "permission", None) for _, entry in patterns()}
+
+    assert asked >= ACCESS.keys()
