@@ -296,7 +296,14 @@ def start_postgres(servers: Servers) -> None:
         for left in (data / "postmaster.pid", servers.sockets / ".s.PGSQL.5432.lock"):
             left.unlink(missing_ok=True)
         options = [word for name, value in tuning().items() for word in ("-c", f"{name}={value}")]
-        command = [binaries / "postgres", "-D", data, "-k", servers.sockets, *options]
+        command: list[str | Path] = [
+            binaries / "postgres",
+            "-D",
+            data,
+            "-k",
+            servers.sockets,
+            *options,
+        ]
         process = run_as_server(command, log=log)
         wait_for(lambda: answers(servers), process, log=log)
     else:
@@ -375,14 +382,12 @@ def start_redis(servers: Servers) -> None:
     log = servers.var / "redis.log"
     process = None
     if find_process(folder / "redis.pid", names="redis-server") is None:
-        process = run_as_server(
-            [
-                *(redis_server(), "--port", "0", "--unixsocket", address),
-                *("--unixsocketperm", "700", "--dir", folder),
-                *("--pidfile", folder / "redis.pid", "--appendonly", "yes", "--save", ""),
-            ],
-            log=log,
-        )
+        command: list[str | Path] = [
+            *(redis_server(), "--port", "0", "--unixsocket", address),
+            *("--unixsocketperm", "700", "--dir", folder),
+            *("--pidfile", folder / "redis.pid", "--appendonly", "yes", "--save", ""),
+        ]
+        process = run_as_server(command, log=log)
     wait_for(lambda: pongs(address), process, log=log)
 
 

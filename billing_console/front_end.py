@@ -35,7 +35,7 @@ class PackageFinder(BaseFinder):
         ]
 
     # Django 5.2 renames the argument `all` to `find_all`; it still calls with either.
-    def find(self, path: str, find_all: bool = False, **kwargs: Any) -> Any:  # type: ignore[override]
+    def find(self, path: str, find_all: bool = False, **kwargs: Any) -> Any:
         """Return the file served as ``path``, or as a list of one with ``find_all``."""
         file = self.files.get(path)
         found = [str(file)] if file is not None and file.is_file() else []

@@ -112,7 +112,16 @@ def install_python_packages(lock: Path) -> None:
     environment = registries.environment(PYTHON)
     installer = ROOT / "requirements" / "installer.txt"
     with step(f"Installing Python packages of {lock.relative_to(ROOT)}"):
-        pip = [PYTHON, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", installer]
+        pip: list[str | Path] = [
+            PYTHON,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--require-hashes",
+            "-r",
+            installer,
+        ]
         run(pip, environment)
         run(uv_install(lock), environment)
 

@@ -53,7 +53,9 @@ def api_key(of: Workspace, *scopes: Scope, name: str = "platform") -> str:
 
 def event(type: str = "conversation.message", *, at: datetime = NOON, **values: Any) -> Event:
     """Make an event; names of the envelope go there and all others into its data."""
-    envelope = {name: values.pop(name) for name in ("id", "source", "subject") if name in values}
+    envelope: Event = {
+        name: values.pop(name) for name in ("id", "source", "subject") if name in values
+    }
     data = {"user": "u1", "channel": "web", **values}
     if type == "conversation.message":
         data.setdefault("direction", "user")

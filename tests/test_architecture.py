@@ -45,7 +45,8 @@ def isolated_tables() -> set[str]:
 def query(sql: str, *values: Any) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
 
 
 def test_every_model_belongs_to_a_workspace() -> None:

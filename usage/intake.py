@@ -226,7 +226,7 @@ def store(
         accepted: Counter[str] = Counter()
         differing = chunk.differing.copy()
         if chunk.rows:
-            values = {"workspace": workspace_id, "now": now}
+            values: dict[str, int | datetime] = {"workspace": workspace_id, "now": now}
             sources = name_sources(chunk.rows, workspace_id=workspace_id)
             stage(cursor, chunk, sources=sources, workspace_id=workspace_id)
             cursor.execute(INSERT_STREAMS, values)

@@ -164,7 +164,7 @@ def count_periods(
     *, workspace: Workspace, bots: Sequence[int], periods: Sequence[Period]
 ) -> dict[tuple[int, int], Counts]:
     """Return what was counted by bot and place of the period; nothing where nothing was."""
-    values = {
+    values: dict[str, int | datetime | list[int] | list[datetime]] = {
         "workspace": workspace.pk,
         "bots": list(bots),
         "starts": [period.starts_at for period in periods],
@@ -205,10 +205,10 @@ def read_sessions(
     Reads with a cursor in the database, so millions take no more memory than some; to be consumed
     inside the transaction that admits the workspace.
     """
-    values = {
+    values: dict[str, int | datetime | list[int]] = {
         "workspace": workspace.pk,
         "bots": list(bots),
-        "kinds": list(kinds),
+        "kinds": [int(kind) for kind in kinds],
         "starts_at": period.starts_at,
         "ends_at": period.ends_at,
     }

@@ -69,8 +69,9 @@ def remove_old_events(*, workspace_id: int, now: datetime) -> int:
     removed = 0
     while before is not None:
         with in_workspace(workspace_id), connection.cursor() as cursor:
-            values = {"workspace": workspace_id, "before": before, "limit": EVENTS_AT_ONCE}
-            cursor.execute(REMOVE, values)
+            cursor.execute(
+                REMOVE, {"workspace": workspace_id, "before": before, "limit": EVENTS_AT_ONCE}
+            )
             removed += cursor.rowcount
             if cursor.rowcount < EVENTS_AT_ONCE:
                 break

@@ -5,7 +5,7 @@ Whoever calls holds the bot's lock (`RolledBot`), so that nobody else counts the
 
 from collections.abc import Collection
 from datetime import date, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from django.db import connection
@@ -142,9 +142,10 @@ def replace_all_days(*, workspace_id: int, bot_id: int, zone: ZoneInfo) -> None:
     """Count all days and months of a bot again from its buckets, for instance in another zone."""
     with connection.cursor() as cursor:
         cursor.execute(BUCKETS_REACH, {"workspace": workspace_id, "bot": bot_id})
-        first, last = cursor.fetchone() or (None, None)
+        reach = cursor.fetchone()
     days: list[date] = []
-    if first is not None:
+    if reach and reach[0]:
+        first, last = reach
         day, last_day = first.astimezone(zone).date(), last.astimezone(zone).date()
         days = [day + number * DAY for number in range((last_day - day).days + 1)]
     replace_days(days, every=True, workspace_id=workspace_id, bot_id=bot_id, zone=zone)
@@ -176,9 +177,12 @@ def replace_days(
 
 
 def replace(
-    sql: str, places: Collection[Place], *, every: bool = False, **values: object
+    sql: str, places: Collection[Place], *, every: bool = False, **values: Any
 ) -> list[Place]:
-    """Replace the totals at ``places``; return those places, in order, whose totals were others."""
+    """Replace the totals at ``places``; return those, in order, whose totals were others.
+
+    ``values`` (Any: psycopg adapts them) are bound to the statement.
+    """
     if not places and not every:
         return []
     with connection.cursor() as cursor:

@@ -224,6 +224,8 @@ def test_rebuild_does_not_report_what_was_due_anyway() -> None:
     assert totals(acme) == [1, 1, 1, 1]
 
 
+Fact = tuple[int, tuple[str, dict[str, str]], str, int]
+
 facts = st.lists(
     st.tuples(
         st.sampled_from([0, 1, 14, 15, 16, 60, 24 * 60, 3 * 24 * 60]),
@@ -257,13 +259,13 @@ facts = st.lists(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(facts)
-def test_parts_in_any_order_give_what_one_import_gives(drawn: list[object]) -> None:
+def test_parts_in_any_order_give_what_one_import_gives(drawn: list[Fact]) -> None:
     """Arrive in parts with a roll-up after each, repeated, and with offsets: the result is one."""
     name = f"w{next(make.numbers)}"
     in_parts, at_once = make.workspace(f"{name}-parts"), make.workspace(f"{name}-once")
     at = NOON
     parts: dict[int, list[make.Event]] = {}
-    for step, (type_, values), channel, part in drawn:  # type: ignore[misc]
+    for step, (type_, values), channel, part in drawn:
         at += step * MINUTE
         parts.setdefault(part, []).append(make.event(type_, at=at, channel=channel, **values))
     everything = [event for part in parts.values() for event in part]

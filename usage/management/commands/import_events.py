@@ -71,7 +71,8 @@ class Command(WorkspaceCommand):
 def open_input(path: str) -> Iterator[BufferedReader]:
     """Open the file of events, or standard input."""
     if path == "-":
-        yield sys.stdin.buffer
+        with open(sys.stdin.fileno(), "rb", closefd=False) as file:
+            yield file
         return
     with Path(path).open("rb") as file:
         yield file
