@@ -7,7 +7,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+from celery.schedules import crontab
 from csp.constants import NONCE, NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 from accounts.tenancy import APP_ROLE, OPERATOR_ROLE
@@ -25,8 +28,16 @@ def words(name: str, default: str = "") -> list[str]:
     return [word.strip() for word in os.environ.get(name, default).split(",") if word.strip()]
 
 
+def number(name: str, *, default: int) -> int:
+    """Return a variable that is a whole number."""
+    value = os.environ.get(name) or str(default)
+    if not value.isdecimal():
+        raise ImproperlyConfigured(f"{name} is to be a whole number, not {value!r}.")
+    return int(value)
+
+
 BASE_DIR = Path(__file__).resolve().parent.parent
-VAR_DIR = Path(os.environ.get("VAR_DIR", BASE_DIR / "var")).resolve()
+VAR_DIR = Path(os.environ.get("VAR_DIR") or BASE_DIR / "var").resolve()
 DATABASE_URL = os.environ.get("DATABASE_URL", "")
 REDIS_URL = os.environ.get("REDIS_URL", "")
 SERVERS = embedded.Servers(var=VAR_DIR, postgres=not DATABASE_URL, redis=not REDIS_URL)
@@ -92,10 +103,22 @@ TEMPLATES = [
 # Data
 
 
-def database(url: str, role: str = "") -> dict[str, Any]:  # Any: Django's settings are free
+def read_address(variable: str) -> dict[str, Any]:  # Any: the driver's parts are free
+    """Return the parts of a database's address; without it, those of ``DATABASE_URL``."""
+    if not os.environ.get(variable):
+        variable = "DATABASE_URL"
+    try:
+        return conninfo_to_dict(os.environ[variable])
+    except ProgrammingError:  # its message may show a password
+        raise ImproperlyConfigured(
+            f"{variable} is to be an address such as postgresql://user:password@host/database."
+        ) from None
+
+
+def database(variable: str, role: str = "") -> dict[str, Any]:  # Any: Django's settings are free
     """Return the connection of an address; as ``role``, unless its user is that role."""
-    parts = conninfo_to_dict(url) if url else SERVERS.database(role or "console_owner")
-    options = {**parts}
+    embedded_parts = SERVERS.database(role or "console_owner") if SERVERS.postgres else None
+    options = embedded_parts or read_address(variable)
     names = {
         "NAME": "dbname",
         "USER": "user",
@@ -119,11 +142,11 @@ def database(url: str, role: str = "") -> dict[str, Any]:  # Any: Django's setti
 
 # What the application does is done as a role that owns nothing; only `migrate` is the owner.
 DATABASES = {
-    "default": database(DATABASE_URL, APP_ROLE),
-    "owner": database(os.environ.get("DATABASE_OWNER_URL", DATABASE_URL)),
-    "operator": database(os.environ.get("DATABASE_OPERATOR_URL", DATABASE_URL), OPERATOR_ROLE),
+    "default": database("DATABASE_URL", APP_ROLE),
+    "owner": database("DATABASE_OWNER_URL"),
+    "operator": database("DATABASE_OPERATOR_URL", OPERATOR_ROLE),
 }
-POOL_SIZE = int(os.environ.get("DATABASE_POOL_SIZE", "0"))
+POOL_SIZE = number("DATABASE_POOL_SIZE", default=0)
 if POOL_SIZE:  # web processes; Celery closes a pool after every task
     for alias in ("default", "operator"):
         DATABASES[alias]["CONN_MAX_AGE"] = 0
@@ -156,7 +179,11 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "find due work": {"task": "usage.tasks.find_due_work", "schedule": 5.0},
-    "remove old events": {"task": "usage.tasks.remove_old_events", "schedule": 24 * 60 * 60.0},
+    # At an hour, not after a day: a beat that is restarted daily would never get there.
+    "remove old events": {
+        "task": "usage.tasks.remove_old_events",
+        "schedule": crontab(hour="3", minute="10"),
+    },
 }
 
 # People and their browsers
@@ -193,7 +220,7 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     },
 }
-API_REQUESTS_PER_MINUTE = int(os.environ.get("API_REQUESTS_PER_MINUTE", "6000"))
+API_REQUESTS_PER_MINUTE = number("API_REQUESTS_PER_MINUTE", default=6000)
 
 # Static files
 
