@@ -8,9 +8,11 @@ import sys
 WITHOUT_SERVERS = {
     "check",
     "collectstatic",
+    "compilemessages",
     "diffsettings",
     "findstatic",
     "help",
+    "startapp",
     "version",
     "--help",
     "-h",
@@ -34,6 +36,8 @@ def main() -> int:
 
             settings.SERVERS.hold()
             settings.SECRET_KEY = settings.SECRET_KEY or settings.SERVERS.make_secret_key()
+            if not settings.SECRET_KEY:
+                return refuse("Set SECRET_KEY to 50 random characters, the same for all processes.")
         execute_from_command_line(sys.argv)
     except (ImproperlyConfigured, embedded.Unavailable) as error:
         return refuse(str(error))

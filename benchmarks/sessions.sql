@@ -351,19 +351,17 @@ handled_event AS MATERIALIZED (
         ) AS stretch
     FROM handling_reach
 ), agent_time AS MATERIALIZED (
-    SELECT stream, run, min(started_at) AS started_at, max(ended_at) AS ended_at
+    SELECT stream, run, min(started_at) AS started_at, max(ended_at) AS ended_at,
+        max(started_at) AS last_start_at
     FROM handling_numbered
     GROUP BY stream, run, stretch
 ),
 
 -- Clocks of conversations with agents, and the bot time in them.
 lasting AS (
-    SELECT
-        stream,
-        run,
-        min(started_at) FILTER (lasting) AS lasting_from,
-        max(started_at) AS last_start
+    SELECT stream, run, min(started_at) AS lasting_from
     FROM handling
+    WHERE lasting
     GROUP BY stream, run
 ), with_bot AS (
     SELECT
@@ -390,14 +388,19 @@ lasting AS (
         voice,
         with_bot.first_user_at IS NOT NULL AS spoken,
         CASE WHEN voice THEN first_at ELSE with_bot.first_user_at END AS started_at,
-        CASE WHEN voice THEN last_at ELSE greatest(with_bot.last_said_at, last_stretch_at) END
+        CASE WHEN voice THEN last_at ELSE greatest(with_bot.last_said_at, handed_over_at) END
             AS ended_at
     FROM conversation
     LEFT JOIN with_bot USING (stream, run)
     LEFT JOIN (
-        -- An interval that starts outside agent time starts a stretch of it.
-        SELECT stream, run, max(started_at) AS last_stretch_at FROM agent_time GROUP BY stream, run
-    ) stretch USING (stream, run)
+        -- What starts outside agent time starts a stretch of it, or has no length and ends one.
+        SELECT
+            stream,
+            run,
+            max(if(last_start_at = ended_at, ended_at, started_at)) AS handed_over_at
+        FROM agent_time
+        GROUP BY stream, run
+    ) handed_over USING (stream, run)
     WHERE with_agent AND (voice OR with_bot.first_user_at IS NOT NULL)
 ), edge AS (
     SELECT stream, run, started_at AS until_at, ended_at AS next_at FROM agent_time
@@ -425,11 +428,11 @@ lasting AS (
         *,
         unnest(range(1, 1 + greatest(1, (bot_time + 899999999) // 900000000))) AS number
     FROM (
-        SELECT *, coalesce(total.bot_time, 0) AS bot_time
+        SELECT handled_clock.*, coalesce(total, 0) AS bot_time
         FROM handled_clock
         LEFT JOIN (
-            SELECT stream, run, max(passed_to) AS bot_time FROM bot_time GROUP BY stream, run
-        ) total USING (stream, run)
+            SELECT stream, run, max(passed_to) AS total FROM bot_time GROUP BY stream, run
+        ) whole USING (stream, run)
     ) measured
     WHERE spoken OR bot_time > 0
 ),

@@ -103,22 +103,22 @@ TEMPLATES = [
 # Data
 
 
-def read_address(variable: str) -> dict[str, Any]:  # Any: the driver's parts are free
-    """Return the parts of a database's address; without it, those of ``DATABASE_URL``."""
-    if not os.environ.get(variable):
-        variable = "DATABASE_URL"
+def read_address(url: str) -> dict[str, Any]:  # Any: the driver's parts are free
+    """Return the parts of a database's address."""
     try:
-        return conninfo_to_dict(os.environ[variable])
+        return conninfo_to_dict(url)
     except ProgrammingError:  # its message may show a password
         raise ImproperlyConfigured(
-            f"{variable} is to be an address such as postgresql://user:password@host/database."
+            "DATABASE_URL, DATABASE_OWNER_URL and DATABASE_OPERATOR_URL are to be addresses "
+            "such as postgresql://user:password@host/database."
         ) from None
 
 
-def database(variable: str, role: str = "") -> dict[str, Any]:  # Any: Django's settings are free
+def database(url: str, role: str = "") -> dict[str, Any]:  # Any: Django's settings are free
     """Return the connection of an address; as ``role``, unless its user is that role."""
-    embedded_parts = SERVERS.database(role or "console_owner") if SERVERS.postgres else None
-    options = embedded_parts or read_address(variable)
+    options: dict[str, Any] = (
+        read_address(url) if url else {**SERVERS.database(role or "console_owner")}
+    )
     names = {
         "NAME": "dbname",
         "USER": "user",
@@ -142,9 +142,9 @@ def database(variable: str, role: str = "") -> dict[str, Any]:  # Any: Django's 
 
 # What the application does is done as a role that owns nothing; only `migrate` is the owner.
 DATABASES = {
-    "default": database("DATABASE_URL", APP_ROLE),
-    "owner": database("DATABASE_OWNER_URL"),
-    "operator": database("DATABASE_OPERATOR_URL", OPERATOR_ROLE),
+    "default": database(DATABASE_URL, APP_ROLE),
+    "owner": database(os.environ.get("DATABASE_OWNER_URL") or DATABASE_URL),
+    "operator": database(os.environ.get("DATABASE_OPERATOR_URL") or DATABASE_URL, OPERATOR_ROLE),
 }
 POOL_SIZE = number("DATABASE_POOL_SIZE", default=0)
 if POOL_SIZE:  # web processes; Celery closes a pool after every task

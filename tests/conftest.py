@@ -19,6 +19,7 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from billing_console import roles
 from billing_console.celery import app
+from billing_console.embedded import Unavailable
 from billing_console.settings import SERVERS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,7 +33,10 @@ FROM pg_tables WHERE schemaname = 'public' AND tablename <> ALL(%s)
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start the embedded servers, for as long as this process runs."""
-    SERVERS.hold()
+    try:
+        SERVERS.hold()
+    except Unavailable as error:
+        pytest.exit(str(error), returncode=1)
 
 
 def owner() -> DatabaseWrapper:

@@ -1,7 +1,8 @@
 """Claimed streams are counted by the session rule, each as far as it was touched."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import partial
 
 from usage.agents import hold_seats, sign_in
 from usage.models import Agent
@@ -11,6 +12,7 @@ from usage.sessions import (
     SESSION,
     VOICE_CHANNELS,
     Conversation,
+    StreamEvent,
     count_plain_sessions,
     count_sessions,
 )
@@ -44,42 +46,64 @@ def count_streams(
     """Count claimed streams, ``streams`` of them or all; return those that were not counted."""
     now = to_count(claim.now)
     rest: list[int] = []
-    mixed: dict[int, StreamReading] = {}
+    tied: dict[int, StreamReading] = {}
     for stream in read_streams(claim, whole=whole, streams=streams):
         if stream.voice and not whole:
             rest.append(stream.stream_id)
-        elif not stream.plain or stream.voice or stream.channel in VOICE_CHANNELS:
-            mixed[stream.stream_id] = stream
-        else:
-            barriers = find_plain_barriers(stream.instants, reading=stream.reading)
+        elif stream.plain:
+            barriers = partial(find_plain_barriers, stream.instants, stream.letters)
             stretch = choose(stream, stream.instants, barriers, whole=whole)
             if stretch is None:
                 rest.append(stream.stream_id)
                 continue
             part = slice(stretch.start, stretch.stop)
-            found = count_plain_sessions(stream.instants[part], stream.directions[part], now=now)
+            found = count_plain_sessions(stream.instants[part], stream.letters[part], now=now)
             stage(staged, stream, stretch, found)
-    for stream_id, events in read_events(claim, whole=whole, streams=list(mixed)):
-        stream = mixed[stream_id]
-        barriers = list(find_barriers(events, voice=stream.voice, reading=stream.reading))
-        stretch = choose(stream, [event.at for event in events], barriers, whole=whole)
-        if stretch is None:
+        elif stream.tied:
+            tied[stream.stream_id] = stream
+        elif not count_stream(stream, stream.list_events(), staged, whole=whole, now=now):
+            rest.append(stream.stream_id)
+    for stream_id, events in read_events(claim, whole=whole, streams=list(tied)):
+        if not count_stream(tied[stream_id], events, staged, whole=whole, now=now):
             rest.append(stream_id)
-            continue
-        part = slice(stretch.start, stretch.stop)
-        stage(
-            staged, stream, stretch, count_sessions(events[part], channel=stream.channel, now=now)
-        )
     return rest
 
 
+def count_stream(
+    stream: StreamReading, events: Sequence[StreamEvent], staged: Staged, *, whole: bool, now: int
+) -> bool:
+    """Count a stream of any kind; tell whether enough of it was read for that."""
+    barriers = partial(
+        find_barriers,
+        events,
+        calls=stream.channel in VOICE_CHANNELS,
+        pauses=not stream.voice,
+    )
+    stretch = choose(stream, [event.at for event in events], barriers, whole=whole)
+    if stretch is None:
+        return False
+    part = slice(stretch.start, stretch.stop)
+    stage(staged, stream, stretch, count_sessions(events[part], channel=stream.channel, now=now))
+    return True
+
+
 def choose(
-    stream: StreamReading, instants: Sequence[int], barriers: Sequence[int], *, whole: bool
+    stream: StreamReading,
+    instants: Sequence[int],
+    find: Callable[..., Iterable[int]],
+    *,
+    whole: bool,
 ) -> Stretch | None:
-    """Return the stretch to count: what was touched, or all of the ``whole`` stream."""
-    if whole:
-        return choose_rest(instants, barriers, voice=stream.voice, reading=stream.reading)
-    return choose_stretch(instants, barriers, touched=stream.touched, reading=stream.reading)
+    """Return the stretch to count: what was touched, or all of the ``whole`` stream.
+
+    ``find`` returns the barriers, as far as they are needed.
+    """
+    reading = stream.reading
+    if not whole:
+        barriers = list(find(reading=reading))
+        return choose_stretch(instants, barriers, touched=stream.touched, reading=reading)
+    barriers = list(find(reading=reading)) if reading.more_before else []
+    return choose_rest(instants, barriers, pauses=not stream.voice, reading=reading)
 
 
 def stage(

@@ -114,7 +114,7 @@ class Event(LargeTable):
                 "stream_id",
                 "at",
                 "type",
-                include=("direction", "voice"),
+                include=("direction", "voice", "agent"),
                 condition=Q(developer=False, test=False),
                 name="event_of_stream",
             ),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from itertools import groupby
+from itertools import groupby, pairwise, repeat
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -13,7 +13,14 @@ from accounts.models import Workspace
 from usage import retention
 from usage.agents import AgentEvent
 from usage.postgres_time import counting_cursor
-from usage.sessions import LAST_OF_STREAM, EventType, StreamEvent
+from usage.sessions import (
+    LAST_OF_STREAM,
+    LETTERS,
+    PLAIN_LETTERS,
+    VOICE_CHANNELS,
+    EventType,
+    StreamEvent,
+)
 from usage.stretches import REACH, Reading, Touched
 
 # The streams claimed in this transaction and what in them was touched, and what was counted. Nobody
@@ -63,27 +70,40 @@ CROSS JOIN LATERAL (
 ) stream
 """
 
+
+def list_letters() -> str:
+    """Return the letter of each kind of event at the place that `LETTER` computes."""
+    letters = ["?"] * 8 * LAST_OF_STREAM
+    for letter, (type_, direction) in LETTERS.items():
+        place = 8 * (type_ - 1) + 2 * direction
+        letters[place : place + 2] = letter, letter.upper()
+    return "".join(letters)
+
+
+LETTER = f"substr('{list_letters()}', 8 * type - 7 + 2 * direction + event.voice::integer, 1)"
+
 # Reads index event_of_stream alone. What is later than the clock is left out.
 READ_STREAMS = f"""
 SELECT stream.id, stream.channel, stream.voice, claim.touched_from, claim.touched_to, claim.since,
-    %(removed)s AND claim.since = %(counted_from)s OR EXISTS (
-        SELECT FROM usage_event event
-        WHERE event.workspace_id = %(workspace)s AND event.stream_id = stream.id
-            AND NOT developer AND NOT test AND type <= 5 AND at < claim.since
-    ),
-    EXISTS (
+    %(removed)s AND claim.since = %(counted_from)s
+        OR NOT %(whole)s AND EXISTS (
+            SELECT FROM usage_event event
+            WHERE event.workspace_id = %(workspace)s AND event.stream_id = stream.id
+                AND NOT developer AND NOT test AND type <= 5 AND at < claim.since
+        ),
+    NOT %(whole)s AND EXISTS (
         SELECT FROM usage_event event
         WHERE event.workspace_id = %(workspace)s AND event.stream_id = stream.id
             AND NOT developer AND NOT test AND type <= 5
             AND at > claim.until AND at <= %(now)s
     ),
-    coalesce(part.instants, '{{}}'), coalesce(part.directions, '{{}}'), coalesce(part.plain, true)
+    coalesce(part.instants, '{{}}'), coalesce(part.letters, ''), part.agents
 FROM ({CLAIMED}) claim
 {STREAM_OF_CLAIM}
 CROSS JOIN LATERAL (
     SELECT array_agg(at ORDER BY at, type) AS instants,
-        array_agg(event.direction ORDER BY at, type) AS directions,
-        bool_and(type = 2 AND direction < 3 AND NOT event.voice) AS plain
+        string_agg({LETTER}, '' ORDER BY at, type) AS letters,
+        CASE WHEN max(event.agent) <> '' THEN array_agg(event.agent ORDER BY at, type) END AS agents
     FROM usage_event event
     WHERE event.workspace_id = %(workspace)s AND event.stream_id = stream.id
         AND NOT developer AND NOT test AND type <= 5
@@ -118,7 +138,10 @@ ORDER BY stream.id
 
 
 class StreamReading(NamedTuple):
-    """What was read of one stream, in rule order; ``plain``: user and bot messages, not voice."""
+    """What was read of one stream, in order of time and type.
+
+    ``letters`` has one of `LETTERS` for each instant, ``agents`` a name; None: nowhere is one.
+    """
 
     stream_id: int
     channel: str
@@ -126,8 +149,29 @@ class StreamReading(NamedTuple):
     touched: Touched
     reading: Reading
     instants: list[int]
-    directions: list[int]
-    plain: bool
+    letters: str
+    agents: list[str] | None
+
+    @property
+    def plain(self) -> bool:
+        """It is a text stream without agents and voice."""
+        return not (
+            self.voice or self.channel in VOICE_CHANNELS or self.letters.strip(PLAIN_LETTERS)
+        )
+
+    @property
+    def tied(self) -> bool:
+        """Source and id decide the order: two transfers or two ends are at one instant."""
+        kinds = zip(self.instants, self.letters.lower(), strict=True)
+        return any(a == b and a[1] in "tex" for a, b in pairwise(kinds))
+
+    def list_events(self) -> list[StreamEvent]:
+        """Return the events one by one; in rule order, unless they are tied."""
+        agents = self.agents or repeat("", len(self.instants))
+        return [
+            StreamEvent(at, *LETTERS[letter.lower()], agent, letter.isupper())
+            for at, letter, agent in zip(self.instants, self.letters, agents, strict=True)
+        ]
 
 
 class Claim(NamedTuple):
@@ -188,6 +232,8 @@ def read_events(
     claim: Claim, *, whole: bool, streams: Sequence[int]
 ) -> Iterator[tuple[int, list[StreamEvent]]]:
     """Yield each of some claimed streams that has events with them, all in rule order."""
+    if not streams:
+        return
     rows = claim.execute(
         READ_EVENTS, whole=whole, streams=streams, first=EventType.STARTED, last=LAST_OF_STREAM
     )

@@ -50,6 +50,19 @@ class Direction(IntEnum):
     AGENT = 3
 
 
+# What kind of event it is, as one letter; a capital one says that it was voice.
+LETTERS = {
+    "s": (EventType.STARTED, Direction.NONE),
+    "u": (EventType.MESSAGE, Direction.USER),
+    "b": (EventType.MESSAGE, Direction.BOT),
+    "a": (EventType.MESSAGE, Direction.AGENT),
+    "t": (EventType.TRANSFER_STARTED, Direction.NONE),
+    "e": (EventType.TRANSFER_ENDED, Direction.NONE),
+    "x": (EventType.ENDED, Direction.NONE),
+}
+PLAIN_LETTERS = "subx"
+
+
 class Interval(NamedTuple):
     """A stretch of time, ends included; it may have no length."""
 
@@ -109,32 +122,38 @@ def count_sessions(events: Sequence[StreamEvent], *, channel: str, now: int) -> 
     ]
 
 
-def count_plain_sessions(
-    instants: Sequence[int], directions: Sequence[int], *, now: int
-) -> list[Conversation]:
-    """Return what `count_sessions` returns for a text stream of nothing but user and bot messages.
+def count_plain_sessions(instants: Sequence[int], letters: str, *, now: int) -> list[Conversation]:
+    """Return what `count_sessions` returns for a text stream without agents and voice.
 
-    Nine of ten streams are such, and their rule is short: cut at pauses, measure from the first
-    user message to the last message. tests/usage/test_sessions.py proves the two equal.
+    ``letters`` has one of `PLAIN_LETTERS` for each event. Most streams are such, and their rule is
+    short: cut at pauses and ends, measure from the first user message to the last message.
+    tests/usage/test_sessions.py proves the two equal.
     """
-    if not instants:
-        return []
-    stops = [stop for stop, (a, b) in enumerate(pairwise(instants), 1) if b - a > SESSION]
     found: list[Conversation] = []
-    start = 0
-    for stop in (*stops, len(instants)):
+    for start, stop in cut_plain(instants, letters):
         end = instants[stop - 1]
-        closed = stop < len(instants) or now - end > SESSION
+        closed = letters[stop - 1] == "x" or now - end > SESSION
         clock, bot_time, usage = None, 0, []
-        if Direction.USER in directions[start:stop]:
-            clock = Interval(instants[directions.index(Direction.USER, start, stop)], end)
-            bot_time = end - clock.start
+        first = letters.find("u", start, stop)
+        if first >= 0:
+            last = max(letters.rfind("u", first, stop), letters.rfind("b", first, stop))
+            clock = Interval(instants[first], instants[last])
+            bot_time = clock.end - clock.start
             usage = lay_blocks(clock, [clock] if bot_time else [], closed=closed)
         found.append(
             Conversation(instants[start], end, closed, False, clock, (), bot_time, usage, ())
         )
-        start = stop
     return found
+
+
+def cut_plain(instants: Sequence[int], letters: str) -> Iterator[tuple[int, int]]:
+    """Yield where conversations begin and stop; an end cannot begin one and is left out there."""
+    cuts = {place for place, (a, b) in enumerate(pairwise(instants), 1) if b - a > SESSION}
+    if "x" in letters:
+        cuts.update(place for place, letter in enumerate(letters, 1) if letter == "x")
+    for start, stop in pairwise((0, *sorted(cuts - {len(letters)}), len(letters))):
+        if start < stop and letters[start] != "x":
+            yield start, stop
 
 
 class Run(NamedTuple):

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from usage.sessions import DAY, SESSION, EventType, StreamEvent
 
+PAST = -(1 << 63)  # before every instant
 REACH = 2 * DAY  # read this much around what arrived: a day to know a barrier, a day to find one
 
 
@@ -44,33 +45,36 @@ class Stretch(NamedTuple):
     before: int | None
 
 
-def find_barriers(events: Sequence[StreamEvent], *, voice: bool, reading: Reading) -> Iterator[int]:
+def find_barriers(
+    events: Sequence[StreamEvent], *, calls: bool, pauses: bool, reading: Reading
+) -> Iterator[int]:
     """Yield each place before which a barrier lies, in order.
 
-    One lies after each ``conversation.ended`` and, but for ``voice`` on a text channel, in each
-    pause of more than 15:00 when no call and no agent interval that began in the 24 hours before it
-    can reach over it.
+    One lies after each ``conversation.ended`` and, with ``pauses``, in each pause of more than
+    15:00 that no agent interval and, where there are ``calls``, no call can reach over which began
+    in the 24 hours before it.
     """
+    openings = {EventType.TRANSFER_STARTED, *([EventType.STARTED] if calls else [])}
     last_opening = None if not reading.more_before else reading.since
     for place in range(1, len(events)):
         before = events[place - 1]
-        if before.type in (EventType.STARTED, EventType.TRANSFER_STARTED):
+        if before.type in openings:
             last_opening = before.at
         settled = last_opening is None or before.at - last_opening > DAY
         if before.type == EventType.ENDED or (
-            settled and not voice and events[place].at - before.at > SESSION
+            settled and pauses and events[place].at - before.at > SESSION
         ):
             yield place
 
 
-def find_plain_barriers(instants: Sequence[int], *, reading: Reading) -> list[int]:
-    """Return what `find_barriers` yields for a stream of nothing but user and bot messages."""
-    known = reading.since + DAY if reading.more_before else None
+def find_plain_barriers(instants: Sequence[int], letters: str, *, reading: Reading) -> list[int]:
+    """Return what `find_barriers` yields for a text stream without agents and voice."""
+    known = reading.since + DAY if reading.more_before else PAST
     return [
         place
         for place in range(1, len(instants))
-        if instants[place] - instants[place - 1] > SESSION
-        and (known is None or instants[place - 1] > known)
+        if letters[place - 1] == "x"
+        or (instants[place] - instants[place - 1] > SESSION and instants[place - 1] > known)
     ]
 
 
@@ -98,7 +102,7 @@ def choose_stretch(
 
 
 def choose_rest(
-    instants: Sequence[int], barriers: Sequence[int], *, voice: bool, reading: Reading
+    instants: Sequence[int], barriers: Sequence[int], *, pauses: bool, reading: Reading
 ) -> Stretch | None:
     """Return all of a stream that was read to its end, but for what reaches back to before that.
 
@@ -106,7 +110,7 @@ def choose_rest(
     """
     if not reading.more_before:
         return Stretch(start=0, stop=len(instants), after=None, before=None)
-    if instants and instants[0] > reading.since + DAY and not voice:
+    if instants and instants[0] > reading.since + DAY and pauses:
         return Stretch(start=0, stop=len(instants), after=reading.since, before=None)
     if not barriers:
         return None

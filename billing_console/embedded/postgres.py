@@ -70,7 +70,14 @@ def launch(places: Places) -> None:
     for left in (data(places) / "postmaster.pid", places.sockets / ".s.PGSQL.5432.lock"):
         left.unlink(missing_ok=True)
     options = [word for name, value in tuning().items() for word in ("-c", f"{name}={value}")]
-    command = [binaries / "postgres", "-D", data(places), "-k", places.sockets, *options]
+    command: list[str | Path] = [
+        binaries / "postgres",
+        "-D",
+        data(places),
+        "-k",
+        places.sockets,
+        *options,
+    ]
     process = processes.start(command, owner=places.owner, log=log(places))
     if not processes.wait(
         lambda: answers(places), runs=lambda: process.poll() is None, log=log(places)

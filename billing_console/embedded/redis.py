@@ -22,6 +22,7 @@ def start(places: Places) -> None:
 
     if runs() and processes.wait(lambda: answers(address), runs=runs, log=log):
         return
+    file.unlink(missing_ok=True)  # of one that was killed
     process = processes.start(
         [
             *(places.reachable(programs.find_redis()), "--port", "0", "--unixsocket", address),

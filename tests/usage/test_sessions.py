@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.usage.streams import START, any_streams, channels, plain_streams
+from tests.usage.streams import START, any_streams, channels, plain_streams, spell
 from usage.sessions import (
     DAY,
     SESSION,
@@ -122,9 +122,8 @@ def test_only_the_last_block_may_be_short(events: list[StreamEvent], channel: st
 def test_short_form_of_the_rule_equals_the_rule(events: list[StreamEvent], sessions: int) -> None:
     now = (events[-1].at if events else START) + sessions * SESSION // 2
     instants = [event.at for event in events]
-    directions = [event.direction for event in events]
 
-    short = count_plain_sessions(instants, directions, now=now)
+    short = count_plain_sessions(instants, spell(events), now=now)
 
     general = count_sessions(events, channel="web", now=now)
     assert [tuple(map(listed, a)) for a in short] == [tuple(map(listed, b)) for b in general]

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.usage.streams import START, any_streams, channels, plain_streams
+from tests.usage.streams import START, any_streams, channels, plain_streams, spell
 from usage.sessions import DAY, VOICE_CHANNELS, Conversation, StreamEvent, count_sessions
 from usage.stretches import (
     REACH,
@@ -43,7 +43,8 @@ def test_counting_a_stretch_again_equals_counting_the_stream(
     read = [event for event in events if since <= event.at <= until]
     reading = Reading(since, events[0].at < since, events[-1].at > until)
 
-    barriers = list(find_barriers(read, voice=False, reading=reading))
+    calls = channel in VOICE_CHANNELS
+    barriers = list(find_barriers(read, calls=calls, pauses=True, reading=reading))
     stretch = choose_stretch(
         [event.at for event in read], barriers, touched=touched, reading=reading
     )
@@ -60,9 +61,9 @@ def test_counting_a_stretch_again_equals_counting_the_stream(
 def test_short_form_finds_the_same_barriers(events: list[StreamEvent], more: bool) -> None:
     reading = Reading(START - DAY // 2, more, more)
 
-    barriers = find_plain_barriers([event.at for event in events], reading=reading)
+    barriers = find_plain_barriers([event.at for event in events], spell(events), reading=reading)
 
-    assert barriers == list(find_barriers(events, voice=False, reading=reading))
+    assert barriers == list(find_barriers(events, calls=False, pauses=True, reading=reading))
 
 
 @given(any_streams, channels, st.integers(0, 13), st.integers(0, 3))
@@ -75,9 +76,11 @@ def test_what_follows_removed_events_is_counted_as_before(
     since = events[min(first, len(events) - 1)].at - half_days * DAY // 2 if events else START
     left = [event for event in events if event.at >= since]
     reading = Reading(since, more_before=True, more_after=False)
-    barriers = list(find_barriers(left, voice=False, reading=reading))
+    barriers = list(
+        find_barriers(left, calls=channel in VOICE_CHANNELS, pauses=True, reading=reading)
+    )
 
-    stretch = choose_rest([event.at for event in left], barriers, voice=False, reading=reading)
+    stretch = choose_rest([event.at for event in left], barriers, pauses=True, reading=reading)
 
     if stretch is not None:
         counted = count_sessions(left[stretch.start : stretch.stop], channel=channel, now=NOW)

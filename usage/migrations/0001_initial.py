@@ -579,7 +579,7 @@ class Migration(migrations.Migration):
                 models.F("at"),
                 models.F("type"),
                 condition=models.Q(("developer", False), ("test", False)),
-                include=("direction", "voice"),
+                include=("direction", "voice", "agent"),
                 name="event_of_stream",
             ),
         ),
