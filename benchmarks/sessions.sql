@@ -8,13 +8,13 @@
 --
 -- Events are reduced to pieces without a pause as early as possible, and a conversation is some
 -- pieces. Only conversations with agents are looked at event by event again.
-WITH counted AS (
+WITH counted AS NOT MATERIALIZED (
     SELECT *, epoch_us("at") AS instant
     FROM event
     WHERE type IN (1, 2, 3, 4, 5, 10, 12) AND NOT developer AND NOT test AND "at" <= $now
 ), stream AS MATERIALIZED (
     SELECT
-        row_number() OVER () AS stream,
+        (row_number() OVER ())::INTEGER AS stream,
         bot,
         channel,
         "user",
@@ -24,25 +24,42 @@ WITH counted AS (
     FROM (SELECT DISTINCT bot, channel, "user", conversation FROM counted WHERE type <= 5)
 ),
 
+-- At one instant only the first `conversation.ended` by source and id ends anything; another one
+-- stands alone and is ignored.
+tied_end AS (
+    SELECT bot, channel, "user", conversation, "at"
+    FROM counted
+    WHERE type = 5
+    GROUP BY ALL
+    HAVING count(*) > 1
+), repeated_end AS (
+    SELECT number
+    FROM counted
+    JOIN tied_end USING (bot, channel, "user", conversation, "at")
+    WHERE type = 5
+    QUALIFY row_number() OVER (
+        PARTITION BY bot, channel, "user", conversation, "at" ORDER BY source, event_id
+    ) > 1
+),
+
 -- Pieces: runs of events without a `conversation.ended` before the last and without a pause. A
 -- segment lies between two `conversation.ended`. Events of one type at one instant may come in any
 -- order here.
 in_segment AS (
     SELECT
+        number,
         stream,
         instant,
         type,
         direction,
         counted.voice OR stream.voice AS voice,
-        agent,
-        CASE WHEN type IN (3, 4) THEN source END AS source,
-        CASE WHEN type IN (3, 4) THEN event_id END AS event_id,
         instant - lag(instant) OVER in_order > 900000000 AS after_pause,
         coalesce(sum((type = 5)::INTEGER) OVER (
             in_order ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
         ), 0)::INTEGER AS segment
     FROM counted
     JOIN stream USING (bot, channel, "user", conversation)
+    ANTI JOIN repeated_end USING (number)
     WHERE type <= 5
     WINDOW in_order AS (PARTITION BY stream ORDER BY instant, type)
 ), in_piece AS MATERIALIZED (
@@ -80,13 +97,14 @@ transfer AS MATERIALIZED (
         segment,
         piece,
         instant,
-        type,
+        in_piece.type,
         agent,
         row_number() OVER (
-            PARTITION BY stream, segment ORDER BY instant, type, source, event_id
+            PARTITION BY stream, segment ORDER BY instant, in_piece.type, source, event_id
         ) AS place
     FROM in_piece
-    WHERE type IN (3, 4)
+    JOIN event USING (number)
+    WHERE in_piece.type IN (3, 4) AND event.type IN (3, 4)
 ), named AS (
     SELECT stream, segment, agent, place, instant, type FROM transfer WHERE agent <> ''
     UNION ALL
@@ -266,20 +284,22 @@ handled_event AS MATERIALIZED (
     SELECT stream, run, started_at, coalesce(ended_at, last_at) AS ended_at
     FROM transferred
     JOIN conversation USING (stream, run)
+), answered AS (
+    SELECT
+        *,
+        min(instant) FILTER (direction = 2) OVER (
+            PARTITION BY stream, run ORDER BY instant
+            RANGE BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
+        ) AS answered_at
+    FROM handled_event
 ), unannounced AS (
-    SELECT stream, run, instant
-    FROM handled_event message
+    SELECT stream, run, instant, answered_at
+    FROM answered message
     WHERE direction = 3 AND NOT EXISTS (
         SELECT 1 FROM transferred_to
         WHERE transferred_to.stream = message.stream AND transferred_to.run = message.run
             AND message.instant BETWEEN transferred_to.started_at AND transferred_to.ended_at
     )
-), answered AS (
-    SELECT message.stream, message.run, message.instant, answer.instant AS answered_at
-    FROM unannounced message
-    ASOF LEFT JOIN (FROM handled_event WHERE direction = 2) answer
-        ON message.stream = answer.stream AND message.run = answer.run
-        AND message.instant < answer.instant
 ), answer AS (
     -- A message at the very instant of an answer opens nothing where something lasts up to it. Such
     -- answers make chains, of which every second one is opened.
@@ -290,7 +310,7 @@ handled_event AS MATERIALIZED (
         min(instant) AS first_at,
         nullif(max(instant), min(instant)) IS NOT NULL AS has_later,
         list_sort(list(instant)) AS instants
-    FROM answered
+    FROM unannounced
     GROUP BY stream, run, answered_at
 ), answer_linked AS (
     SELECT

@@ -1,0 +1,80 @@
+"""From the sign-in to the numbers, as a person does it."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from accounts.models import Membership, Role
+from tests import make
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
+
+
+@pytest.fixture
+def owner() -> Membership:
+    acme = make.workspace("acme", name="Acme Ltd")
+    make.take_in(acme, *make.talk(0, 10, 20, 31))
+    make.roll_up(acme)
+    return make.member(acme, Role.OWNER)
+
+
+def sign_in(page: Page, email: str) -> None:
+    page.goto("/")
+    page.get_by_label("Mail address").fill(email)
+    page.get_by_label("Password").fill(make.PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def check_accessibility(page: Page) -> None:
+    violations = Axe().run(page).response["violations"]
+    assert [(one["id"], one["nodes"][0]["html"]) for one in violations] == []
+
+
+def test_person_signs_in_and_sees_their_numbers(page: Page, owner: Membership) -> None:
+    sign_in(page, owner.user.email)
+    page.get_by_role("link", name="Acme Ltd").click()
+
+    row = page.get_by_role("row").filter(has_text="support")
+    expect(row.get_by_role("cell").last).to_have_text("3")
+
+
+def test_keyboard_is_enough(page: Page, owner: Membership) -> None:
+    page.goto("/")
+    expect(page.get_by_label("Mail address")).to_be_focused()
+    page.keyboard.type(owner.user.email)
+    page.keyboard.press("Tab")
+    page.keyboard.type(make.PASSWORD)
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("heading", name="Workspaces")).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+
+
+def test_sign_out_ends_it(page: Page, owner: Membership) -> None:
+    sign_in(page, owner.user.email)
+    page.get_by_role("button", name="Sign out").click()
+
+    page.goto("/w/acme/")
+
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_pages_are_accessible(page: Page, owner: Membership) -> None:
+    page.goto("/")
+    check_accessibility(page)
+    sign_in(page, owner.user.email)
+    expect(page.get_by_role("heading", name="Workspaces")).to_be_visible()
+    check_accessibility(page)
+    page.goto("/w/acme/")
+    check_accessibility(page)
+
+
+@pytest.mark.parametrize("address", ["/", "/w/acme/"])
+def test_nothing_scrolls_sideways_on_a_phone(page: Page, owner: Membership, address: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 800})
+    sign_in(page, owner.user.email)
+
+    page.goto(address)
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
