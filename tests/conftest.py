@@ -1,6 +1,7 @@
 """The tests run against real servers: the embedded ones, or those that the environment names."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -37,6 +38,8 @@ def pytest_configure(config: pytest.Config) -> None:
         SERVERS.hold()
     except Unavailable as error:
         pytest.exit(str(error), returncode=1)
+    # The exit that the servers' handler raises would count as an error of the test that runs.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def owner() -> DatabaseWrapper:

@@ -35,3 +35,6 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 # Django's own server of the tests finds the files.
 MIDDLEWARE = [name for name in OWN_MIDDLEWARE if "whitenoise" not in name]
+
+# Its clients speak plain http, whatever the database is.
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = False

@@ -31,7 +31,7 @@ AgentRow = tuple[int, bool, datetime, datetime | None]
 def count_claimed(claim: Claim, *, whole: bool = False) -> Staged:
     """Count what was touched of the claimed streams; where no barrier is near, the whole stream.
 
-    With ``whole`` all of them are counted whole.
+    With ``whole`` all of them are counted whole. Streams of agents are left to `count_agents`.
     """
     staged = Staged()
     rest = count_streams(claim, staged, whole=whole)
@@ -48,7 +48,9 @@ def count_streams(
     rest: list[int] = []
     tied: dict[int, StreamReading] = {}
     for stream in read_streams(claim, whole=whole, streams=streams):
-        if stream.voice and not whole:
+        if stream.of_agent:
+            staged.agents.append(stream.stream_id)
+        elif stream.voice and not whole:
             rest.append(stream.stream_id)
         elif stream.plain:
             barriers = partial(find_plain_barriers, stream.instants, stream.letters)
@@ -124,14 +126,16 @@ def stage(
                 staged.add_mark(stream.stream_id, due=end + SESSION + 1, first=end, last=end)
 
 
-def count_agents(claim: Claim) -> list[int]:
-    """Replace seats and sign-ins of the claimed streams of agents; return the streams that changed.
+def count_agents(claim: Claim, *, streams: Sequence[int]) -> list[int]:
+    """Replace seats and sign-ins of claimed streams of agents; return the streams that changed.
 
     What began before the first event that is still there stays as it is.
     """
+    if not streams:
+        return []
     counted: set[AgentRow] = set()
     firsts: dict[int, datetime] = {}
-    for stream_id, events in read_agents(claim):
+    for stream_id, events in read_agents(claim, streams=streams):
         firsts[stream_id] = from_count(events[0].at) if events else claim.now
         for signed_in, spans in ((False, hold_seats(events)), (True, sign_in(events))):
             for start, end in spans:

@@ -195,7 +195,7 @@ class DirtyStream(LargeTable):
 
 
 class RolledBot(LargeTable):
-    """How far a bot is rolled up. A worker that rolls it up holds the lock of this row."""
+    """The clock of a bot's latest roll-up; whoever rolls it up holds the lock of this row."""
 
     bot = models.OneToOneField(Bot, on_delete=models.CASCADE, db_constraint=False)
     rolled_to = models.DateTimeField(null=True)

@@ -29,7 +29,8 @@ from usage.stretches import REACH, Reading, Touched
 STAGES = """
 SET LOCAL enable_nestloop = off;
 CREATE TEMP TABLE IF NOT EXISTS stage_claim (
-    stream_id bigint, touched_from timestamptz, touched_to timestamptz, due boolean
+    stream_id bigint, touched_from timestamptz, touched_to timestamptz, due boolean,
+    ahead_from timestamptz, ahead_to timestamptz
 ) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS stage_stretch (
     stream_id bigint, after timestamptz, before timestamptz, instants boolean
@@ -43,12 +44,18 @@ CREATE TEMP TABLE IF NOT EXISTS stage_session (
     conversation_started_at timestamptz, kind smallint, number integer, closed boolean,
     completed boolean, channel text COLLATE "C"
 ) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE IF NOT EXISTS stage_change (
+    stream_id bigint, started_at timestamptz, kind smallint, number integer, place tid,
+    stored boolean, counted boolean
+) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS stage_mark (
     stream_id bigint, due_at timestamptz, touched_from timestamptz, touched_to timestamptz
 ) ON COMMIT DELETE ROWS
 """
 
-CLEAR = "TRUNCATE stage_claim, stage_stretch, stage_conversation, stage_session, stage_mark"
+CLEAR = """
+TRUNCATE stage_claim, stage_stretch, stage_conversation, stage_session, stage_change, stage_mark
+"""
 
 # Claimed streams, all or some, and as much of them as is read.
 CLAIMED = """
@@ -84,7 +91,8 @@ LETTER = f"substr('{list_letters()}', 8 * type - 7 + 2 * direction + event.voice
 
 # Reads index event_of_stream alone. What is later than the clock is left out.
 READ_STREAMS = f"""
-SELECT stream.id, stream.channel, stream.voice, claim.touched_from, claim.touched_to, claim.since,
+SELECT stream.id, stream.agent <> '', stream.channel, stream.voice,
+    claim.touched_from, claim.touched_to, claim.since,
     %(removed)s AND claim.since = %(counted_from)s
         OR NOT %(whole)s AND EXISTS (
             SELECT FROM usage_event event
@@ -109,7 +117,6 @@ CROSS JOIN LATERAL (
         AND NOT developer AND NOT test AND type <= 5
         AND at >= claim.since AND at <= least(claim.until, %(now)s)
 ) part
-WHERE stream.agent = ''
 """
 
 # Rule order: at one instant by type, then by source and id.
@@ -128,14 +135,6 @@ JOIN usage_eventsource source
 ORDER BY event.stream_id, event.at, event.type, source.name, event.event_id
 """
 
-AGENT_STREAMS = f"""
-SELECT stream.id
-FROM stage_claim claim
-{STREAM_OF_CLAIM}
-WHERE stream.agent <> ''
-ORDER BY stream.id
-"""
-
 
 class StreamReading(NamedTuple):
     """What was read of one stream, in order of time and type.
@@ -144,6 +143,7 @@ class StreamReading(NamedTuple):
     """
 
     stream_id: int
+    of_agent: bool
     channel: str
     voice: bool
     touched: Touched
@@ -217,15 +217,14 @@ def clear_claim(claim: Claim) -> None:
 def read_streams(
     claim: Claim, *, whole: bool, streams: Sequence[int] | None = None
 ) -> Iterator[StreamReading]:
-    """Yield the claimed streams of conversations, whole or what lies around the touched instants.
+    """Yield the claimed streams, whole or what lies around the touched instants.
 
-    ``streams`` narrows it to some of them.
+    ``streams`` narrows it to some of them. Of an agent's stream the events are not among it.
     """
     rows = claim.execute(READ_STREAMS, whole=whole, streams=streams)
-    for stream_id, channel, voice, first, last, since, before, after, *events in rows:
-        yield StreamReading(
-            stream_id, channel, voice, Touched(first, last), Reading(since, before, after), *events
-        )
+    for stream, of_agent, channel, voice, first, last, since, before, after, *events in rows:
+        touched, reading = Touched(first, last), Reading(since, before, after)
+        yield StreamReading(stream, of_agent, channel, voice, touched, reading, *events)
 
 
 def read_events(
@@ -241,13 +240,12 @@ def read_events(
         yield stream_id, [StreamEvent(*event[1:]) for event in events]
 
 
-def read_agents(claim: Claim) -> Iterator[tuple[int, list[AgentEvent]]]:
-    """Yield the claimed streams of agents with all their events, in order of time and type."""
-    agents = claim.execute(AGENT_STREAMS).fetchall()
+def read_agents(claim: Claim, *, streams: Sequence[int]) -> Iterator[tuple[int, list[AgentEvent]]]:
+    """Yield claimed streams of agents with all their events, in order of time and type."""
     rows = claim.execute(
         READ_EVENTS,
         whole=True,
-        streams=[stream_id for (stream_id,) in agents],
+        streams=streams,
         first=EventType.SEAT_ASSIGNED,
         last=EventType.SIGNED_OUT,
     )
@@ -255,4 +253,4 @@ def read_agents(claim: Claim) -> Iterator[tuple[int, list[AgentEvent]]]:
         stream_id: [AgentEvent(*event[1:3]) for event in events]
         for stream_id, events in groupby(rows, key=itemgetter(0))
     }
-    yield from ((stream_id, found.get(stream_id, [])) for (stream_id,) in agents)
+    yield from ((stream_id, found.get(stream_id, [])) for stream_id in streams)

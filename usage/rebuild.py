@@ -15,7 +15,6 @@ from usage import counting, staging, totals
 from usage.models import RolledBot
 from usage.postgres_time import from_count
 from usage.reading import STREAM_OF_CLAIM, Claim, clear_claim, open_claim
-from usage.sessions import RULE
 
 STREAMS_AT_ONCE = 20_000
 
@@ -29,52 +28,26 @@ WITH portion AS MATERIALIZED (
     DELETE FROM usage_dirtystream
     WHERE workspace_id = %(workspace)s AND bot_id = %(bot)s
         AND stream_id BETWEEN (SELECT min(id) FROM portion) AND (SELECT max(id) FROM portion)
-    RETURNING stream_id, due_at
+    RETURNING stream_id, due_at, touched_from, touched_to
 )
 INSERT INTO stage_claim
-SELECT id, '-infinity', 'infinity',
-    id IN (SELECT stream_id FROM taken WHERE due_at <= %(now)s)
-FROM portion
+SELECT id, '-infinity', 'infinity', coalesce(bool_or(due_at <= %(now)s), false),
+    min(touched_from) FILTER (WHERE touched_to > %(now)s),
+    max(touched_to) FILTER (WHERE touched_to > %(now)s)
+FROM portion LEFT JOIN taken ON taken.stream_id = id
+GROUP BY id
 RETURNING stream_id
 """
 
-CHANGES = """
-CREATE TEMP TABLE IF NOT EXISTS stage_change (
-    stream_id bigint, started_at timestamptz, kind smallint, number integer, due boolean,
-    stored boolean, counted boolean
-) ON COMMIT DELETE ROWS
-"""
 # Conversations are of kind 0 here.
-NOTE_CONVERSATIONS = f"""
-{staging.REPLACE_CONVERSATIONS.format(stored=staging.STORED_CONVERSATIONS)}
-INSERT INTO stage_change
-SELECT stream_id, started_at, 0, 1, due, stored.ended_at IS NOT NULL, counted.ended_at IS NOT NULL
-FROM changed
-LEFT JOIN stored USING (stream_id, started_at)
-LEFT JOIN stage_conversation counted USING (stream_id, started_at)
-JOIN stage_claim USING (stream_id)
-"""
-NOTE_SESSIONS = f"""
-{staging.REPLACE_SESSIONS.format(stored=staging.STORED_SESSIONS)}
-INSERT INTO stage_change
-SELECT stream_id, started_at, kind, number, due,
-    stored.ended_at IS NOT NULL, counted.ended_at IS NOT NULL
-FROM changed
-LEFT JOIN stored USING (stream_id, started_at, kind, number)
-LEFT JOIN stage_session counted USING (stream_id, started_at, kind, number)
-JOIN stage_claim USING (stream_id)
-"""
-
 READ_DIFFERENCES = f"""
 SELECT stream.channel, stream."user", stream.conversation, claim.kind, claim.number,
     claim.started_at, claim.stored, claim.counted
-FROM stage_change claim
+FROM (
+    SELECT change.* FROM stage_change change JOIN stage_claim USING (stream_id) WHERE NOT due
+) claim
 {STREAM_OF_CLAIM}
-WHERE NOT claim.due
 ORDER BY claim.started_at, stream.id, claim.kind, claim.number
-"""
-READ_SLOTS = """
-SELECT DISTINCT date_bin('15 minutes', started_at, '2000-01-01Z') FROM stage_change WHERE kind > 0
 """
 
 KINDS = ("conversation", "usage", "alert", "voice", "notification")
@@ -91,7 +64,7 @@ class Difference(NamedTuple):
     what: str
     found: str
     started_at: datetime | None
-    number: int = 1
+    number: int = 0
     channel: str = ""
     user: str = ""
     conversation: str = ""
@@ -129,25 +102,26 @@ def rebuild_bot(
         rolled = RolledBot.objects.for_workspace(workspace).filter(bot=bot_id)
         rolled.select_for_update().get()
         claim = open_claim(workspace=workspace, bot_id=bot_id, now=now)
-        claim.execute(CHANGES)
-        agents: list[int] = []
+        differences: list[Difference] = []
+        explained: set[datetime] = set()
         after = 0
         while streams := claim_streams(claim, after=after):
-            agents += counting.count_agents(claim)
-            staging.write(claim, counting.count_claimed(claim, whole=True))
-            claim.execute(NOTE_CONVERSATIONS)
-            claim.execute(NOTE_SESSIONS, rule=RULE)
-            claim.execute(staging.INSERT_MARKS)
-            claim.execute(staging.MARK_AHEAD)
+            staged = counting.count_claimed(claim, whole=True)
+            due = read_due(claim) if staged.agents else set()
+            differences += [
+                Difference(key, "agent", "different", None)
+                for stream_id in counting.count_agents(claim, streams=staged.agents)
+                if stream_id not in due
+            ]
+            staging.write(claim, staged)
+            explained.update(staging.replace_stored(claim))
+            differences += read_differences(claim, key)
             clear_claim(claim)
             after = max(streams)
             report(len(streams))
-        differences = list(read_differences(claim, key))
-        differences += [Difference(key, "agent", "different", None) for _ in agents]
         slots = totals.replace_all(
             workspace_id=workspace.pk, bot_id=bot_id, zone=ZoneInfo(workspace.timezone)
         )
-        explained = {from_count(slot) for (slot,) in claim.execute(READ_SLOTS)}
         differences += [
             Difference(key, "bucket", "different", slot) for slot in slots if slot not in explained
         ]
@@ -159,6 +133,12 @@ def claim_streams(claim: Claim, *, after: int) -> list[int]:
     """Claim the bot's next streams whole, and take their marks."""
     rows = claim.execute(CLAIM_STREAMS, after=after, limit=STREAMS_AT_ONCE)
     return [stream_id for (stream_id,) in rows]
+
+
+def read_due(claim: Claim) -> set[int]:
+    """Return the claimed streams that had a due mark."""
+    rows = claim.execute("SELECT stream_id FROM stage_claim WHERE due")
+    return {stream_id for (stream_id,) in rows}
 
 
 def read_differences(claim: Claim, key: str) -> Iterator[Difference]:

@@ -15,9 +15,7 @@ from accounts.models import Workspace
 from accounts.tenancy import in_workspace
 from usage import counting, staging, totals
 from usage.models import RolledBot
-from usage.postgres_time import from_count
-from usage.reading import Claim, open_claim
-from usage.sessions import RULE
+from usage.reading import open_claim
 
 STREAMS_AT_ONCE = 2000
 
@@ -31,43 +29,32 @@ ORDER BY bot_id LIMIT 1 FOR UPDATE
 """
 
 CLAIM_STREAMS = """
-WITH claimed AS (
-    SELECT DISTINCT stream_id FROM usage_dirtystream
-    WHERE workspace_id = %(workspace)s AND bot_id = %(bot)s AND due_at <= %(now)s
-    ORDER BY stream_id LIMIT %(limit)s
-), taken AS (
+WITH taken AS (
     DELETE FROM usage_dirtystream
-    WHERE workspace_id = %(workspace)s AND ctid = ANY(ARRAY(
-        SELECT mark.place FROM claimed CROSS JOIN LATERAL (
-            SELECT ctid AS place FROM usage_dirtystream
-            WHERE workspace_id = %(workspace)s AND bot_id = %(bot)s
-                AND stream_id = claimed.stream_id
-            OFFSET 0
-        ) mark))
+    WHERE workspace_id = %(workspace)s AND bot_id = %(bot)s AND stream_id = ANY(ARRAY(
+        SELECT DISTINCT stream_id FROM usage_dirtystream
+        WHERE workspace_id = %(workspace)s AND bot_id = %(bot)s AND due_at <= %(now)s
+        ORDER BY stream_id LIMIT %(limit)s))
     RETURNING stream_id, touched_from, touched_to
 )
 INSERT INTO stage_claim
-SELECT stream_id, min(touched_from), max(touched_to), true FROM taken GROUP BY stream_id
+SELECT stream_id, min(touched_from), max(touched_to), true,
+    min(touched_from) FILTER (WHERE touched_to > %(now)s),
+    max(touched_to) FILTER (WHERE touched_to > %(now)s)
+FROM taken GROUP BY stream_id
 """
 
-# What has events after the given instant, or at it still had an open conversation.
-MARK_SINCE = """
+# What was counted with a later clock, and has events after the given instant or had an open
+# conversation at it.
+PUT_CLOCK_BACK = """
 INSERT INTO usage_dirtystream
     (workspace_id, bot_id, stream_id, due_at, touched_from, touched_to)
-SELECT %(workspace)s, bot_id, stream_id, '-infinity', %(since)s - interval '15 minutes', 'infinity'
-FROM usage_event
-WHERE workspace_id = %(workspace)s AND at >= %(since)s - interval '15 minutes'
-    AND NOT developer AND NOT test
-GROUP BY bot_id, stream_id
-"""
-
-REPLACE_CONVERSATIONS = f"""
-{staging.REPLACE_CONVERSATIONS.format(stored=staging.STORED_CONVERSATIONS)}
-SELECT count(*) FROM changed
-"""
-REPLACE_SESSIONS = f"""
-{staging.REPLACE_SESSIONS.format(stored=staging.STORED_SESSIONS)}
-SELECT DISTINCT date_bin('15 minutes', started_at, '2000-01-01Z') FROM changed ORDER BY 1
+SELECT %(workspace)s, event.bot_id, stream_id, '-infinity', min(at), max(at)
+FROM usage_event event
+JOIN usage_rolledbot bot ON bot.workspace_id = %(workspace)s AND bot.bot_id = event.bot_id
+WHERE event.workspace_id = %(workspace)s AND bot.rolled_to > %(to)s
+    AND at >= %(to)s - interval '15 minutes' AND NOT developer AND NOT test
+GROUP BY event.bot_id, stream_id
 """
 
 
@@ -93,45 +80,40 @@ def run(
 def roll_up_next(*, workspace_id: int, now: datetime, wait: bool = False) -> int | None:
     """Count some dirty streams of one bot, in one transaction; None: there was nothing due."""
     with in_workspace(workspace_id):
-        bot_id = claim_bot(workspace_id=workspace_id, now=now, wait=wait)
-        if bot_id is None:
+        rolled = claim_bot(workspace_id=workspace_id, now=now, wait=wait)
+        if rolled is None:
             return None
+        # Where clocks differ the later one holds: what it counted would be left out again.
+        rolled.rolled_to = max(now, rolled.rolled_to or now)
         workspace = Workspace.objects.get(pk=workspace_id)
-        claim = open_claim(workspace=workspace, bot_id=bot_id, now=now)
+        claim = open_claim(workspace=workspace, bot_id=rolled.bot_id, now=rolled.rolled_to)
         claim.execute(CLAIM_STREAMS, limit=STREAMS_AT_ONCE)
         streams = claim.cursor.rowcount
-        counting.count_agents(claim)
-        staging.write(claim, counting.count_claimed(claim))
-        replace_counted(claim, zone=ZoneInfo(workspace.timezone))
-        if streams < STREAMS_AT_ONCE:
-            RolledBot.objects.for_workspace(workspace_id).filter(bot=bot_id).update(rolled_to=now)
+        staged = counting.count_claimed(claim)
+        counting.count_agents(claim, streams=staged.agents)
+        staging.write(claim, staged)
+        totals.replace_slots(
+            staging.replace_stored(claim),
+            workspace_id=workspace_id,
+            bot_id=rolled.bot_id,
+            zone=ZoneInfo(workspace.timezone),
+        )
+        rolled.save(update_fields=["rolled_to"])
     return streams
 
 
-def claim_bot(*, workspace_id: int, now: datetime, wait: bool) -> int | None:
+def claim_bot(*, workspace_id: int, now: datetime, wait: bool) -> RolledBot | None:
     """Lock a bot that has due work, to the end of the transaction."""
     sql = CLAIM_BOT if wait else f"{CLAIM_BOT} SKIP LOCKED"
     with connection.cursor() as cursor:
         cursor.execute(sql, {"workspace": workspace_id, "now": now})
         row = cursor.fetchone()
-    return row[0] if row else None
+    return RolledBot.objects.for_workspace(workspace_id).get(bot=row[0]) if row else None
 
 
-def replace_counted(claim: Claim, *, zone: ZoneInfo) -> None:
-    """Replace what is stored of the claimed streams by what was counted, and the totals over it."""
-    claim.execute(REPLACE_CONVERSATIONS)
-    slots = claim.execute(REPLACE_SESSIONS, rule=RULE).fetchall()
-    claim.execute(staging.INSERT_MARKS)
-    claim.execute(staging.MARK_AHEAD)
-    totals.replace_slots(
-        [from_count(slot) for (slot,) in slots],
-        workspace_id=claim.workspace_id,
-        bot_id=claim.bot_id,
-        zone=zone,
-    )
-
-
-def mark_since(*, workspace_id: int, since: datetime) -> None:
-    """Mark what may look different when the clock is put back to ``since``."""
+def put_clock_back(*, workspace_id: int, to: datetime) -> None:
+    """Have everything that was counted with a later clock counted again with this one."""
     with in_workspace(workspace_id), connection.cursor() as cursor:
-        cursor.execute(MARK_SINCE, {"workspace": workspace_id, "since": since})
+        cursor.execute(PUT_CLOCK_BACK, {"workspace": workspace_id, "to": to})
+        later = RolledBot.objects.for_workspace(workspace_id).filter(rolled_to__gt=to)
+        later.update(rolled_to=to)

@@ -5,10 +5,12 @@ reading alone, and the rebuild can tell what it found wrong.
 """
 
 import struct
+from datetime import datetime
 
 from usage.models import SessionKind
+from usage.postgres_time import from_count
 from usage.reading import STREAM_OF_CLAIM, Claim
-from usage.sessions import Conversation
+from usage.sessions import RULE, Conversation
 
 USAGE, VOICE = int(SessionKind.USAGE), int(SessionKind.VOICE)
 
@@ -47,79 +49,87 @@ SELECT stream_id, greatest(touched_from, %(counted_from)s) - interval '1 microse
 FROM stage_claim
 """
 
-# The stored rows that a rollup replaces: one look at the primary key for each stretch. OFFSET 0
-# keeps the planner from reading the whole table instead when its statistics are old.
-STORED_CONVERSATIONS = """
-SELECT stored.* FROM stage_stretch stretch CROSS JOIN LATERAL (
-    SELECT ctid AS place, stream_id, started_at, ended_at, closed, voice, bot_time
-    FROM usage_conversation
-    WHERE workspace_id = %(workspace)s AND stream_id = stretch.stream_id
-        AND started_at > stretch.after AND started_at < stretch.before
-    OFFSET 0
+# What is stored of the claimed streams and what was counted of them are compared. One look at the
+# primary key for each stretch: OFFSET 0 keeps the planner from reading the whole table instead.
+COMPARE_CONVERSATIONS = """
+INSERT INTO stage_change
+SELECT stream_id, started_at, 0, 0, place, stored.place IS NOT NULL, counted.ended_at IS NOT NULL
+FROM (
+    SELECT stored.* FROM stage_stretch stretch CROSS JOIN LATERAL (
+        SELECT ctid AS place, stream_id, started_at, ended_at, closed, voice, bot_time
+        FROM usage_conversation
+        WHERE workspace_id = %(workspace)s AND stream_id = stretch.stream_id
+            AND started_at > stretch.after AND started_at < stretch.before
+        OFFSET 0
+    ) stored
+    WHERE NOT stretch.instants
 ) stored
-WHERE NOT stretch.instants
+FULL JOIN stage_conversation counted USING (stream_id, started_at)
+WHERE (stored.ended_at, stored.closed, stored.voice, stored.bot_time)
+    IS DISTINCT FROM (counted.ended_at, counted.closed, counted.voice, counted.bot_time)
 """
-STORED_SESSIONS = """
-SELECT stored.* FROM stage_stretch stretch CROSS JOIN LATERAL (
-    SELECT ctid AS place, stream_id, started_at, kind, number, ended_at, conversation_started_at,
-        closed, completed
-    FROM usage_billingsession
-    WHERE workspace_id = %(workspace)s AND stream_id = stretch.stream_id
-        AND started_at > stretch.after AND started_at < stretch.before
-        AND (kind IN (2, 4)) = stretch.instants
-    OFFSET 0
+COMPARE_SESSIONS = """
+INSERT INTO stage_change
+SELECT stream_id, started_at, kind, number, place, stored.place IS NOT NULL,
+    counted.ended_at IS NOT NULL
+FROM (
+    SELECT stored.* FROM stage_stretch stretch CROSS JOIN LATERAL (
+        SELECT ctid AS place, stream_id, started_at, kind, number, ended_at,
+            conversation_started_at, closed, completed
+        FROM usage_billingsession
+        WHERE workspace_id = %(workspace)s AND stream_id = stretch.stream_id
+            AND started_at > stretch.after AND started_at < stretch.before
+            AND (kind IN (2, 4)) = stretch.instants
+        OFFSET 0
+    ) stored
 ) stored
+FULL JOIN stage_session counted USING (stream_id, started_at, kind, number)
+WHERE (stored.ended_at, stored.conversation_started_at, stored.closed, stored.completed)
+    IS DISTINCT FROM
+      (counted.ended_at, counted.conversation_started_at, counted.closed, counted.completed)
 """
 
-REPLACE_CONVERSATIONS = """
-WITH stored AS MATERIALIZED ({stored}), stale AS (
-    DELETE FROM usage_conversation
-    WHERE workspace_id = %(workspace)s AND ctid = ANY(ARRAY(
-        SELECT place FROM stored LEFT JOIN stage_conversation counted USING (stream_id, started_at)
-        WHERE counted.ended_at IS NULL))
-    RETURNING stream_id, started_at, 0 AS kind
-), fresh AS (
-    INSERT INTO usage_conversation
-        (workspace_id, stream_id, started_at, ended_at, bot_id, closed, voice, bot_time)
-    SELECT %(workspace)s, stream_id, started_at, counted.ended_at, %(bot)s, counted.closed,
-        counted.voice, counted.bot_time
-    FROM stage_conversation counted LEFT JOIN stored USING (stream_id, started_at)
-    WHERE (stored.ended_at, stored.closed, stored.voice, stored.bot_time)
-        IS DISTINCT FROM (counted.ended_at, counted.closed, counted.voice, counted.bot_time)
-    ORDER BY stream_id, started_at
-    ON CONFLICT (workspace_id, stream_id, started_at) DO UPDATE
-        SET ended_at = excluded.ended_at, closed = excluded.closed, voice = excluded.voice,
-            bot_time = excluded.bot_time
-    RETURNING stream_id, started_at, 0 AS kind
-), changed AS (SELECT * FROM stale UNION ALL SELECT * FROM fresh)
+# Found by their place in the table, whatever the statistics say of its indexes.
+DELETE_SUPERFLUOUS = """
+SET LOCAL enable_indexscan = off;
+SET LOCAL enable_bitmapscan = off;
+SET LOCAL enable_seqscan = off;
+DELETE FROM usage_conversation WHERE ctid = ANY(ARRAY(
+    SELECT place FROM stage_change WHERE kind = 0 AND NOT counted));
+DELETE FROM usage_billingsession WHERE ctid = ANY(ARRAY(
+    SELECT place FROM stage_change WHERE kind > 0 AND NOT counted));
+SET LOCAL enable_indexscan = on;
+SET LOCAL enable_bitmapscan = on;
+SET LOCAL enable_seqscan = on
 """
-
-REPLACE_SESSIONS = """
-WITH stored AS MATERIALIZED ({stored}), stale AS (
-    DELETE FROM usage_billingsession
-    WHERE workspace_id = %(workspace)s AND ctid = ANY(ARRAY(
-        SELECT place FROM stored
-        LEFT JOIN stage_session counted USING (stream_id, started_at, kind, number)
-        WHERE counted.ended_at IS NULL))
-    RETURNING stream_id, started_at, kind, number
-), fresh AS (
-    INSERT INTO usage_billingsession
-        (workspace_id, stream_id, bot_id, started_at, ended_at, conversation_started_at, number,
-         kind, rule, closed, completed, channel)
-    SELECT %(workspace)s, stream_id, %(bot)s, started_at, counted.ended_at,
-        counted.conversation_started_at, number, kind, %(rule)s, counted.closed,
-        counted.completed, counted.channel
-    FROM stage_session counted LEFT JOIN stored USING (stream_id, started_at, kind, number)
-    WHERE (stored.ended_at, stored.conversation_started_at, stored.closed, stored.completed)
-        IS DISTINCT FROM
-          (counted.ended_at, counted.conversation_started_at, counted.closed, counted.completed)
-    ORDER BY stream_id, started_at, kind, number
-    ON CONFLICT (workspace_id, stream_id, started_at, kind, number) DO UPDATE
-        SET ended_at = excluded.ended_at, rule = excluded.rule, closed = excluded.closed,
-            conversation_started_at = excluded.conversation_started_at,
-            completed = excluded.completed
-    RETURNING stream_id, started_at, kind, number
-), changed AS (SELECT * FROM stale UNION ALL SELECT * FROM fresh)
+WRITE_CONVERSATIONS = """
+INSERT INTO usage_conversation
+    (workspace_id, stream_id, started_at, ended_at, bot_id, closed, voice, bot_time)
+SELECT %(workspace)s, stream_id, started_at, ended_at, %(bot)s, closed, voice, bot_time
+FROM stage_conversation JOIN stage_change change USING (stream_id, started_at)
+WHERE change.kind = 0 AND change.counted
+ORDER BY stream_id, started_at
+ON CONFLICT (workspace_id, stream_id, started_at) DO UPDATE
+    SET ended_at = excluded.ended_at, closed = excluded.closed, voice = excluded.voice,
+        bot_time = excluded.bot_time
+"""
+WRITE_SESSIONS = """
+INSERT INTO usage_billingsession
+    (workspace_id, stream_id, bot_id, started_at, ended_at, conversation_started_at, number, kind,
+     rule, closed, completed, channel)
+SELECT %(workspace)s, stream_id, %(bot)s, started_at, ended_at, conversation_started_at, number,
+    kind, %(rule)s, closed, completed, channel
+FROM stage_session JOIN stage_change change USING (stream_id, started_at, kind, number)
+WHERE change.counted
+ORDER BY stream_id, started_at, kind, number
+ON CONFLICT (workspace_id, stream_id, started_at, kind, number) DO UPDATE
+    SET ended_at = excluded.ended_at, rule = excluded.rule, closed = excluded.closed,
+        conversation_started_at = excluded.conversation_started_at,
+        completed = excluded.completed
+"""
+READ_SLOTS = """
+SELECT DISTINCT date_bin('15 minutes', started_at, '2000-01-01Z') FROM stage_change WHERE kind > 0
+ORDER BY 1
 """
 
 INSERT_MARKS = """
@@ -129,17 +139,13 @@ SELECT %(workspace)s, %(bot)s, stream_id, due_at, touched_from, touched_to FROM 
 """
 
 # What lies ahead of the clock is left out; the stream is counted again when the clock gets there.
+# Whatever lies there has a mark that reaches to it, so no events need to be looked at.
 MARK_AHEAD = """
 INSERT INTO usage_dirtystream
     (workspace_id, bot_id, stream_id, due_at, touched_from, touched_to)
-SELECT %(workspace)s, %(bot)s, claim.stream_id, ahead.first, ahead.first, ahead.last
-FROM stage_claim claim
-CROSS JOIN LATERAL (
-    SELECT min(at) AS first, max(at) AS last FROM usage_event event
-    WHERE event.workspace_id = %(workspace)s AND event.stream_id = claim.stream_id
-        AND NOT developer AND NOT test AND at > %(now)s
-) ahead
-WHERE ahead.first IS NOT NULL
+SELECT %(workspace)s, %(bot)s, stream_id, greatest(ahead_from, %(now)s + interval '1 second'),
+    ahead_from, ahead_to
+FROM stage_claim WHERE ahead_to IS NOT NULL
 """
 
 
@@ -152,6 +158,7 @@ class Staged:
         self.conversations: list[bytes] = []
         self.sessions: list[bytes] = []
         self.marks: list[bytes] = []
+        self.agents: list[int] = []  # the streams among them that are of agents
 
     def add_stretch(self, stream_id: int, *, after: int, before: int) -> None:
         """Replace what is stored of a stream's conversations that start between two instants."""
@@ -198,3 +205,20 @@ def write(claim: Claim, staged: Staged) -> None:
             copy.write(b"".join((COPY_HEADER, *rows, COPY_TRAILER)))
     claim.execute(STAGE_INSTANTS)
     claim.execute(STAGE_INSTANT_STRETCHES)
+
+
+def replace_stored(claim: Claim) -> list[datetime]:
+    """Replace what is stored by what was staged; return where the buckets start that it touches.
+
+    What differed stands in stage_change until the claim is cleared.
+    """
+    changed = claim.execute(COMPARE_CONVERSATIONS).rowcount
+    changed += claim.execute(COMPARE_SESSIONS).rowcount
+    if changed:
+        for statement in DELETE_SUPERFLUOUS.split(";"):
+            claim.execute(statement)
+        claim.execute(WRITE_CONVERSATIONS)
+        claim.execute(WRITE_SESSIONS, rule=RULE)
+    claim.execute(INSERT_MARKS)
+    claim.execute(MARK_AHEAD)
+    return [from_count(slot) for (slot,) in claim.execute(READ_SLOTS)] if changed else []

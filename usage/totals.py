@@ -59,6 +59,13 @@ CROSS JOIN LATERAL (
     GROUP BY channel
 ) counted
 """
+COUNTED_ALL_DAYS = f"""
+SELECT (%(places)s::date[])[width_bucket(starts_at, %(starts)s::timestamptz[])] AS day, channel,
+    {ADD_TOTALS}
+FROM usage_usagebucket
+WHERE workspace_id = %(workspace)s AND bot_id = %(bot)s
+GROUP BY 1, 2
+"""
 COUNTED_MONTHS = f"""
 SELECT local.month, counted.*
 FROM unnest(%(places)s::date[]) AS local (month)
@@ -114,6 +121,7 @@ REPLACE_ALL_SLOTS = REPLACE.format(
     table="usage_usagebucket", place="starts_at", counted=COUNTED_ALL_SLOTS
 )
 REPLACE_DAYS = REPLACE.format(table="usage_usageday", place="day", counted=COUNTED_DAYS)
+REPLACE_ALL_DAYS = REPLACE.format(table="usage_usageday", place="day", counted=COUNTED_ALL_DAYS)
 REPLACE_MONTHS = REPLACE.format(table="usage_usagemonth", place="month", counted=COUNTED_MONTHS)
 
 BUCKETS_REACH = """
@@ -164,7 +172,7 @@ def replace_days(
     ``every``: there are no other days; totals of others are removed.
     """
     replace(
-        REPLACE_DAYS,
+        REPLACE_ALL_DAYS if every else REPLACE_DAYS,
         days,
         every=every,
         workspace=workspace_id,

@@ -20,7 +20,7 @@ CONSOLE = ("migrate", "web", "worker", "beat")
 def read_variables() -> set[str]:
     """Return the variables that the settings and the web server's configuration read."""
     code = SETTINGS + (ROOT / "gunicorn.conf.py").read_text()
-    return set(re.findall(r"""(?:environ\.get|flag|words)\(\s*"([A-Z_]+)\"""", code))
+    return set(re.findall(r"""(?:environ\.get|flag|words|number)\(\s*"([A-Z_]+)\"""", code))
 
 
 def test_all_parts_of_the_console_run() -> None:

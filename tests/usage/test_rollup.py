@@ -132,17 +132,42 @@ def test_event_ahead_of_the_clock_counts_when_the_clock_gets_there() -> None:
     assert [block[3:] for block in make.blocks(acme)] == [(NOON, NOON + 4 * MINUTE)]
 
 
+def test_worker_whose_clock_is_slow_leaves_nothing_out() -> None:
+    acme = make.workspace()
+    make.take_in(acme, *make.talk(0, 10))
+    make.roll_up(acme, NOON + 30 * MINUTE)
+
+    make.take_in(acme, *make.talk(5))
+    make.roll_up(acme, NOON + 7 * MINUTE)
+
+    assert [block[3:] for block in make.blocks(acme)] == [(NOON, NOON + 10 * MINUTE)]
+
+
 def test_clock_can_be_put_back() -> None:
     acme = make.workspace()
     make.take_in(acme, *make.talk(0, 10, 20, 30))
     make.roll_up(acme)
 
-    rollup.mark_since(workspace_id=acme.pk, since=NOON + 12 * MINUTE)
+    rollup.put_clock_back(workspace_id=acme.pk, to=NOON + 12 * MINUTE)
     make.roll_up(acme, NOON + 12 * MINUTE)
     assert totals(acme) == [0, 0, 0, 0]
 
     make.roll_up(acme)
 
+    assert totals(acme) == [2, 2, 2, 2]
+
+
+def test_rebuild_with_the_clock_put_back_leaves_marks_for_what_it_left_out() -> None:
+    acme = make.workspace()
+    make.take_in(acme, *make.talk(0, 10, 20, 30))
+    make.roll_up(acme)
+    at = NOON + 12 * MINUTE
+
+    rollup.put_clock_back(workspace_id=acme.pk, to=at)
+    differences(acme, at)
+    assert totals(acme) == [0, 0, 0, 0]
+
+    make.roll_up(acme)
     assert totals(acme) == [2, 2, 2, 2]
 
 

@@ -40,24 +40,22 @@ class Command(WorkspaceCommand):
         found = [self.find_workspace(workspace)] if workspace else workspaces.find_all()
         self.counted = 0
         try:
-            self.roll_up(found, as_of=as_of, whole=rebuild)
+            self.roll_up(found, now=as_of or datetime.now(UTC), whole=rebuild)
         except KeyboardInterrupt:
             raise CommandError(
                 f"Interrupted after {self.counted:,} streams; the rest is done the next time.",
                 returncode=130,
             ) from None
 
-    def roll_up(self, found: list[Workspace], *, as_of: datetime | None, whole: bool) -> None:
+    def roll_up(self, found: list[Workspace], *, now: datetime, whole: bool) -> None:
         """Roll up or rebuild some workspaces and print what came of it."""
-        now = as_of or datetime.now(UTC)
         differences: list[dict[str, object]] = []
         for workspace in found:
+            rollup.put_clock_back(workspace_id=workspace.pk, to=now)
             if whole:
                 wrong = rebuild.run(workspace_id=workspace.pk, now=now, report=self.report)
                 differences += [show(workspace, difference) for difference in wrong]
                 continue
-            if as_of is not None:
-                rollup.mark_since(workspace_id=workspace.pk, since=as_of)
             rollup.run(workspace_id=workspace.pk, now=now, wait=True, progress=self.report)
         result: dict[str, object] = {"workspaces": len(found), "streams": self.counted}
         self.write_json({**result, "differences": differences} if whole else result)
