@@ -221,7 +221,7 @@ def read_streams(
 
     ``streams`` narrows it to some of them. Of an agent's stream the events are not among it.
     """
-    rows = claim.execute(READ_STREAMS, whole=whole, streams=streams)
+    rows = claim.execute(READ_STREAMS, whole=whole, streams=streams).fetchall()
     for stream, of_agent, channel, voice, first, last, since, before, after, *events in rows:
         touched, reading = Touched(first, last), Reading(since, before, after)
         yield StreamReading(stream, of_agent, channel, voice, touched, reading, *events)
@@ -236,7 +236,7 @@ def read_events(
     rows = claim.execute(
         READ_EVENTS, whole=whole, streams=streams, first=EventType.STARTED, last=LAST_OF_STREAM
     )
-    for stream_id, events in groupby(rows, key=itemgetter(0)):
+    for stream_id, events in groupby(rows.fetchall(), key=itemgetter(0)):
         yield stream_id, [StreamEvent(*event[1:]) for event in events]
 
 
@@ -251,6 +251,6 @@ def read_agents(claim: Claim, *, streams: Sequence[int]) -> Iterator[tuple[int, 
     )
     found = {
         stream_id: [AgentEvent(*event[1:3]) for event in events]
-        for stream_id, events in groupby(rows, key=itemgetter(0))
+        for stream_id, events in groupby(rows.fetchall(), key=itemgetter(0))
     }
     yield from ((stream_id, found.get(stream_id, [])) for stream_id in streams)

@@ -1,0 +1,43 @@
+"""``make bench``: measures the console against baselines in the same run.
+
+Every figure is the median of several runs; results are compared before times count. Sizes are small
+unless BENCH_SCALE is full. A ratio that misses its bar is printed as such; nothing fails.
+"""
+
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+
+import django
+
+
+def main() -> int:
+    """Run all measurements, or those named, and print them as the rows of a table."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "billing_console.settings")
+    from billing_console import settings
+
+    settings.SERVERS.hold()
+    settings.SECRET_KEY = settings.SECRET_KEY or settings.SERVERS.make_secret_key() or "benchmark"
+    django.setup()
+
+    from benchmarks import measures, scratch
+
+    full = os.environ.get("BENCH_SCALE") == "full"
+    chosen = sys.argv[1:] or list(measures.MEASURES)
+    print(f"{datetime.now(UTC):%Y-%m-%d}, {describe_machine()}, {'full' if full else 'small'}")
+    print("| what | baseline | console | ratio | bar | |\n|---|---|---|---|---|---|")
+    with scratch.database():
+        for name in chosen:
+            for result in measures.MEASURES[name](full=full):
+                print(result.row(), flush=True)
+    return 0
+
+
+def describe_machine() -> str:
+    """Return what the figures depend on."""
+    return f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,352 @@
+"""What is measured: each function yields results, baseline first."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from statistics import median
+
+import duckdb
+import psycopg
+
+from accounts import bots, keys, workspaces
+from accounts.models import Scope, Workspace
+from accounts.tenancy import in_workspace
+from benchmarks import duckdb_baseline, events, scratch
+from usage import importing, rebuild, rollup
+from usage.models import BillingSession, UsageBucket
+
+ROOT = Path(__file__).resolve().parent.parent
+TIMES = 5
+NOW = datetime(2027, 6, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One row of the report. ``most``: the ratio is to be at most the bar, else at least."""
+
+    what: str
+    baseline: str
+    console: str
+    ratio: float
+    bar: float
+    most: bool = True
+    valid: bool = True
+
+    def row(self) -> str:
+        """Return the row as it is printed."""
+        met = self.ratio <= self.bar if self.most else self.ratio >= self.bar
+        said = ("met" if met else "MISSED") if self.valid else "baseline too slow: invalid"
+        sign = "at most" if self.most else "at least"
+        return (
+            f"| {self.what} | {self.baseline} | {self.console} | {self.ratio:.2f}"
+            f" | {sign} {self.bar} | {said} |"
+        )
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """Return how long a call takes."""
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def make_events(count: int, *, ordered: bool, seed: int = 1, recent: bool = False) -> Path:
+    """Write synthetic events to a temporary file and return it."""
+    path = Path(tempfile.mkdtemp()) / "events.ndjson"
+    with connect() as connection:
+        days = {"first_day": date.today() - timedelta(days=30), "days": 29} if recent else {}  # noqa: DTZ011
+        events.make(connection, events=count, seed=seed, ordered_ids=ordered, **days)  # type: ignore[arg-type]
+        events.write_ndjson(connection, path)
+    return path
+
+
+def connect() -> duckdb.DuckDBPyConnection:
+    """Return a DuckDB in memory with as many threads as there are cores."""
+    return duckdb.connect(config={"threads": os.cpu_count() or 1})
+
+
+def load(path: Path, slug: str) -> Workspace:
+    """Import a file of events into a workspace."""
+    workspace = workspaces.create(slug=slug)[0]
+    with path.open("rb") as file:
+        importing.import_events(file, workspace=workspace, create_bots=True, now=NOW)
+    return workspace
+
+
+def measure_import(*, full: bool) -> Iterator[Result]:
+    """Import events; the baseline is plain SQL with the same rows, sorted, and the same keys."""
+    count = 1_000_000 if full else 100_000
+    path = make_events(count, ordered=False)
+    plain, console = [], []
+    for _ in range(TIMES):
+        scratch.empty()
+        console.append(seconds(lambda: load(path, "bench")))
+        plain.append(copy_plainly(count))
+    rate = count / median(plain)
+    yield Result(
+        f"bulk import of {count:,} events",
+        f"{rate:,.0f} rows/s",
+        f"{count / median(console):,.0f} events/s",
+        median(console) / median(plain),
+        2,
+        valid=rate >= 40_000 or not full,
+    )
+
+
+# The rows that were just imported, without what only the console writes beside them.
+PREPARE_PLAIN = """
+DROP TABLE IF EXISTS plain_event, plain_input;
+CREATE TABLE plain_event (LIKE usage_event INCLUDING ALL)
+"""
+
+
+def copy_plainly(count: int) -> float:
+    """Store the imported events again by COPY and INSERT ... ON CONFLICT; return the seconds."""
+    with psycopg.connect(scratch.address("owner"), autocommit=True) as connection:
+        for statement in PREPARE_PLAIN.split(";"):
+            connection.execute(statement.encode())
+        data = io.BytesIO()
+        export = (
+            b"COPY (SELECT * FROM usage_event ORDER BY workspace_id, source_id, event_id) TO STDOUT"
+        )
+        with connection.cursor().copy(export) as copy:
+            for part in copy:
+                data.write(part)
+        start = time.perf_counter()
+        with connection.transaction():
+            connection.execute("CREATE TEMP TABLE plain_input (LIKE usage_event) ON COMMIT DROP")
+            with connection.cursor().copy("COPY plain_input FROM STDIN") as copy:
+                copy.write(data.getbuffer())
+            stored = connection.execute(
+                "INSERT INTO plain_event SELECT * FROM plain_input ON CONFLICT DO NOTHING"
+            )
+        taken = time.perf_counter() - start
+        assert stored.rowcount == count
+        connection.execute("DROP TABLE plain_event")
+    return taken
+
+
+def measure_post(*, full: bool) -> Iterator[Result]:
+    """Send batches of 1,000 by two clients; the baseline is the bulk import of the same events."""
+    count = 200_000 if full else 40_000
+    path = make_events(count, ordered=False, recent=True)
+    lines = path.read_bytes().splitlines()
+    batches = [b"\n".join(lines[start : start + 1000]) for start in range(0, count, 1000)]
+    bulk, posted = [], []
+    for _ in range(TIMES):
+        scratch.empty()
+        bulk.append(seconds(lambda: load(path, "bench")))
+        scratch.empty()
+        workspace = workspaces.create(slug="bench")[0]
+        for number in range(events.BOTS):
+            bots.create(workspace=workspace, key=f"bot-{number:03d}")
+        with web_server() as address:
+            posted.append(post_all(address, make_key(workspace), batches))
+    yield Result(
+        f"POST of {count:,} events, batches of 1,000, two clients",
+        f"{count / median(bulk):,.0f} events/s",
+        f"{count / median(posted):,.0f} events/s",
+        median(bulk) / median(posted),
+        0.5,
+        most=False,
+    )
+
+
+def make_key(workspace: Workspace) -> str:
+    """Return the secret of a new API key."""
+    name = f"bench-{time.time_ns()}"
+    secret = keys.create(workspace=workspace, name=name, scopes=[Scope.WRITE_EVENTS])[1]
+    assert secret is not None
+    return secret
+
+
+@contextmanager
+def web_server() -> Iterator[str]:
+    """Run the web server on the scratch database; yield its address."""
+    from django.conf import settings
+
+    environment = {
+        **os.environ,
+        "DATABASE_URL": scratch.address("default"),
+        "DATABASE_OPERATOR_URL": scratch.address("operator"),
+        "REDIS_URL": settings.REDIS_ADDRESS,
+        "SECRET_KEY": settings.SECRET_KEY,
+        "API_REQUESTS_PER_MINUTE": "1000000",
+        "HTTPS": "0",
+        "LOG_LEVEL": "ERROR",
+    }
+    command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "--bind"]
+    server = subprocess.Popen(
+        [*command, "127.0.0.1:8765", "--log-level", "error", "billing_console.wsgi"],
+        cwd=ROOT,
+        env=environment,
+    )
+    address = "http://127.0.0.1:8765"
+    try:
+        wait_for(f"{address}/healthz")
+        yield address
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def wait_for(address: str) -> None:
+    """Wait until a page answers, for half a minute at most."""
+    give_up = time.monotonic() + 30
+    while True:
+        try:
+            with urllib.request.urlopen(address):
+                return
+        except OSError:
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(0.1)
+
+
+def post_all(address: str, key: str, batches: list[bytes]) -> float:
+    """Send all batches by two clients that take turns; return the seconds."""
+    waiting = iter(batches)
+    lock = threading.Lock()
+    accepted = []
+
+    def client() -> None:
+        while True:
+            with lock:
+                batch = next(waiting, None)
+            if batch is None:
+                return
+            headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/x-ndjson"}
+            request = urllib.request.Request(
+                f"{address}/api/v1/events", data=batch, headers=headers
+            )
+            with urllib.request.urlopen(request) as response:
+                accepted.append(json.load(response)["accepted"])
+
+    clients = [threading.Thread(target=client) for _ in range(2)]
+    start = time.perf_counter()
+    for each in clients:
+        each.start()
+    for each in clients:
+        each.join()
+    taken = time.perf_counter() - start
+    assert sum(accepted) == sum(batch.count(b"\n") + 1 for batch in batches)
+    return taken
+
+
+DERIVED = (
+    "TRUNCATE usage_billingsession, usage_conversation, usage_usagebucket, usage_usageday,"
+    " usage_usagemonth, usage_agent"
+)
+
+
+def measure_rebuild(*, full: bool) -> Iterator[Result]:
+    """Rebuild all sessions and totals from nothing; the baseline is one DuckDB statement each."""
+    count = 5_000_000 if full else 200_000
+    scratch.empty()
+    with connect() as connection, tempfile.TemporaryDirectory() as folder:
+        events.make(connection, events=count, seed=1, ordered_ids=False)
+        path = Path(folder) / "events.ndjson"
+        events.write_ndjson(connection, path)
+        workspace = load(path, "bench")
+        scratch.settle()
+        duck, console = [], []
+        for _ in range(TIMES):
+            duck.append(duckdb_baseline.count(connection, NOW))
+            scratch.execute_as_owner(DERIVED)
+            console.append(seconds(lambda: list(rebuild.run(workspace_id=workspace.pk, now=NOW))))
+        assert count_console(workspace) == count_duckdb(connection)
+    yield Result(
+        f"rebuild from {count:,} events",
+        f"{median(duck):.1f} s",
+        f"{median(console):.1f} s",
+        median(console) / median(duck),
+        2,
+        valid=median(duck) <= 12 or not full,
+    )
+
+
+def count_console(workspace: Workspace) -> list[int]:
+    """Return how many sessions of each kind and how many buckets are stored."""
+    with in_workspace(workspace.pk):
+        sessions = BillingSession.objects.for_workspace(workspace)
+        kinds = [sessions.filter(kind=kind, completed=True).count() for kind in (1, 2, 3, 4)]
+        return [*kinds, UsageBucket.objects.for_workspace(workspace).count()]
+
+
+def count_duckdb(connection: duckdb.DuckDBPyConnection) -> list[int]:
+    """Return the same of the baseline."""
+    found = []
+    for kind in (1, 2, 3, 4):
+        row = connection.execute(
+            f"SELECT count(*) FROM session WHERE kind = {kind} AND completed"
+        ).fetchone()
+        found.append(row[0] if row else 0)
+    row = connection.execute("SELECT count(*) FROM bucket").fetchone()
+    return [*found, row[0] if row else 0]
+
+
+def measure_growth(*, full: bool) -> Iterator[Result]:
+    """Store and roll up 10,000 events with a long history and with none."""
+    history = 10_000_000 if full else 400_000
+    for ordered, bar in ((True, 1.5), (False, 3.0)):
+        base = make_events(history, ordered=ordered)
+        # Later than the history, so that ordered ids go on where it ends; another seed each.
+        news = [make_news(seed, ordered=ordered) for seed in range(2, 2 + TIMES)]
+        empty, grown = [], []
+        for path in news:
+            scratch.empty()
+            empty.append(add_news(path))
+        scratch.empty()
+        workspace = load(base, "bench")
+        list(rebuild.run(workspace_id=workspace.pk, now=NOW))
+        scratch.settle()
+        grown = [add_news(path) for path in news]
+        yield Result(
+            f"10,000 events and their roll-up into {history:,},"
+            f" {'ordered' if ordered else 'random'} ids",
+            f"{median(empty):.2f} s into none",
+            f"{median(grown):.2f} s",
+            median(grown) / median(empty),
+            bar,
+        )
+
+
+def make_news(seed: int, *, ordered: bool) -> Path:
+    """Write 10,000 events of one day after the history."""
+    path = Path(tempfile.mkdtemp()) / "news.ndjson"
+    with connect() as connection:
+        day = events.FIRST_DAY + timedelta(days=events.DAYS + seed)
+        events.make(
+            connection, events=10_000, seed=seed, ordered_ids=ordered, first_day=day, days=1
+        )
+        events.write_ndjson(connection, path)
+    return path
+
+
+def add_news(path: Path) -> float:
+    """Import a file and roll it up; return the seconds."""
+
+    def run() -> None:
+        workspace = load(path, "bench")
+        rollup.run(workspace_id=workspace.pk, now=NOW, wait=True)
+
+    return seconds(run)
+
+
+MEASURES: dict[str, Callable[..., Iterator[Result]]] = {
+    "import": measure_import,
+    "post": measure_post,
+    "rebuild": measure_rebuild,
+    "growth": measure_growth,
+}
