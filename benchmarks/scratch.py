@@ -41,7 +41,7 @@ def database() -> Iterator[None]:
         yield
     finally:
         use(names)
-        execute_as_owner(f"DROP DATABASE {NAME} WITH (FORCE)")
+        execute_as_owner(f"DROP DATABASE {NAME}")
 
 
 def use(names: dict[str, str]) -> None:
