@@ -72,8 +72,9 @@ def list_commands(*, port: int, schedule: Path) -> dict[str, list[str]]:
     # Run by root, as in a container, the worker warns. Its messages are JSON, so that nobody who
     # can write to the broker gets code to run; and only the same user reaches the demo's sockets.
     celery += ["-W", "ignore:You're running the worker with superuser privileges"]
-    celery += ["-m", "celery", "-A", "billing_console"]
+    celery += ["-m", "celery", "--quiet", "-A", "billing_console"]
     web = [*run_module, "gunicorn", "-c", "gunicorn.conf.py", "--bind", f"127.0.0.1:{port}"]
+    web += ["--log-level", "warning"]
     return {
         "The web server": [*web, "billing_console.wsgi"],
         "The worker": [*celery, "worker", "--concurrency", "2", "--loglevel", "warning"],
