@@ -40,7 +40,7 @@ class Command(BaseCommand):
     def fill(self, sign_ins: SignIns) -> None:
         self.say("Migrating the database")
         call_command("migrate", interactive=False, verbosity=0, stdout=self.stderr)
-        self.say("Filling the console; this takes a minute or two the first time")
+        self.say("Filling the console; the first time this takes a minute or two")
         fill(now=datetime.now(UTC), sign_ins=sign_ins, say=self.say)
         self.say("Starting web server, worker and beat")
 
