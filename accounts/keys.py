@@ -23,20 +23,17 @@ def create(
         ValidationError: a value is not acceptable.
     """
     secret = PREFIX + secrets.token_urlsafe(32)
-    key = ApiKey(
-        workspace=workspace,
-        name=name,
-        start=secret[:SHOWN],
-        hash=digest(secret),
-        scopes=sorted(set(scopes)),
-    )
+    values = {
+        "start": secret[:SHOWN],
+        "hash": digest(secret),
+        "scopes": sorted(set(scopes)),
+    }
     with in_workspace(workspace.pk):
-        existing = ApiKey.objects.for_workspace(workspace).filter(name=name).first()
-        if existing is not None:
-            return existing, None
-        key.full_clean()
-        key.save()
-    return key, secret
+        keys = ApiKey.objects.for_workspace(workspace)
+        if not keys.filter(name=name).exists():
+            ApiKey(workspace=workspace, name=name, **values).full_clean()
+        key, created = keys.get_or_create(workspace=workspace, name=name, defaults=values)
+    return key, secret if created else None
 
 
 def find(secret: str, *, at: datetime) -> ApiKey | None:

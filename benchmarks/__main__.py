@@ -7,6 +7,7 @@ unless BENCH_SCALE is full. A ratio that misses its bar is printed as such; noth
 import os
 import platform
 import sys
+import tempfile
 from datetime import UTC, datetime
 
 import django
@@ -27,7 +28,7 @@ def main() -> int:
     chosen = sys.argv[1:] or list(measures.MEASURES)
     print(f"{datetime.now(UTC):%Y-%m-%d}, {describe_machine()}, {'full' if full else 'small'}")
     print("| what | baseline | console | ratio | bar | |\n|---|---|---|---|---|---|")
-    with scratch.database():
+    with tempfile.TemporaryDirectory() as tempfile.tempdir, scratch.database():
         for name in chosen:
             for result in measures.MEASURES[name](full=full):
                 print(result.row(), flush=True)

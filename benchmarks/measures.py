@@ -62,13 +62,20 @@ def seconds(run: Callable[[], object]) -> float:
 
 
 def make_events(count: int, *, ordered: bool, seed: int = 1, recent: bool = False) -> Path:
-    """Write synthetic events to a temporary file and return it."""
-    path = Path(tempfile.mkdtemp()) / "events.ndjson"
+    """Write synthetic events to a file of this run and return it."""
+    path = make_path()
     with connect() as connection:
         days = {"first_day": date.today() - timedelta(days=30), "days": 29} if recent else {}  # noqa: DTZ011
         events.make(connection, events=count, seed=seed, ordered_ids=ordered, **days)  # type: ignore[arg-type]
         events.write_ndjson(connection, path)
     return path
+
+
+def make_path() -> Path:
+    """Return the path of a new file, which `__main__` removes with its folder."""
+    handle, name = tempfile.mkstemp(suffix=".ndjson")
+    os.close(handle)
+    return Path(name)
 
 
 def connect() -> duckdb.DuckDBPyConnection:
@@ -254,9 +261,9 @@ def measure_rebuild(*, full: bool) -> Iterator[Result]:
     """Rebuild all sessions and totals from nothing; the baseline is one DuckDB statement each."""
     count = 5_000_000 if full else 200_000
     scratch.empty()
-    with connect() as connection, tempfile.TemporaryDirectory() as folder:
+    with connect() as connection:
         events.make(connection, events=count, seed=1, ordered_ids=False)
-        path = Path(folder) / "events.ndjson"
+        path = make_path()
         events.write_ndjson(connection, path)
         workspace = load(path, "bench")
         scratch.settle()
@@ -324,7 +331,7 @@ def measure_growth(*, full: bool) -> Iterator[Result]:
 
 def make_news(seed: int, *, ordered: bool) -> Path:
     """Write 10,000 events of one day after the history."""
-    path = Path(tempfile.mkdtemp()) / "news.ndjson"
+    path = make_path()
     with connect() as connection:
         day = events.FIRST_DAY + timedelta(days=events.DAYS + seed)
         events.make(

@@ -129,7 +129,7 @@ def database(url: str, role: str = "") -> dict[str, Any]:  # Any: Django's setti
     connection: dict[str, Any] = {
         name: str(options.pop(option, None) or "") for name, option in names.items()
     }
-    # Compiling a statement takes longer than running any of ours.
+    # Where it was on, the tests took far longer: statements here are many and short.
     flags = [str(options.get("options") or ""), "-c jit=off"]
     if role and connection["USER"] != role:
         flags.append(f"-c role={role}")
@@ -155,21 +155,26 @@ if POOL_SIZE:  # web processes; Celery closes a pool after every task
         DATABASES[alias]["CONN_MAX_AGE"] = 0
         DATABASES[alias]["OPTIONS"]["pool"] = {"min_size": 0, "max_size": POOL_SIZE}
 
+
+def caches(address: str) -> dict[str, dict[str, str]]:
+    """Return the cache in a Redis."""
+    backend = "django.core.cache.backends.redis.RedisCache"
+    return {"default": {"BACKEND": backend, "LOCATION": address, "KEY_PREFIX": "console"}}
+
+
+def broker(address: str) -> str:
+    """Return the address of a Redis as Celery writes it."""
+    if not address.startswith("unix://"):
+        return address
+    return address.replace("unix", "redis+socket", 1).replace("?db=", "?virtual_host=")
+
+
 REDIS_ADDRESS = REDIS_URL or SERVERS.redis_address()
-CACHES = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": REDIS_ADDRESS,
-        "KEY_PREFIX": "console",
-    }
-}
+CACHES = caches(REDIS_ADDRESS)
 
 # Background work
 
-CELERY_BROKER_URL = REDIS_ADDRESS
-if REDIS_ADDRESS.startswith("unix://"):
-    CELERY_BROKER_URL = REDIS_ADDRESS.replace("unix", "redis+socket", 1)
-    CELERY_BROKER_URL = CELERY_BROKER_URL.replace("?db=", "?virtual_host=")
+CELERY_BROKER_URL = broker(REDIS_ADDRESS)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_DEFAULT_QUEUE = "console"
 CELERY_TASK_IGNORE_RESULT = True

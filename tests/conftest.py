@@ -15,9 +15,9 @@ from django.conf import settings
 from django.db import connections
 from django.db.backends.postgresql.base import DatabaseWrapper
 from django.test import TransactionTestCase
-from psycopg.conninfo import make_conninfo
 from pytest_django.plugin import DjangoDbBlocker
 
+from benchmarks.scratch import address
 from billing_console import roles
 from billing_console.celery import app
 from billing_console.embedded import Unavailable
@@ -75,11 +75,8 @@ def django_db_setup(
 
 def empty_tables() -> None:
     """Empty all tables of the test database, which only their owner may do."""
-    parameters = owner().get_connection_params()
-    parameters.pop("cursor_factory", None)
-    parameters.pop("context", None)
-    assert str(parameters["dbname"]).startswith("test_")
-    with psycopg.connect(make_conninfo(**parameters)) as connection:
+    assert str(owner().settings_dict["NAME"]).startswith("test_")
+    with psycopg.connect(address("owner")) as connection:
         row = connection.execute(TABLES, [list(KEPT)]).fetchone()
         assert row is not None
         connection.execute(f"TRUNCATE {row[0]} RESTART IDENTITY".encode())
@@ -96,13 +93,6 @@ def _flush_as_owner() -> Iterator[None]:
 
 def process_environment() -> dict[str, str]:
     """Return the environment by which another process uses the test's database and Redis."""
-
-    def address(alias: str) -> str:
-        parameters = connections[alias].get_connection_params()
-        for name in ("cursor_factory", "context", "prepare_threshold"):
-            parameters.pop(name, None)
-        return make_conninfo(**parameters)
-
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "billing_console.settings",

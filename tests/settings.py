@@ -5,6 +5,7 @@ import os
 from billing_console.settings import *  # noqa: F403
 from billing_console.settings import MIDDLEWARE as OWN_MIDDLEWARE
 from billing_console.settings import REDIS_ADDRESS as OWN_REDIS_ADDRESS
+from billing_console.settings import broker, caches
 
 SECRET_KEY = "only for tests"
 
@@ -15,16 +16,8 @@ REDIS_ADDRESS = (
     if OWN_REDIS_ADDRESS.startswith("unix://")
     else f"{OWN_REDIS_ADDRESS.rstrip('/').removesuffix('/0')}/{NUMBER}"
 )
-CACHES = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": REDIS_ADDRESS,
-        "KEY_PREFIX": "console",
-    }
-}
-CELERY_BROKER_URL = REDIS_ADDRESS.replace("unix://", "redis+socket://", 1).replace(
-    "?db=", "?virtual_host="
-)
+CACHES = caches(REDIS_ADDRESS)
+CELERY_BROKER_URL = broker(REDIS_ADDRESS)
 
 # Files are served as they are, and people of the tests need no strong hash.
 STORAGES = {

@@ -5,6 +5,7 @@ foreign keys among each other (each row is written by one statement from rows th
 read). docs/usage.md says what the rows mean.
 """
 
+from datetime import datetime
 from typing import ClassVar
 
 from django.contrib.postgres.indexes import BrinIndex
@@ -204,6 +205,14 @@ class RolledBot(LargeTable):
 
     def __str__(self) -> str:
         return f"{self.bot_id} to {self.rolled_to}"
+
+    def advance(self, now: datetime) -> datetime:
+        """Return the clock to count with: where clocks differ the later one holds.
+
+        With the earlier one, what the later one counted would be left out again.
+        """
+        self.rolled_to = max(now, self.rolled_to or now)
+        return self.rolled_to
 
 
 class Conversation(LargeTable):

@@ -241,8 +241,12 @@ def read_events(
 
 
 def read_agents(claim: Claim, *, streams: Sequence[int]) -> Iterator[tuple[int, list[AgentEvent]]]:
-    """Yield claimed streams of agents with all their events, in order of time and type."""
-    rows = claim.execute(
+    """Yield claimed streams of agents with all their events, in order of time and type.
+
+    Also what is older than other events are kept: a seat that is held since then has its beginning
+    there.
+    """
+    rows = claim._replace(counted_from=None).execute(
         READ_EVENTS,
         whole=True,
         streams=streams,

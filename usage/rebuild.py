@@ -99,9 +99,8 @@ def rebuild_bot(
     """Count all streams of a bot again, and all totals over them; return what was otherwise."""
     with in_workspace(workspace_id):
         workspace = Workspace.objects.get(pk=workspace_id)
-        rolled = RolledBot.objects.for_workspace(workspace).filter(bot=bot_id)
-        rolled.select_for_update().get()
-        claim = open_claim(workspace=workspace, bot_id=bot_id, now=now)
+        rolled = RolledBot.objects.for_workspace(workspace).select_for_update().get(bot=bot_id)
+        claim = open_claim(workspace=workspace, bot_id=bot_id, now=rolled.advance(now))
         differences: list[Difference] = []
         explained: set[datetime] = set()
         after = 0
@@ -125,7 +124,7 @@ def rebuild_bot(
         differences += [
             Difference(key, "bucket", "different", slot) for slot in slots if slot not in explained
         ]
-        rolled.update(rolled_to=now)
+        rolled.save(update_fields=["rolled_to"])
     return differences
 
 

@@ -44,6 +44,8 @@ def border(workspace: Workspace, *, now: datetime) -> datetime | None:
     if workspace.retention_months is None:
         return None
     month = now.year * 12 + now.month - 1 - workspace.retention_months
+    if month // 12 < EARLIEST.year:
+        return EARLIEST
     # The 28th is in every month: kept is rather a little more than promised.
     return now.replace(year=month // 12, month=month % 12 + 1, day=min(now.day, 28))
 

@@ -83,10 +83,8 @@ def roll_up_next(*, workspace_id: int, now: datetime, wait: bool = False) -> int
         rolled = claim_bot(workspace_id=workspace_id, now=now, wait=wait)
         if rolled is None:
             return None
-        # Where clocks differ the later one holds: what it counted would be left out again.
-        rolled.rolled_to = max(now, rolled.rolled_to or now)
         workspace = Workspace.objects.get(pk=workspace_id)
-        claim = open_claim(workspace=workspace, bot_id=rolled.bot_id, now=rolled.rolled_to)
+        claim = open_claim(workspace=workspace, bot_id=rolled.bot_id, now=rolled.advance(now))
         claim.execute(CLAIM_STREAMS, limit=STREAMS_AT_ONCE)
         streams = claim.cursor.rowcount
         staged = counting.count_claimed(claim)

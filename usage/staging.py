@@ -89,6 +89,7 @@ WHERE (stored.ended_at, stored.conversation_started_at, stored.closed, stored.co
       (counted.ended_at, counted.conversation_started_at, counted.closed, counted.completed)
 """
 
+HAS_SUPERFLUOUS = "SELECT FROM stage_change WHERE NOT counted LIMIT 1"
 # Found by their place in the table, whatever the statistics say of its indexes.
 DELETE_SUPERFLUOUS = """
 SET LOCAL enable_indexscan = off;
@@ -215,8 +216,9 @@ def replace_stored(claim: Claim) -> list[datetime]:
     changed = claim.execute(COMPARE_CONVERSATIONS).rowcount
     changed += claim.execute(COMPARE_SESSIONS).rowcount
     if changed:
-        for statement in DELETE_SUPERFLUOUS.split(";"):
-            claim.execute(statement)
+        if claim.execute(HAS_SUPERFLUOUS).rowcount:
+            for statement in DELETE_SUPERFLUOUS.split(";"):
+                claim.execute(statement)
         claim.execute(WRITE_CONVERSATIONS)
         claim.execute(WRITE_SESSIONS, rule=RULE)
     claim.execute(INSERT_MARKS)

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from usage.sessions import DAY, SESSION, EventType, StreamEvent
 
-PAST = -(1 << 63)  # before every instant
 REACH = 2 * DAY  # read this much around what arrived: a day to know a barrier, a day to find one
 
 
@@ -69,7 +68,7 @@ def find_barriers(
 
 def find_plain_barriers(instants: Sequence[int], letters: str, *, reading: Reading) -> list[int]:
     """Return what `find_barriers` yields for a text stream without agents and voice."""
-    known = reading.since + DAY if reading.more_before else PAST
+    known = reading.since + (DAY if reading.more_before else -1)
     return [
         place
         for place in range(1, len(instants))

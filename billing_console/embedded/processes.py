@@ -22,16 +22,8 @@ def start(
     command: Sequence[str | Path], *, owner: pwd.struct_passwd, log: Path
 ) -> subprocess.Popen[bytes]:
     """Start a program as ``owner``, in a session of its own."""
+    other = os.geteuid() != owner.pw_uid
     with log.open("ab") as output:
-        if os.geteuid() == owner.pw_uid:
-            return subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                cwd="/",
-                start_new_session=True,
-            )
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -39,12 +31,12 @@ def start(
             stderr=output,
             cwd="/",
             start_new_session=True,
-            user=owner.pw_uid,
-            group=owner.pw_gid,
-            extra_groups=[],
-            umask=0o077,
+            user=owner.pw_uid if other else None,
+            group=owner.pw_gid if other else None,
+            extra_groups=[] if other else None,
+            umask=0o077 if other else -1,
             # Nothing that root's environment has, secrets among it.
-            env={"PATH": os.defpath, "LANG": "C.UTF-8"},
+            env={"PATH": os.defpath, "LANG": "C.UTF-8"} if other else None,
         )
 
 

@@ -143,6 +143,16 @@ def test_worker_whose_clock_is_slow_leaves_nothing_out() -> None:
     assert [block[3:] for block in make.blocks(acme)] == [(NOON, NOON + 10 * MINUTE)]
 
 
+def test_rebuild_with_an_earlier_clock_leaves_nothing_out() -> None:
+    """A rebuild takes its time; meanwhile a worker counts what is later than its beginning."""
+    acme = make.workspace()
+    make.take_in(acme, *make.talk(0))
+    make.roll_up(acme, NOON + 30 * MINUTE)
+
+    assert differences(acme, NOON - MINUTE) == []
+    assert totals(acme) == [1, 1, 1, 1]
+
+
 def test_clock_can_be_put_back() -> None:
     acme = make.workspace()
     make.take_in(acme, *make.talk(0, 10, 20, 30))

@@ -12,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.usage.streams import START, any_streams, channels, plain_streams, spell
+from usage.event_format import TYPES
 from usage.sessions import (
     DAY,
+    LAST_OF_STREAM,
     SESSION,
     Conversation,
     Direction,
@@ -148,13 +150,6 @@ def test_rule_does_not_depend_on_the_origin_of_time(
 
 
 CASES: list[dict[str, Any]] = json.loads(Path(__file__).with_name("cases.json").read_text())
-TYPES = {
-    "conversation.started": EventType.STARTED,
-    "conversation.message": EventType.MESSAGE,
-    "agent.transfer_started": EventType.TRANSFER_STARTED,
-    "agent.transfer_ended": EventType.TRANSFER_ENDED,
-    "conversation.ended": EventType.ENDED,
-}
 ORIGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -166,7 +161,7 @@ def to_us(text: str) -> int:
 def test_worked_case(case: dict[str, Any]) -> None:
     streams: dict[tuple[str, str, str], dict[str, StreamEvent]] = {}
     for name, bot, time, type_, data in case["events"]:
-        if type_ in TYPES and not data.get("developer"):
+        if TYPES[type_] <= LAST_OF_STREAM and not data.get("developer"):
             direction = Direction[data.get("direction", "none").upper()]
             voice = data.get("modality") == "voice"
             event = StreamEvent(to_us(time), TYPES[type_], direction, data.get("agent", ""), voice)

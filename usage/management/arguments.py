@@ -1,13 +1,13 @@
 """Instants, dates and zones as people type them in commands."""
 
-import zoneinfo
 from argparse import ArgumentTypeError
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 
-from accounts.models import Bot, Workspace
+from accounts.models import Bot, Workspace, known_zone
 from accounts.tenancy import in_workspace
 from usage.periods import Period, start_of_day
 
@@ -57,8 +57,10 @@ def zone(text: str) -> ZoneInfo:
     Raises:
         ArgumentTypeError: there is none of this name.
     """
-    if text not in zoneinfo.available_timezones():
-        raise ArgumentTypeError(f"there is no time zone {text!r}; one is Europe/Berlin")
+    try:
+        known_zone(text)
+    except ValidationError as error:
+        raise ArgumentTypeError(error.message) from None
     return ZoneInfo(text)
 
 
