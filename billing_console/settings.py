@@ -83,6 +83,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TIME_ZONE = "UTC"
 USE_I18N = False
+# 11,827 in pages; what a program reads there is written with `unlocalize`.
+USE_THOUSAND_SEPARATOR = True
+NUMBER_GROUPING = 3
 
 TEMPLATES = [
     {

@@ -131,6 +131,16 @@ def test_page_has_the_totals_of_each_bot(acme: Workspace) -> None:
     assert cells == ["0", "0", "2", "0", "0", "0"]  # alpha: this month, voice, in all; then beta
 
 
+def test_large_numbers_are_grouped(acme: Workspace) -> None:
+    alerts = (make.event("alert.delivered", subject="alpha") for _ in range(1234))
+    make.take_in(acme, *alerts)
+    make.roll_up(acme)
+
+    page = sign_in(make.member(acme).user.email).get("/w/acme/").content.decode()
+
+    assert "1,234" in page
+
+
 def test_every_page_forbids_inline_scripts(acme: Workspace) -> None:
     response = sign_in(make.member(acme).user.email).get("/w/acme/")
 
