@@ -4,7 +4,7 @@ The one place where a workspace is chosen and a role is checked. Pages and the A
 here; below it row-level security admits the rows of that workspace only.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import wraps
 from http import HTTPStatus
@@ -17,9 +17,10 @@ from ninja.security import HttpBearer
 
 from accounts import keys, limits
 from accounts.models import ApiKey, Membership, Role, Scope, User, Workspace
-from accounts.tenancy import USER, admitted, in_workspace
+from accounts.tenancy import USER, WORKSPACE, admit, admitted
 
 EVERYBODY = frozenset(Role)
+ADMINS = frozenset({Role.OWNER, Role.ADMIN})
 
 # What the pages need, and the roles that may. Which bots a person sees, `Bot.visible_to` says.
 ACCESS: dict[str, frozenset[Role]] = {
@@ -40,6 +41,7 @@ class WorkspaceRequest(SignedInRequest):
 
     workspace: Workspace
     membership: Membership
+    memberships: list[Membership]
 
 
 WorkspaceView = Callable[Concatenate[WorkspaceRequest, Parameters], HttpResponse]
@@ -53,7 +55,6 @@ def workspace_view(
     The view runs in a transaction that sees that workspace alone. Strangers are told that there is
     no such page, and so is the role `shared` of all that it may not do; others are refused.
     """
-    roles = ACCESS[permission]
 
     def decorate(view: WorkspaceView[Parameters]) -> Callable[..., HttpResponse]:
         @wraps(view)
@@ -64,12 +65,12 @@ def workspace_view(
             *args: Parameters.args,
             **kwargs: Parameters.kwargs,
         ) -> HttpResponse:
-            membership = find_membership(request.user, slug)
-            if membership.role not in roles:
-                raise Http404 if membership.role == Role.SHARED else PermissionDenied
-            request.membership = membership
-            request.workspace = membership.workspace
-            with in_workspace(membership.workspace_id):
+            with admitted(USER, request.user.pk):
+                request.memberships = find_memberships(request.user)
+                request.membership = choose(request.memberships, slug)
+                request.workspace = request.membership.workspace
+                check_role(request.membership, permission)
+                admit({USER: "", WORKSPACE: request.workspace.pk})
                 return view(request, *args, **kwargs)
 
         enter.permission = permission  # type: ignore[attr-defined]  # the tests walk all views
@@ -78,25 +79,41 @@ def workspace_view(
     return decorate
 
 
-def find_membership(user: User, slug: str) -> Membership:
-    """Return a person's place in the workspace of a slug.
+def find_memberships(user: User) -> list[Membership]:
+    """Return all of a person's places, in order of the workspaces' names.
+
+    The caller has admitted the user.
+    """
+    places = Membership.objects.of_user(user).select_related("workspace")
+    return list(places.order_by("workspace__name", "workspace__slug"))
+
+
+def choose(memberships: Iterable[Membership], slug: str) -> Membership:
+    """Return the place in the workspace of a slug.
 
     Raises:
         Http404: there is none, whether or not there is such a workspace.
     """
-    with admitted(USER, user.pk):
-        places = Membership.objects.of_user(user).select_related("workspace")
-        membership = places.filter(workspace__slug=slug).first()
-    if membership is None:
-        raise Http404
-    return membership
+    for membership in memberships:
+        if membership.workspace.slug == slug:
+            return membership
+    raise Http404
 
 
-def find_memberships(user: User) -> list[Membership]:
-    """Return all of a person's places, in order of the workspaces' names."""
-    with admitted(USER, user.pk):
-        places = Membership.objects.of_user(user).select_related("workspace")
-        return list(places.order_by("workspace__name", "workspace__slug"))
+def check_role(membership: Membership, permission: str) -> None:
+    """Let a role through that may do this.
+
+    Raises:
+        Http404: it may not, and is not to learn that there is such a page.
+        PermissionDenied: it may not.
+    """
+    if not may(membership, permission):
+        raise Http404 if membership.role == Role.SHARED else PermissionDenied
+
+
+def may(membership: Membership, permission: str) -> bool:
+    """Tell whether a person's role may do something."""
+    return membership.role in ACCESS[permission]
 
 
 class ApiRefused(Exception):

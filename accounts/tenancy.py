@@ -4,7 +4,7 @@ The policies (accounts/isolation.py) read settings that hold for one transaction
 and, before one is known, the slug asked for, the signed-in user or the hash of the API key.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 
 from django.db import connection, transaction
@@ -16,32 +16,48 @@ WORKSPACE = "app.workspace_id"
 WORKSPACE_SLUG = "app.workspace_slug"
 USER = "app.user_id"
 API_KEY = "app.api_key_hash"
+ALL = (WORKSPACE, WORKSPACE_SLUG, USER, API_KEY)
+
+FIND_ADMITTED = "SELECT " + ", ".join(
+    f"coalesce(current_setting('{setting}', true), '')" for setting in ALL
+)
 
 
-def admit(setting: str, value: object) -> None:
-    """Set one of the settings above to the end of the transaction.
+def admit(settings: Mapping[str, object]) -> None:
+    """Set some of the settings above to the end of the transaction.
 
     Raises:
-        RuntimeError: there is no transaction, so that the setting would be gone at once.
+        RuntimeError: there is no transaction, so that they would be gone at once.
     """
     if not connection.in_atomic_block:
-        raise RuntimeError(f"{setting} is set for a transaction, and there is none")
+        raise RuntimeError(f"{', '.join(settings)} is set for a transaction, and there is none")
     with connection.cursor() as cursor:
         # SET LOCAL rather than set_config(): sharding extensions hand only the former on.
-        cursor.execute(f"SET LOCAL {setting} = %s", [str(value)])
+        statements = "; ".join(f"SET LOCAL {setting} = %s" for setting in settings)
+        cursor.execute(statements, [str(value) for value in settings.values()])
+
+
+def find_admitted() -> dict[str, str]:
+    """Return the settings as they are in this transaction; empty: not set."""
+    with connection.cursor() as cursor:
+        cursor.execute(FIND_ADMITTED)
+        row = cursor.fetchone()
+    return dict(zip(ALL, row or (), strict=True))
 
 
 @contextmanager
 def admitted(setting: str, value: object) -> Iterator[None]:
     """Run the block in a transaction with one of the settings.
 
-    It is taken back at the end, so that a block inside a longer transaction (a test, a command)
-    leaves nothing visible behind it.
+    A block inside a longer transaction (a page, a test) puts back what was admitted there; a
+    transaction of its own takes everything along when it ends.
     """
+    before = find_admitted() if connection.in_atomic_block else None
     with transaction.atomic():
-        admit(setting, value)
+        admit({setting: value})
         yield
-        admit(setting, "")
+        if before is not None:
+            admit(before)
 
 
 def in_workspace(workspace_id: int) -> AbstractContextManager[None]:

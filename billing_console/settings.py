@@ -63,6 +63,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "csp",
+    "django_htmx",
     "django_tables2",
     "ninja",
 ]
@@ -76,6 +77,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
 ]
 ROOT_URLCONF = "billing_console.urls"
 WSGI_APPLICATION = "billing_console.wsgi.application"
@@ -97,6 +99,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "accounts.menu.menu",
             ],
         },
     },
@@ -233,6 +236,11 @@ CONTENT_SECURITY_POLICY = {
 }
 API_REQUESTS_PER_MINUTE = number("API_REQUESTS_PER_MINUTE", default=6000)
 
+# Pages
+
+DJANGO_TABLES2_TEMPLATE = "components/table.html"
+DJANGO_TABLES2_TABLE_ATTRS = {"class": "table card-table"}
+
 # Static files
 
 STATIC_URL = "/static/"
@@ -244,7 +252,10 @@ STATICFILES_FINDERS = [
     "billing_console.front_end.PackageFinder",
 ]
 FRONT_END_ROOT = BASE_DIR / "node_modules"
-FRONT_END_FILES = {"tabler/tabler.min.css": "@tabler/core/dist/css/tabler.min.css"}
+FRONT_END_FILES = {
+    "tabler/tabler.min.css": "@tabler/core/dist/css/tabler.min.css",
+    "plotly/plotly-basic.min.js": "plotly.js-basic-dist-min/plotly-basic.min.js",
+}
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "billing_console.front_end.StaticStorage"},

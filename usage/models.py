@@ -275,7 +275,9 @@ class BillingSession(LargeTable):
                 "started_at",
                 include=("kind", "number", "closed", "completed", "channel"),
                 name="session_of_bot",
-            )
+            ),
+            # Few at any time: how many are still open.
+            models.Index("workspace", "bot", condition=Q(completed=False), name="session_open"),
         ]
 
     def __str__(self) -> str:

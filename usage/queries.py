@@ -51,6 +51,16 @@ WHERE session.workspace_id = %(workspace)s AND session.bot_id = ANY(%(bots)s)
     AND session.started_at >= %(starts_at)s AND session.started_at < %(ends_at)s
 ORDER BY session.started_at, bot.key, stream.key, session.kind, session.number
 """
+# Primary key of the marks, index session_open.
+FIND_FRESHNESS = """
+SELECT (
+    SELECT min(touched_from) FROM usage_dirtystream
+    WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s) AND due_at <= %(now)s
+), (
+    SELECT count(*) FROM usage_billingsession
+    WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s) AND NOT completed AND kind = 1
+)
+"""
 ROWS_AT_ONCE = 5000
 ROWS_IN_MEMORY = 200_000
 
@@ -103,6 +113,22 @@ class BotTotals(NamedTuple):
     billing_sessions: int
     voice_sessions: int
     all_billing_sessions: int
+
+
+class Freshness(NamedTuple):
+    """Up to which instant everything received is counted, and how many usage sessions are open."""
+
+    complete_until: datetime
+    open_sessions: int
+
+
+def find_freshness(*, workspace: Workspace, bots: Collection[int], now: datetime) -> Freshness:
+    """Return how fresh the numbers of some bots are; ``now`` where nothing waits to be counted."""
+    with connection.cursor() as cursor:
+        cursor.execute(FIND_FRESHNESS, {"workspace": workspace.pk, "bots": list(bots), "now": now})
+        row = cursor.fetchone()
+    waiting, open_sessions = row or (None, 0)
+    return Freshness(min(waiting or now, now), open_sessions)
 
 
 def find_workspaces_due(*, now: datetime) -> list[int]:

@@ -1,10 +1,8 @@
 """Tables of usage."""
 
-from typing import ClassVar
-
 import django_tables2 as tables
 
-NUMBER = {"th": {"class": "text-end"}, "td": {"class": "text-end number"}}
+from accounts.tables import NUMBER
 
 
 class BotTable(tables.Table):
@@ -16,10 +14,3 @@ class BotTable(tables.Table):
     billing_sessions = tables.Column(verbose_name="Sessions this month", attrs=NUMBER)
     voice_sessions = tables.Column(verbose_name="Voice sessions this month", attrs=NUMBER)
     all_billing_sessions = tables.Column(verbose_name="Sessions in all", attrs=NUMBER)
-
-    class Meta:
-        attrs: ClassVar = {"class": "table table-vcenter card-table"}
-        template_name = "components/table.html"
-        empty_text = (
-            "No bots yet. A bot appears when it is registered or its first event is imported."
-        )

@@ -108,7 +108,7 @@ def test_application_may_not(acme: Workspace, statement: str) -> None:
 
 def test_workspace_is_set_for_a_transaction_only() -> None:
     with pytest.raises(RuntimeError, match="there is none"):
-        admit(WORKSPACE, 1)
+        admit({WORKSPACE: 1})
 
 
 def test_person_finds_own_memberships_only(acme: Workspace) -> None:

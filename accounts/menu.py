@@ -1,0 +1,61 @@
+"""The menu of a workspace: what a person's role may not see is not in it."""
+
+from typing import Any, NamedTuple
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from accounts.access import may
+from accounts.models import Membership
+
+PLACES_SHOWN = 8  # in the switcher; a page has them all
+
+
+class Entry(NamedTuple):
+    """A page of the menu: its view, the permission that the view asks for, and an icon."""
+
+    label: str
+    view: str
+    permission: str
+    icon: str
+
+
+MENU: dict[str, list[Entry]] = {
+    "Billing": [Entry("Usage", "usage:bot_list", "usage.view", "chart-bar")],
+}
+
+
+def list_entries(membership: Membership) -> dict[str, list[Entry]]:
+    """Return the groups of the menu that hold something for a person's role."""
+    groups = {
+        group: [entry for entry in entries if may(membership, entry.permission)]
+        for group, entries in MENU.items()
+    }
+    return {group: entries for group, entries in groups.items() if entries}
+
+
+def find_first_page(membership: Membership) -> str:
+    """Return the address of the first page that a person sees in a workspace."""
+    first = next(entry for entries in list_entries(membership).values() for entry in entries)
+    return find_address(first, membership)
+
+
+def find_address(entry: Entry, membership: Membership) -> str:
+    """Return the address of a page of the menu in a workspace."""
+    return reverse(entry.view, args=[membership.workspace.slug])
+
+
+def menu(request: HttpRequest) -> dict[str, Any]:  # Any: a template's context is free
+    """Return the menu for the templates of a page below a workspace; others have none."""
+    if not isinstance(membership := getattr(request, "membership", None), Membership):
+        return {}
+    groups = [
+        (group, [(entry, find_address(entry, membership)) for entry in entries])
+        for group, entries in list_entries(membership).items()
+    ]
+    # The longest address that the page lies below: the dashboard's is above all others.
+    addresses = [address for _, entries in groups for _, address in entries]
+    active = max((a for a in addresses if request.path.startswith(a)), key=len, default="")
+    memberships: list[Membership] = getattr(request, "memberships", [])
+    places = [(place, find_first_page(place)) for place in memberships[:PLACES_SHOWN]]
+    return {"menu": groups, "menu_active": active, "places": places}
