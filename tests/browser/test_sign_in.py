@@ -53,6 +53,7 @@ def test_keyboard_is_enough(page: Page, owner: Membership) -> None:
 
 def test_sign_out_ends_it(page: Page, owner: Membership) -> None:
     sign_in(page, owner.user.email)
+    page.locator("summary", has_text="account").click()
     page.get_by_role("button", name="Sign out").click()
 
     page.goto("/w/acme/")
