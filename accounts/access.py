@@ -13,6 +13,7 @@ from typing import Concatenate, ParamSpec
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
+from django_htmx.middleware import HtmxDetails
 from ninja.security import HttpBearer
 
 from accounts import keys, limits
@@ -38,6 +39,8 @@ class SignedInRequest(HttpRequest):
 
 class WorkspaceRequest(SignedInRequest):
     """A request that `workspace_view` has let through."""
+
+    htmx: HtmxDetails
 
     workspace: Workspace
     membership: Membership

@@ -21,7 +21,7 @@ class Entry(NamedTuple):
 
 
 MENU: dict[str, list[Entry]] = {
-    "Billing": [Entry("Usage", "usage:bot_list", "usage.view", "chart-bar")],
+    "Billing": [Entry("Usage", "usage:usage", "usage.view", "chart-bar")],
 }
 
 

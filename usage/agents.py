@@ -70,14 +70,19 @@ def count_holders(
 ) -> list[int]:
     """Return for each period how many agents held a seat at any time in it, up to ``now``.
 
-    ``seats`` are pairs of an agent and a span; ``periods`` follow each other without gaps. An agent
-    counts once in a period, however often the seat changed hands.
+    ``seats`` are pairs of an agent and a span, each agent's in order of time; ``periods`` follow
+    each other without gaps. An agent counts once in a period, however often the seat changed hands.
     """
-    holders: list[set[int]] = [set() for _ in periods]
+    changes = [0] * (len(periods) + 1)
+    counted_to: dict[int, int] = {}  # the place up to which an agent is counted already
     for agent, span in seats:
-        for place in touched(span, periods, now=now):
-            holders[place].add(agent)
-    return [len(agents) for agents in holders]
+        places = touched(span, periods, now=now)
+        first = max(places.start, counted_to.get(agent, 0))
+        if first < places.stop:
+            changes[first] += 1
+            changes[places.stop] -= 1
+            counted_to[agent] = places.stop
+    return list(accumulate(changes[:-1]))
 
 
 def find_peak(

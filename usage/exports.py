@@ -7,7 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 
-from usage.queries import SessionRow, UsageRow
+from xlsxwriter import Workbook
+
+from usage.queries import Counts, SessionRow, UsageRow
+from usage.report_queries import Usage
 
 SESSION_COLUMNS = (
     "bot",
@@ -22,10 +25,7 @@ SESSION_COLUMNS = (
     "ended_at",
     "rule",
 )
-USAGE_COLUMNS = (
-    "bot",
-    "period_start",
-    "period_end",
+COUNT_COLUMNS = (
     "billing_sessions",
     "usage_sessions",
     "alert_sessions",
@@ -33,8 +33,8 @@ USAGE_COLUMNS = (
     "conversations",
     "notifications",
     "agents",
-    "agents_peak",
 )
+USAGE_COLUMNS = ("bot", "period_start", "period_end", *COUNT_COLUMNS, "agents_peak")
 ROWS_AT_ONCE = 1000
 
 Value = str | int | None
@@ -63,11 +63,28 @@ def usage_values(row: UsageRow) -> list[Value]:
         row.bot.key,
         row.period.starts_at.isoformat(),
         row.period.ends_at.isoformat(),
-        row.counts.billing_sessions,
-        *row.counts,
+        *count_values(row.counts),
         row.agents,
         row.agents_peak,
     ]
+
+
+def list_usage(usage: Usage, *, by_bot: bool) -> tuple[Sequence[str], list[list[Value]]]:
+    """Return the columns and rows of a report, by bot or by period."""
+    rows: list[list[Value]]
+    if by_bot:
+        rows = [[bot.key, bot.name, *count_values(counts), a] for bot, counts, a in usage.by_bot]
+        return ("bot", "name", *COUNT_COLUMNS), rows
+    rows = [
+        [period.starts_at.isoformat(), period.ends_at.isoformat(), *count_values(counts), agents]
+        for period, counts, agents in usage.by_period
+    ]
+    return ("period_start", "period_end", *COUNT_COLUMNS), rows
+
+
+def count_values(counts: Counts) -> list[int]:
+    """Return what was counted in the order of its columns."""
+    return [counts.billing_sessions, *counts]
 
 
 def format_instant(at: datetime | None) -> str | None:
@@ -89,6 +106,19 @@ def write_csv(columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> Iterat
         yield text
         buffer.seek(0)
         buffer.truncate()
+
+
+def write_xlsx(columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> bytes:
+    """Return an XLSX file of one sheet; texts stay texts, whatever they begin with."""
+    buffer = io.BytesIO()
+    with Workbook(buffer, {"in_memory": True, "strings_to_formulas": False}) as book:
+        sheet = book.add_worksheet("Usage")
+        sheet.freeze_panes(1, 0)
+        sheet.write_row(0, 0, columns, book.add_format({"bold": True}))
+        for place, row in enumerate(rows, 1):
+            sheet.write_row(place, 0, row)
+        sheet.autofit()
+    return buffer.getvalue()
 
 
 def write_json_lines(columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> Iterator[str]:

@@ -35,15 +35,19 @@ def start_of_day(day: date, zone: ZoneInfo) -> datetime:
 
 
 def split(first: date, last: date, *, by: Grain, zone: ZoneInfo) -> Iterator[Period]:
-    """Yield the periods from the start of ``first`` to the start of ``last``, clipped to them.
+    """Yield the periods from the start of ``first`` to the start of ``last``, clipped to them."""
+    return cut(Period(start_of_day(first, zone), start_of_day(last, zone)), by=by, zone=zone)
+
+
+def cut(whole: Period, *, by: Grain, zone: ZoneInfo) -> Iterator[Period]:
+    """Yield the periods from one instant to another, clipped to them.
 
     Weeks begin on Monday. Hours are as long as they are on the clock: a day of 23 or 25 hours has
     23 or 25 of them; in a zone off the hour they begin with its own full hours.
     """
-    end = start_of_day(last, zone)
-    starts_at = start_of_day(first, zone)
-    while starts_at < end:
-        ends_at = min(next_start(starts_at, by=by, zone=zone), end)
+    starts_at = whole.starts_at
+    while starts_at < whole.ends_at:
+        ends_at = min(next_start(starts_at, by=by, zone=zone), whole.ends_at)
         yield Period(starts_at, ends_at)
         starts_at = ends_at
 

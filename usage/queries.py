@@ -160,6 +160,13 @@ def count_bots(*, membership: Membership, month: date) -> list[BotTotals]:
     return [BotTotals(bot, *counted.get(bot.pk, (0, 0, 0))) for bot in bots.order_by("name", "key")]
 
 
+def list_channels(membership: Membership) -> list[str]:
+    """Return the channels on which the bots that a person may see were ever used, in order."""
+    bots = Bot.objects.for_workspace(membership.workspace_id).visible_to(membership)
+    months = UsageMonth.objects.for_workspace(membership.workspace_id).filter(bot__in=bots)
+    return list(months.order_by("channel").values_list("channel", flat=True).distinct())
+
+
 def count_usage(
     *, workspace: Workspace, bots: Sequence[Bot], periods: Sequence[Period], now: datetime
 ) -> Iterator[UsageRow]:
@@ -205,11 +212,15 @@ def count_periods(
 def read_agents(
     *, workspace: Workspace, bots: Collection[int], periods: Sequence[Period], signed_in: bool
 ) -> dict[int, list[tuple[int, Span]]]:
-    """Return by bot who held a seat or was signed in, and when, where it touches the periods."""
+    """Return by bot who held a seat or was signed in, and when, where it touches the periods.
+
+    By agent, and of one agent in order of time.
+    """
     rows = (
         Agent.objects.for_workspace(workspace)
         .filter(bot__in=bots, signed_in=signed_in, started_at__lt=periods[-1].ends_at)
         .filter(Q(ended_at__isnull=True) | Q(ended_at__gt=periods[0].starts_at))
+        .order_by("stream_id", "started_at")
         .values_list("bot_id", "stream_id", "started_at", "ended_at")
     )
     found: dict[int, list[tuple[int, Span]]] = {}

@@ -1,8 +1,16 @@
 """Tables of usage."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import django_tables2 as tables
+from django.utils.html import format_html
 
 from accounts.tables import NUMBER
+from usage.charts import describe
+from usage.links import SessionLinks
+from usage.report_queries import BotUsage, PeriodUsage, Usage
+from usage.reports import Report
 
 
 class BotTable(tables.Table):
@@ -14,3 +22,105 @@ class BotTable(tables.Table):
     billing_sessions = tables.Column(verbose_name="Sessions this month", attrs=NUMBER)
     voice_sessions = tables.Column(verbose_name="Voice sessions this month", attrs=NUMBER)
     all_billing_sessions = tables.Column(verbose_name="Sessions in all", attrs=NUMBER)
+
+
+class CountColumn(tables.Column):
+    """A number of one row, with the total below; it leads to its sessions where ``kind`` is given.
+
+    ``name`` is the one in `Counts`.
+    """
+
+    def __init__(self, name: str, *, label: str, kind: str = "") -> None:
+        super().__init__(accessor=f"counts__{name}", verbose_name=label, attrs=NUMBER)
+        self.kind = kind
+        self.name = name
+
+    def render(self, value: int, record: Any, table: "UsageTable") -> str:  # Any: see UsageTable
+        """Return the number, with a link unless it is zero."""
+        if not value or not self.kind:
+            return f"{value:,}"
+        address = table.find_address(record, self.kind)
+        return format_html('<a href="{}">{}</a>', address, f"{value:,}")
+
+    def render_footer(self, table: "UsageTable") -> str:
+        """Return the total of all rows, also of those on other pages."""
+        return f"{getattr(table.usage.total, self.name):,}"
+
+
+class UsageTable(tables.Table):
+    """What was used by period or by bot; the numbers lead to their sessions."""
+
+    billing_sessions = CountColumn("billing_sessions", label="Sessions", kind="billing")
+    usage_sessions = CountColumn("usage_sessions", label="Usage", kind="usage")
+    alert_sessions = CountColumn("alert_sessions", label="Alerts", kind="alert")
+    voice_sessions = CountColumn("voice_sessions", label="Voice sessions", kind="voice")
+    conversations = CountColumn("conversations", label="Conversations")
+    notifications = CountColumn("notifications", label="Notifications", kind="notification")
+    agents = tables.Column(
+        verbose_name="Agents",
+        attrs=NUMBER,
+        footer=lambda table: table.render_agents(table.usage.agents),
+    )
+
+    def __init__(self, usage: Usage, report: Report, *, links: SessionLinks) -> None:
+        self.usage = usage
+        self.report = report
+        self.links = links
+        super().__init__(self.list_rows())
+
+    def list_rows(self) -> Sequence[Any]:  # Any: each kind of table has its own
+        """Return the rows."""
+        raise NotImplementedError
+
+    def find_address(self, row: Any, kind: str) -> str:
+        """Return the address of a row's sessions of one kind."""
+        raise NotImplementedError
+
+    def render_agents(self, value: int) -> str:
+        """Return the number, or a dash where only some channels are shown: agents have none."""
+        return "–" if self.links.channels else f"{value:,}"
+
+
+class PeriodTable(UsageTable):
+    """One row for each period of a report."""
+
+    period = tables.Column(verbose_name="Date", footer="Total")
+
+    class Meta:
+        sequence = ("period", "...")
+
+    def list_rows(self) -> Sequence[PeriodUsage]:
+        """Return the periods, the latest first."""
+        return self.usage.by_period[::-1]
+
+    def find_address(self, row: PeriodUsage, kind: str) -> str:
+        """Return the address of the sessions of a period."""
+        return self.links.find_address(kind, row.period)
+
+    def render_period(self, record: PeriodUsage) -> str:
+        """Return the period in words."""
+        return describe(record.period, self.report.grain, self.report.zone)
+
+
+class BotUsageTable(UsageTable):
+    """One row for each bot of a report."""
+
+    bot = tables.Column(accessor="bot__name", verbose_name="Bot", footer="Total")
+
+    class Meta:
+        sequence = ("bot", "...")
+
+    def render_bot(self, record: BotUsage) -> str:
+        """Return the name, and the key where it says more."""
+        name, key = record.bot.name, record.bot.key
+        if name == key:
+            return name
+        return format_html('{} <span class="text-secondary">{}</span>', name, key)
+
+    def list_rows(self) -> Sequence[BotUsage]:
+        """Return the bots, the most used first."""
+        return self.usage.by_bot
+
+    def find_address(self, row: BotUsage, kind: str) -> str:
+        """Return the address of the sessions of a bot."""
+        return self.links.find_address(kind, self.report.whole, bot=row.bot.key)

@@ -1,16 +1,31 @@
 """Pages of usage."""
 
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
 
+from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
+from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_GET
 from django_tables2 import RequestConfig
 
 from accounts.access import WorkspaceRequest, workspace_view
-from usage import queries
-from usage.tables import BotTable
+from accounts.models import Bot
+from usage import exports, queries, report_queries
+from usage.cards import list_cards
+from usage.charts import describe_stretch, draw_usage, list_legend
+from usage.forms import UsageFilter
+from usage.links import SessionLinks, list_chips
+from usage.report_queries import Usage
+from usage.tables import BotTable, BotUsageTable, PeriodTable
+
+ROWS_A_PAGE = 50
+OPTIONS_SHOWN = 20
+CHIPS = ("bot", "channel")
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @workspace_view("usage.view")
@@ -20,5 +35,112 @@ def bot_list(request: WorkspaceRequest) -> HttpResponse:
     today = datetime.now(UTC).astimezone(ZoneInfo(request.workspace.timezone)).date()
     month = today.replace(day=1)
     bots = queries.count_bots(membership=request.membership, month=month)
-    table = RequestConfig(request, paginate={"per_page": 50}).configure(BotTable(bots))
+    table = RequestConfig(request, paginate={"per_page": ROWS_A_PAGE}).configure(BotTable(bots))
     return render(request, "usage/bot_list.html", {"table": table, "month": month})
+
+
+@workspace_view("usage.view")
+@require_GET
+def usage(request: WorkspaceRequest) -> HttpResponse:
+    """Show what bots used, as graph or table; a part of the page for a request of htmx."""
+    asked = UsageFilter(request.GET, membership=request.membership, now=datetime.now(UTC))
+    context: dict[str, Any] = {  # Any: a template's context is free
+        "filter": asked,
+        "chips": list_chips(request.GET, CHIPS),
+        "clear": reverse("usage:usage", args=[request.workspace.slug]),
+    }
+    if asked.is_valid():
+        context |= show_usage(request, asked)
+    part = request.htmx and request.htmx.target == "usage"
+    response = render(request, "usage/_usage.html" if part else "usage/usage.html", context)
+    patch_vary_headers(response, ["HX-Request", "HX-Target"])
+    return response
+
+
+def show_usage(request: WorkspaceRequest, asked: UsageFilter) -> dict[str, Any]:
+    """Return what the page shows of a report."""
+    values, report = asked.cleaned_data, asked.cleaned_data["report"]
+    zone = report.zone.key
+    found = read_usage(request, asked)
+    session_links = SessionLinks(request.workspace, zone, asked.chosen_bots, values["channel"])
+    table_type = BotUsageTable if values["rows"] == "bot" else PeriodTable
+    table = table_type(found, report, links=session_links)
+    context = {
+        "report": report,
+        "stretch": describe_stretch(report.whole, report.zone),
+        "previous": describe_stretch(report.previous, report.zone),
+        "usage": found,
+        "empty": not any(found.total) and not found.agents,
+        "cards": list_cards(found, whole=report.whole, links=session_links),
+        "table": RequestConfig(request, paginate={"per_page": ROWS_A_PAGE}).configure(table),
+        "zone": zone,
+        "freshness": queries.find_freshness(
+            workspace=request.workspace, bots=[bot.pk for bot in values["bot"]], now=report.now
+        ),
+    }
+    if values["view"] != "table":
+        context["legend"] = list_legend(found.lines)
+        context["figure"] = draw_usage(
+            found, report, running=values["running"], channels=bool(values["channel"])
+        )
+    return context
+
+
+def read_usage(request: WorkspaceRequest, asked: UsageFilter) -> Usage:
+    """Return what was counted for a report."""
+    values = asked.cleaned_data
+    return report_queries.read_usage(
+        workspace=request.workspace,
+        bots=values["bot"],
+        channels=values["channel"],
+        report=values["report"],
+    )
+
+
+@workspace_view("usage.view")
+@require_GET
+def usage_export(request: WorkspaceRequest, format: str) -> HttpResponse:
+    """Download what the page shows with the same filters, all its rows."""
+    asked = UsageFilter(request.GET, membership=request.membership, now=datetime.now(UTC))
+    if not asked.is_valid():
+        sentences = [str(sentence) for errors in asked.errors.values() for sentence in errors]
+        return HttpResponse(" ".join(sentences), status=400, content_type="text/plain")
+    whole = asked.cleaned_data["report"].whole
+    by_bot = asked.cleaned_data["rows"] == "bot"
+    columns, rows = exports.list_usage(read_usage(request, asked), by_bot=by_bot)
+    name = f"usage-{request.workspace.slug}-{whole.starts_at:%Y-%m-%d}.{format}"
+    content, content_type = (
+        (exports.write_xlsx(columns, rows), XLSX)
+        if format == "xlsx"
+        else ("".join(exports.write_csv(columns, rows)), "text/csv; charset=utf-8")
+    )
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse(content, content_type=content_type, headers=headers)
+
+
+@workspace_view("usage.view")
+@require_GET
+def bot_options(request: WorkspaceRequest) -> HttpResponse:
+    """Return the first visible bots whose name or key holds what was typed."""
+    typed = (request.GET.getlist("bot") or [""])[-1].replace("\0", "")
+    bots = Bot.objects.for_workspace(request.workspace).visible_to(request.membership)
+    if typed:
+        bots = bots.filter(Q(name__icontains=typed) | Q(key__icontains=typed))
+    found = bots.order_by("name", "key").values_list("key", "name")[:OPTIONS_SHOWN]
+    return render(request, "components/_options.html", {"options": found})
+
+
+@workspace_view("usage.view")
+@require_GET
+def channel_options(request: WorkspaceRequest) -> HttpResponse:
+    """Return the channels on which the visible bots were used."""
+    channels = queries.list_channels(request.membership)
+    return render(request, "components/_options.html", {"options": [(c, "") for c in channels]})
+
+
+@workspace_view("usage.view")
+@require_GET
+def timezone_options(request: WorkspaceRequest) -> HttpResponse:
+    """Return all time zones."""
+    zones = sorted(available_timezones())
+    return render(request, "components/_options.html", {"options": [(zone, "") for zone in zones]})

@@ -1,0 +1,47 @@
+"""The cards of a report: its totals, each with the change against the period before."""
+
+from typing import NamedTuple
+
+from usage.links import SessionLinks
+from usage.periods import Period
+from usage.report_queries import Usage
+
+# What a card is called, the total that it shows, and the kind of session it leads to.
+CARDS = (
+    ("Billing sessions", "billing_sessions", "billing"),
+    ("Usage sessions", "usage_sessions", "usage"),
+    ("Alert sessions", "alert_sessions", "alert"),
+    ("Voice sessions", "voice_sessions", "voice"),
+    ("Conversations", "conversations", ""),
+)
+
+
+class Card(NamedTuple):
+    """A total with its change in words."""
+
+    label: str
+    value: int
+    address: str
+    change: str
+
+
+def list_cards(usage: Usage, *, whole: Period, links: SessionLinks) -> list[Card]:
+    """Return the cards of a report of the ``whole`` period; the numbers lead to their sessions."""
+    cards = []
+    for label, name, kind in CARDS:
+        value, before = getattr(usage.total, name), getattr(usage.previous, name)
+        address = links.find_address(kind, whole) if kind and value else ""
+        cards.append(Card(label, value, address, compare(value, before)))
+    return cards
+
+
+def compare(value: int, before: int) -> str:
+    """Return how a number changed, in words; without anything before there is no percentage."""
+    if value == before:
+        return "as many"
+    if not before:
+        return "none before"
+    change = abs(value - before) / before
+    # Below a tenth of a percent it would read as no change.
+    percent = f"{change:.0%}" if change >= 0.1 else f"{max(change, 0.001):.1%}"
+    return f"{percent} {'more' if value > before else 'less'}"
