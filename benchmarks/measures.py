@@ -15,14 +15,19 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from statistics import median
+from zoneinfo import ZoneInfo
 
 import duckdb
 import psycopg
+from django.conf import settings
+from django.db import connections
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from accounts import bots, keys, workspaces
-from accounts.models import Scope, Workspace
+from accounts.models import Membership, Scope, Workspace
 from accounts.tenancy import in_workspace
-from benchmarks import duckdb_baseline, events, scratch
+from benchmarks import duckdb_baseline, events, pages, scratch
 from usage import importing, rebuild, rollup
 from usage.models import BillingSession, UsageBucket
 
@@ -181,8 +186,6 @@ def make_key(workspace: Workspace) -> str:
 @contextmanager
 def web_server() -> Iterator[str]:
     """Run the web server on the scratch database; yield its address."""
-    from django.conf import settings
-
     environment = {
         **os.environ,
         "DATABASE_URL": scratch.address("default"),
@@ -351,9 +354,62 @@ def add_news(path: Path) -> float:
     return seconds(run)
 
 
+PAGES = (
+    # What is shown, its address, and how many milliseconds of server time it may take.
+    ("30 days by day", "", 100),
+    ("30 days by day in another zone", "?timezone=Asia/Kolkata", 300),
+    ("366 days by month", "?by=month&first={first}&last={last}", 200),
+    ("30 days as table by bot", "?view=table&rows=bot", 100),
+)
+MOST_QUERIES = 12
+
+
+def measure_page(*, full: bool) -> Iterator[Result]:
+    """Show the Usage page of 1,000 bots; the baseline is the bar, and the page of 10 bots."""
+    now = datetime.now(UTC)
+    scratch.empty()
+    few = pages.make_workspace("few", bots_count=10, sessions=10_000, now=now)
+    bots_count, sessions = (1000, 10_000_000) if full else (200, 200_000)
+    many = pages.make_workspace("many", bots_count=bots_count, sessions=sessions, now=now)
+    scratch.settle()
+    today = now.astimezone(ZoneInfo(pages.ZONE)).date()
+    first = today - timedelta(days=365)
+    for what, query, most in PAGES:
+        query = query.format(first=first, last=today)
+        few_taken, few_queries = show(few, query)
+        taken, queries = show(many, query)
+        yield Result(
+            f"Usage page, {bots_count:,} bots, {sessions:,} sessions, {what}",
+            f"bar {most} ms; 10 bots {few_taken * 1000:.0f} ms, {few_queries} queries",
+            f"{taken * 1000:.0f} ms, {queries} queries",
+            taken * 1000 / most,
+            1,
+            valid=few_queries == queries <= MOST_QUERIES,
+        )
+
+
+def show(member: Membership, query: str) -> tuple[float, int]:
+    """Return the seconds that the server needs for the page, and how many queries."""
+    client = Client(headers={"host": "localhost"})
+    client.force_login(member.user)
+    address = f"/w/{member.workspace.slug}/usage/{query}"
+
+    def get() -> None:
+        response = client.get(address, secure=settings.SECURE_SSL_REDIRECT)
+        assert response.status_code == 200, response.content
+
+    get()
+    with CaptureQueriesContext(connections["default"]) as captured:
+        get()
+    # What begins and ends transactions is not counted.
+    queries = [one for one in captured if one["sql"].lstrip().startswith(("SELECT", "WITH"))]
+    return median(seconds(get) for _ in range(TIMES)), len(queries)
+
+
 MEASURES: dict[str, Callable[..., Iterator[Result]]] = {
     "import": measure_import,
     "post": measure_post,
     "rebuild": measure_rebuild,
     "growth": measure_growth,
+    "page": measure_page,
 }

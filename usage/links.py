@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from django.http import QueryDict
 from django.urls import reverse
@@ -18,29 +18,25 @@ class Chip(NamedTuple):
     address: str
 
 
-class SessionLinks(NamedTuple):
+class SessionLinks:
     """Leads from a report's numbers to the sessions behind them.
 
     ``bots`` and ``channels`` are those that were chosen; none means all.
     """
 
-    workspace: Workspace
-    timezone: str
-    bots: Sequence[str]
-    channels: Sequence[str]
+    def __init__(
+        self, workspace: Workspace, timezone: str, *, bots: Sequence[str], channels: Sequence[str]
+    ) -> None:
+        # A page has hundreds of them: what they share is put together once.
+        self.address = f"{reverse('usage:usage', args=[workspace.slug])}sessions/"
+        self.shared = urlencode({"timezone": timezone, "channel": channels}, doseq=True)
+        self.bots = urlencode({"bot": bots}, doseq=True)
 
     def find_address(self, kind: str, period: Period, *, bot: str = "") -> str:
         """Return the address of a period's sessions of a kind, of one ``bot`` where it is given."""
-        values = [
-            ("kind", kind),
-            ("from", period.starts_at.isoformat()),
-            ("to", period.ends_at.isoformat()),
-            ("timezone", self.timezone),
-            *(("bot", key) for key in ([bot] if bot else self.bots)),
-            *(("channel", channel) for channel in self.channels),
-        ]
-        address = reverse("usage:usage", args=[self.workspace.slug])
-        return f"{address}sessions/?{urlencode(values)}"
+        start, end = quote(period.starts_at.isoformat()), quote(period.ends_at.isoformat())
+        bots = urlencode({"bot": bot}) if bot else self.bots
+        return f"{self.address}?kind={kind}&from={start}&to={end}&{self.shared}&{bots}"
 
 
 def list_chips(query: QueryDict, names: Iterable[str]) -> list[Chip]:

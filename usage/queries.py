@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import date, datetime
+from operator import add
 from typing import NamedTuple
 from uuid import UUID
 
@@ -78,6 +79,10 @@ class Counts(NamedTuple):
     def billing_sessions(self) -> int:
         """Usage and alert sessions together."""
         return self.usage_sessions + self.alert_sessions
+
+    def plus(self, other: "Counts") -> "Counts":
+        """Return the sums of two counts."""
+        return Counts(*map(add, self, other))
 
 
 class UsageRow(NamedTuple):

@@ -1,59 +1,51 @@
 """What the Usage page reads: totals by bot and by period, from the largest totals that fit.
 
 Whole months come from months, whole days from days, and hours, other zones and what is left from
-buckets; all of them by primary key, bot by bot.
+buckets.
 """
 
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from functools import reduce
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from django.db import connection
 
 from accounts.models import Workspace
-from usage.agents import Span, count_holders
 from usage.periods import Grain, Period, next_month, start_of_day
-from usage.postgres_time import to_count
-from usage.queries import Counts, read_agents
+from usage.queries import Counts
 from usage.reports import Report
 
 TOP = 10
 
-TOTALS = "usage_sessions, alert_sessions, voice_sessions, conversations, notifications"
-SUMS = ", ".join(f"sum({name})::bigint" for name in TOTALS.split(", "))
+SUMS = ", ".join(f"sum({name})::bigint" for name in Counts._fields)
+# By primary key, one stretch of it for each bot. Several of these are put together by UNION ALL.
+COUNT_STRETCH = f"""
+SELECT bot_id, {{day}}, {{starts_at}}, {SUMS} FROM {{table}}
+WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s)
+    AND {{column}} >= %(since_{{number}})s AND {{column}} < %(until_{{number}})s
+    AND (%(channels)s::text[] IS NULL OR channel = ANY(%(channels)s))
+GROUP BY {{groups}}
+"""
+BY_BOT = "bot_id"
+BY_BOT_AND_PLACE = "bot_id, {column}"
+BY_BOT_OR_PLACE = "GROUPING SETS ((bot_id), ({column}))"
 
-# One look at a primary key for each bot and stretch. What lies before the first period is of the
-# period before: width_bucket() gives it 0.
-STRETCHES = """
-SELECT bot_id, width_bucket({at}, %({at}_starts)s::{type}[]) AS place, {totals}
-FROM unnest(%(bots)s::bigint[]) AS bot (id)
-CROSS JOIN unnest(%({at}_from)s::{type}[], %({at}_to)s::{type}[]) AS stretch (since, until)
-CROSS JOIN LATERAL (
-    SELECT * FROM {table}
-    WHERE workspace_id = %(workspace)s AND bot_id = bot.id AND {at} >= since AND {at} < until
-        AND (%(channels)s::text[] IS NULL OR channel = ANY(%(channels)s))
-    OFFSET 0
-) total
-"""
-SOURCES = {
-    "month": ("usage_usagemonth", "date"),
-    "day": ("usage_usageday", "date"),
-    "starts_at": ("usage_usagebucket", "timestamptz"),
-}
-COUNTED = " UNION ALL ".join(
-    STRETCHES.format(at=at, table=table, type=type_, totals=TOTALS)
-    for at, (table, type_) in SOURCES.items()
-)
-COUNT_BOTS_AND_PLACES = f"""
-SELECT bot_id, CASE WHEN grouping(place) = 0 THEN place END, {SUMS}
-FROM ({COUNTED}) counted
-GROUP BY GROUPING SETS ((bot_id, (place > 0)), (place))
-HAVING grouping(place) = 0 OR (place > 0)
-"""
-COUNT_BOTS_BY_PLACE = f"""
-SELECT bot_id, place, {SUMS} FROM ({COUNTED}) counted WHERE place > 0 GROUP BY bot_id, place
+# Index agent_of_bot. From which to which of the periods each seat was held, up to now; of one agent
+# in order of time.
+READ_SEATS = """
+SELECT bot_id, stream_id, greatest(1, width_bucket(started_at, starts)),
+    width_bucket(held.until - interval '1 microsecond', starts)
+FROM usage_agent
+CROSS JOIN (SELECT %(starts)s::timestamptz[] AS starts) period
+CROSS JOIN LATERAL (SELECT least(ended_at, %(now)s, %(end)s) AS until) held
+WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s) AND NOT signed_in
+    AND started_at < held.until AND held.until > starts[1]
+ORDER BY stream_id, started_at
 """
 
 
@@ -110,78 +102,27 @@ class Usage:
     lines: list[Line]
 
 
-class Stretches:
-    """Which stretches are read from which totals; months and days in the workspace's own zone."""
-
-    def __init__(self, report: Report, *, local: bool) -> None:
-        """Divide the stretches of a report; ``local``: its zone is the one that days are of."""
-        self.local = local
-        self.grain = report.grain
-        self.zone = report.zone
-        self.ranges: dict[str, list[tuple[date, date]]] = {at: [] for at in SOURCES}
-        self.add(report.previous)
-        self.add(Period(report.periods[0].starts_at, report.periods[-1].ends_at))
-        starts = [period.starts_at for period in report.periods]
-        days = [start.date() for start in starts]
-        self.starts = {"month": days, "day": days, "starts_at": starts}
-
-    def add(self, period: Period) -> None:
-        """Add a stretch: its whole months, its whole days beside them, and the rest of it."""
-        start, end = period
-        if not self.local or self.grain is Grain.HOUR:
-            self.ranges["starts_at"].append(period)
-            return
-        first, last = start.date(), end.astimezone(self.zone).date()
-        if self.grain is Grain.MONTH:
-            first_month = first if first.day == 1 else next_month(first)
-            last_month = last.replace(day=1)
-            if first_month < last_month:
-                self.ranges["month"].append((first_month, last_month))
-                self.ranges["day"].append((first, first_month))
-                first = last_month
-        self.ranges["day"].append((first, last))
-        self.ranges["starts_at"].append((start_of_day(last, self.zone), end))
-
-    def values(self) -> dict[str, Any]:  # Any: the driver adapts them
-        """Return what the statements need to know of the stretches."""
-        values: dict[str, Any] = {}
-        for at, ranges in self.ranges.items():
-            values[f"{at}_starts"] = self.starts[at]
-            values[f"{at}_from"] = [since for since, _ in ranges]
-            values[f"{at}_to"] = [until for _, until in ranges]
-        return values
-
-
 def read_usage(
     *, workspace: Workspace, bots: Sequence[BotName], channels: Collection[str], report: Report
 ) -> Usage:
     """Return what some bots used, over all or some channels.
 
-    Three statements whatever the number of bots and periods is.
+    Four statements whatever the number of bots and periods is.
     """
-    stretches = Stretches(report, local=report.zone.key == workspace.timezone)
-    values = {
-        "workspace": workspace.pk,
-        "channels": list(channels) or None,
-        **stretches.values(),
-    }
-    by_bot, by_place = count_bots_and_places(bots, values)
+    reader = Reader(workspace=workspace, channels=channels, report=report)
+    by_bot, by_period = reader.count_bots_and_periods(bots)
     ranked = sorted(bots, key=lambda bot: (-by_bot[bot.pk].billing_sessions, bot.name, bot.key))
     top = [bot for bot in ranked[:TOP] if any(by_bot[bot.pk])]
-    of_top = count_bots_by_place(top, values)
-    agents = Agents(workspace, bots, report)
-    places = range(1, 1 + len(report.periods))
-    whole = Line(None, [by_place[place] for place in places], agents.by_period(bots))
-    lines = [
-        Line(bot, [of_top[bot.pk, place] for place in places], agents.by_period([bot]))
-        for bot in top
-    ]
+    of_top = reader.count_bots_by_period(top)
+    agents = Agents(reader.query(READ_SEATS, bots), periods=len(by_period))
+    whole = Line(None, by_period, agents.by_period(bots))
+    lines = [Line(bot, of_top[bot.pk], agents.by_period([bot])) for bot in top]
     rest = take_rest(whole, lines)
     if any(map(any, rest.counts)) or any(rest.agents):
         lines.append(rest)
     return Usage(
-        total=add(whole.counts),
-        previous=by_place[0],
+        total=add(by_period),
+        previous=reader.count_previous(bots),
         agents=agents.in_all(bots),
         by_bot=[BotUsage(bot, by_bot[bot.pk], agents.in_all([bot])) for bot in ranked],
         by_period=list(map(PeriodUsage, report.periods, whole.counts, whole.agents)),
@@ -189,69 +130,152 @@ def read_usage(
     )
 
 
-def count_bots_and_places(
-    bots: Iterable[BotName], values: Mapping[str, Any]
-) -> tuple[defaultdict[int, Counts], defaultdict[int, Counts]]:
-    """Return what was counted by bot and by place of the period; place 0 is the one before."""
-    by_bot: defaultdict[int, Counts] = defaultdict(Counts)
-    by_place: defaultdict[int, Counts] = defaultdict(Counts)
-    for bot_id, place, *counts in query(COUNT_BOTS_AND_PLACES, bots, values):
-        if place is None:
-            by_bot[bot_id] = Counts(*counts)
-        else:
-            by_place[place] = Counts(*counts)
-    return by_bot, by_place
+class Stretch(NamedTuple):
+    """From which totals a stretch of time is read; the end is exclusive."""
+
+    table: str
+    column: str
+    since: date
+    until: date
 
 
-def count_bots_by_place(
-    bots: Iterable[BotName], values: Mapping[str, Any]
-) -> defaultdict[tuple[int, int], Counts]:
-    """Return what was counted by bot and place."""
-    found: defaultdict[tuple[int, int], Counts] = defaultdict(Counts)
-    for bot_id, place, *counts in query(COUNT_BOTS_BY_PLACE, bots, values):
-        found[bot_id, place] = Counts(*counts)
-    return found
+def list_stretches(period: Period, report: Report, *, local: bool) -> Iterator[Stretch]:
+    """Yield the stretches of a period: its whole months, whole days beside them, and what is left.
+
+    ``local``: the report's zone is the one in which days and months are stored.
+    """
+    start, end = period
+    if not local or report.grain is Grain.HOUR:
+        yield Stretch("usage_usagebucket", "starts_at", start, end)
+        return
+    first, last = start.date(), end.astimezone(report.zone).date()
+    if report.grain is Grain.MONTH:
+        first_month = first if first.day == 1 else next_month(first)
+        last_month = last.replace(day=1)
+        if first_month < last_month:
+            yield Stretch("usage_usagemonth", "month", first_month, last_month)
+            yield Stretch("usage_usageday", "day", first, first_month)
+            first = last_month
+    yield Stretch("usage_usageday", "day", first, last)
+    if start_of_day(last, report.zone) < end:
+        yield Stretch("usage_usagebucket", "starts_at", start_of_day(last, report.zone), end)
 
 
-def query(sql: str, bots: Iterable[BotName], values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """Run one of the statements above for some bots."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql, {**values, "bots": [bot.pk for bot in bots]})
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows
+class Reader:
+    """Reads totals in the periods of a report, over all or some channels."""
+
+    def __init__(self, *, workspace: Workspace, channels: Collection[str], report: Report) -> None:
+        self.report = report
+        self.local = report.zone.key == workspace.timezone
+        self.starts = [period.starts_at for period in report.periods]
+        self.days = [start.date() for start in self.starts]
+        self.whole = Period(self.starts[0], report.periods[-1].ends_at)
+        self.values: dict[str, Any] = {  # Any: the driver adapts them
+            "workspace": workspace.pk,
+            "channels": list(channels) or None,
+            "starts": self.starts,
+            "end": self.whole.ends_at,
+            "now": report.now,
+        }
+
+    def count_previous(self, bots: Iterable[BotName]) -> Counts:
+        """Return what all bots used in the period before."""
+        return add(counts for _, _, counts in self.count(self.report.previous, bots, BY_BOT))
+
+    def count_bots_and_periods(
+        self, bots: Iterable[BotName]
+    ) -> tuple[defaultdict[int, Counts], list[Counts]]:
+        """Return what was used by bot, and by period."""
+        by_bot: defaultdict[int, Counts] = defaultdict(Counts)
+        by_period = [Counts()] * len(self.starts)
+        for bot_id, place, counts in self.count(self.whole, bots, BY_BOT_OR_PLACE):
+            if place is None:
+                by_bot[bot_id] = by_bot[bot_id].plus(counts)
+            else:
+                by_period[place] = by_period[place].plus(counts)
+        return by_bot, by_period
+
+    def count_bots_by_period(self, bots: Iterable[BotName]) -> dict[int, list[Counts]]:
+        """Return what each bot used in each period."""
+        found = {bot.pk: [Counts()] * len(self.starts) for bot in bots}
+        for bot_id, place, counts in self.count(self.whole, bots, BY_BOT_AND_PLACE):
+            of_bot = found[bot_id]
+            of_bot[place] = of_bot[place].plus(counts)
+        return found
+
+    def count(
+        self, period: Period, bots: Iterable[BotName], groups: str
+    ) -> Iterator[tuple[Any, Any, Counts]]:  # Any: numbers or None, as ``groups`` says
+        """Yield what was used in a period by bot and by place of the period in the report.
+
+        The same bot and place come once from each stretch. None: all of them.
+        """
+        values: dict[str, Any] = {}
+        parts = []
+        for number, stretch in enumerate(list_stretches(period, self.report, local=self.local)):
+            values |= {f"since_{number}": stretch.since, f"until_{number}": stretch.until}
+            place = "NULL" if groups == BY_BOT else stretch.column
+            of_instants = stretch.column == "starts_at"
+            part = COUNT_STRETCH.format(
+                day=f"{'NULL' if of_instants else place}::date",
+                starts_at=f"{place if of_instants else 'NULL'}::timestamptz",
+                table=stretch.table,
+                column=stretch.column,
+                number=number,
+                groups=groups.format(column=stretch.column),
+            )
+            parts.append(part)
+        for bot_id, day, at, *counts in self.query(" UNION ALL ".join(parts), bots, values):
+            yield bot_id, self.find_place(day, at), Counts(*counts)
+
+    def find_place(self, day: date | None, starts_at: datetime | None) -> int | None:
+        """Return the place of the period that holds a day or an instant."""
+        if day is not None:
+            return bisect_right(self.days, day) - 1
+        return None if starts_at is None else bisect_right(self.starts, starts_at) - 1
+
+    def query(
+        self, sql: str, bots: Iterable[BotName], values: Mapping[str, Any] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Run a statement about some bots."""
+        with connection.cursor() as cursor:
+            chosen = [bot.pk for bot in bots]
+            cursor.execute(sql, {**self.values, **(values or {}), "bots": chosen})
+            rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
 
 
 class Agents:
     """Who held seats in the periods of a report; over bots they add up, over time they never do."""
 
-    def __init__(self, workspace: Workspace, bots: Iterable[BotName], report: Report) -> None:
-        self.seats = read_agents(
-            workspace=workspace,
-            bots=[bot.pk for bot in bots],
-            periods=report.periods,
-            signed_in=False,
-        )
-        self.periods = [Span(to_count(p.starts_at), to_count(p.ends_at)) for p in report.periods]
-        self.now = to_count(report.now)
+    def __init__(self, seats: Iterable[tuple[int, ...]], *, periods: int) -> None:
+        """Keep what `READ_SEATS` found."""
+        self.periods = periods
+        self.seats: defaultdict[int, list[tuple[int, int, int]]] = defaultdict(list)
+        for bot_id, agent, first, last in seats:
+            self.seats[bot_id].append((agent, first, last))
 
     def by_period(self, bots: Iterable[BotName]) -> list[int]:
         """Return how many agents of some bots there were in each period."""
-        return self.count(bots, self.periods)
+        changes = [0] * (self.periods + 1)
+        for bot in bots:
+            counted: dict[int, int] = {}  # by agent the last place that is counted already
+            for agent, first, last in self.seats[bot.pk]:
+                new = max(first, counted.get(agent, 0) + 1)
+                if new <= last:
+                    changes[new - 1] += 1
+                    changes[last] -= 1
+                    counted[agent] = last
+        return list(accumulate(changes[:-1]))
 
     def in_all(self, bots: Iterable[BotName]) -> int:
         """Return how many there were in all periods together."""
-        whole = Span(self.periods[0].start, self.periods[-1].end)
-        return self.count(bots, [whole])[0]
-
-    def count(self, bots: Iterable[BotName], periods: Sequence[Span]) -> list[int]:
-        """Return how many agents of some bots there were in each of some periods."""
-        seats = [seat for bot in bots for seat in self.seats.get(bot.pk, ())]
-        return count_holders(seats, periods, now=self.now)
+        return len({agent for bot in bots for agent, _, _ in self.seats[bot.pk]})
 
 
 def add(counts: Iterable[Counts]) -> Counts:
     """Return the sum of counts."""
-    return Counts(*map(sum, zip(*counts, strict=True)))
+    return reduce(Counts.plus, counts, Counts())
 
 
 def take_rest(whole: Line, lines: Sequence[Line]) -> Line:

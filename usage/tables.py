@@ -48,7 +48,10 @@ class CountColumn(tables.Column):
 
 
 class UsageTable(tables.Table):
-    """What was used by period or by bot; the numbers lead to their sessions."""
+    """What was used by period or by bot; the numbers lead to their sessions.
+
+    ``channels``: it is of some channels only, so that there is no number of agents, who have none.
+    """
 
     billing_sessions = CountColumn("billing_sessions", label="Sessions", kind="billing")
     usage_sessions = CountColumn("usage_sessions", label="Usage", kind="usage")
@@ -62,7 +65,10 @@ class UsageTable(tables.Table):
         footer=lambda table: table.render_agents(table.usage.agents),
     )
 
-    def __init__(self, usage: Usage, report: Report, *, links: SessionLinks) -> None:
+    def __init__(
+        self, usage: Usage, report: Report, *, links: SessionLinks, channels: bool
+    ) -> None:
+        self.channels = channels
         self.usage = usage
         self.report = report
         self.links = links
@@ -78,7 +84,7 @@ class UsageTable(tables.Table):
 
     def render_agents(self, value: int) -> str:
         """Return the number, or a dash where only some channels are shown: agents have none."""
-        return "–" if self.links.channels else f"{value:,}"
+        return "–" if self.channels else f"{value:,}"
 
 
 class PeriodTable(UsageTable):

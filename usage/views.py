@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from django.db.models import Q
 from django.http import HttpResponse
@@ -13,10 +13,10 @@ from django.views.decorators.http import require_GET
 from django_tables2 import RequestConfig
 
 from accounts.access import WorkspaceRequest, workspace_view
-from accounts.models import Bot
+from accounts.models import Bot, list_zones
 from usage import exports, queries, report_queries
 from usage.cards import list_cards
-from usage.charts import describe_stretch, draw_usage, list_legend
+from usage.charts import describe, describe_stretch, draw_usage, list_legend
 from usage.forms import UsageFilter
 from usage.links import SessionLinks, list_chips
 from usage.report_queries import Usage
@@ -62,9 +62,12 @@ def show_usage(request: WorkspaceRequest, asked: UsageFilter) -> dict[str, Any]:
     values, report = asked.cleaned_data, asked.cleaned_data["report"]
     zone = report.zone.key
     found = read_usage(request, asked)
-    session_links = SessionLinks(request.workspace, zone, asked.chosen_bots, values["channel"])
+    session_links = SessionLinks(
+        request.workspace, zone, bots=asked.chosen_bots, channels=values["channel"]
+    )
     table_type = BotUsageTable if values["rows"] == "bot" else PeriodTable
-    table = table_type(found, report, links=session_links)
+    channels = bool(values["channel"])
+    table = table_type(found, report, links=session_links, channels=channels)
     context = {
         "report": report,
         "stretch": describe_stretch(report.whole, report.zone),
@@ -80,9 +83,12 @@ def show_usage(request: WorkspaceRequest, asked: UsageFilter) -> dict[str, Any]:
     }
     if values["view"] != "table":
         context["legend"] = list_legend(found.lines)
-        context["figure"] = draw_usage(
-            found, report, running=values["running"], channels=bool(values["channel"])
-        )
+        context["plain_rows"] = [
+            (describe(period, report.grain, report.zone), counts, agents)
+            for period, counts, agents in reversed(found.by_period)
+        ]
+        running = values["running"]
+        context["figure"] = draw_usage(found, report, running=running, channels=channels)
     return context
 
 
@@ -142,5 +148,5 @@ def channel_options(request: WorkspaceRequest) -> HttpResponse:
 @require_GET
 def timezone_options(request: WorkspaceRequest) -> HttpResponse:
     """Return all time zones."""
-    zones = sorted(available_timezones())
-    return render(request, "components/_options.html", {"options": [(zone, "") for zone in zones]})
+    options = [(zone, "") for zone in list_zones()]
+    return render(request, "components/_options.html", {"options": options})

@@ -32,7 +32,7 @@ const withColors = (layout, box) => {
     yaxis: { ...layout.yaxis, ...axis },
     hoverlabel: {
       bgcolor: color("--console-card"),
-      bordercolor: color("--console-line"),
+      bordercolor: color("--console-quiet"),
       font: { color: style.color, size: 13 },
       align: "left",
     },
@@ -41,12 +41,12 @@ const withColors = (layout, box) => {
 
 const draw = async (box) => {
   await loadPlotly(box.dataset.plotly);
-  const { data, layout } = JSON.parse(document.getElementById(box.dataset.chart).textContent);
+  const { data, layout } = JSON.parse(box.dataset.figure);
   const options = { displayModeBar: false, responsive: true };
   await Plotly.react(box, data, withColors(layout, box), options);
 };
 
-const drawAll = () => document.querySelectorAll("[data-chart]").forEach(draw);
+const drawAll = () => document.querySelectorAll("[data-figure]").forEach(draw);
 document.addEventListener("DOMContentLoaded", drawAll);
 document.addEventListener("htmx:afterSwap", drawAll);
 document.addEventListener("console:theme", drawAll);
