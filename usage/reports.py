@@ -4,7 +4,7 @@ Pure arithmetic, like usage/periods.py.
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 from zoneinfo import ZoneInfo
@@ -54,7 +54,7 @@ class Report:
         """
         start, end = self.whole
         if self.range is Range.LAST_24_HOURS:
-            return Period(start - DAY, min(self.now, end) - DAY)
+            return Period(go_back_a_day(start), go_back_a_day(min(self.now, end)))
         first = start.date()
         if self.range in (Range.THIS_MONTH, Range.LAST_MONTH):
             before = (first - DAY).replace(day=1)
@@ -125,7 +125,7 @@ def choose_period(
     today = local.date()
     if range is Range.LAST_24_HOURS:
         ends_at = next_full_hour(local, zone)
-        return Period((ends_at - DAY).astimezone(zone), ends_at)
+        return Period(go_back_a_day(ends_at).astimezone(zone), ends_at)
     if range is Range.CUSTOM:
         if first is None or last is None:
             raise RangeRefused("A custom range needs its first and its last day.")
@@ -140,3 +140,8 @@ def choose_period(
     else:
         first, end = today - (6 if range is Range.LAST_7_DAYS else 29) * DAY, today + DAY
     return Period(start_of_day(first, zone), start_of_day(end, zone))
+
+
+def go_back_a_day(at: datetime) -> datetime:
+    """Return the instant 24 hours before, whatever the clocks did in between."""
+    return at.astimezone(UTC) - DAY
