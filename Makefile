@@ -7,7 +7,7 @@ BIN := .venv/bin/python
 # Another command's bytecode or caches need not be writable.
 export PYTHONUNBUFFERED := 1
 
-.PHONY: install develop demo test lint bench lock
+.PHONY: install develop demo test lint bench screens lock
 
 install:
 	@$(PYTHON) scripts/install.py
@@ -33,6 +33,10 @@ lint: develop
 
 bench: develop
 	@$(BIN) -m benchmarks $(ARGS)
+
+# Pictures of the demo's pages, for the README and to look at them.
+screens: develop
+	@$(BIN) scripts/screens.py
 
 # make lock ARGS=--upgrade takes newer versions of what pyproject.toml leaves open.
 lock: develop

@@ -1,0 +1,113 @@
+"""Take pictures of the demo's pages into docs/screens. Run by ``make screens``.
+
+Each page in light and dark, wide and narrow. The demo is started for it and stopped again.
+"""
+
+import io
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from machine import BROWSERS
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+SCREENS = ROOT / "docs" / "screens"
+PORT = 8499
+OWNER, SHARED = "mara.quint@larkspur.example", "desk@partner.example"
+BANK = "/w/larkspur-bank/"
+WIDTHS = (1440, 390)
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+COLORS = 128  # of a picture's palette; enough for pages, and a third of the bytes
+
+# Name, who looks, address, and what to follow from there to the page that is meant.
+PAGES = (
+    ("sign-in", "", "/sign-in", ""),
+    ("usage-graph", OWNER, f"{BANK}usage/", ""),
+    ("usage-table", OWNER, f"{BANK}usage/?view=table&rows=bot", ""),
+    ("usage-shared", SHARED, f"{BANK}usage/", ""),
+)
+
+
+def main() -> int:
+    """Take all pictures anew."""
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        print("make screens needs Chromium on this machine.", file=sys.stderr)
+        return 1
+    SCREENS.mkdir(parents=True, exist_ok=True)
+    with run_demo() as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program,
+            args=["--no-sandbox", "--disable-background-networking"],
+        )
+        for width in WIDTHS:
+            for theme in THEMES:
+                take_all(browser, address, width, theme)
+        browser.close()
+    return 0
+
+
+@contextmanager
+def run_demo() -> Iterator[str]:
+    """Run the demo, filled the first time; yield its address."""
+    command = [sys.executable, "manage.py", "demo", "--port", str(PORT)]
+    demo = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    address = f"http://127.0.0.1:{PORT}/"
+    try:
+        assert demo.stdout is not None  # noqa: S101
+        if not any(line.strip() == address for line in demo.stdout):
+            raise SystemExit("The demo did not start.")
+        yield address
+    finally:
+        demo.terminate()
+        demo.wait()
+
+
+def take_all(browser: Browser, address: str, width: int, theme: Literal["light", "dark"]) -> None:
+    """Take a picture of each page in one width and theme."""
+    for who in dict.fromkeys(page[1] for page in PAGES):
+        context = browser.new_context(
+            base_url=address,
+            viewport={"width": width, "height": 900},
+            color_scheme=theme,
+            reduced_motion="reduce",
+        )
+        page = context.new_page()
+        if who:
+            sign_in(page, who)
+        for name, looker, place, follow in PAGES:
+            if looker == who:
+                page.goto(place, wait_until="networkidle")
+                if follow:
+                    page.locator(follow).first.click()
+                    page.wait_for_load_state("networkidle")
+                save(page.screenshot(full_page=True), f"{name}-{width}-{theme}.png")
+        context.close()
+
+
+def sign_in(page: Page, email: str) -> None:
+    """Sign in as one of the demo's people."""
+    passwords = json.loads((ROOT / "var" / "demo-sign-ins.json").read_text())
+    page.goto("/sign-in")
+    page.get_by_label("Mail address").fill(email)
+    page.get_by_label("Password").fill(passwords[email])
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_load_state()
+
+
+def save(picture: bytes, name: str) -> None:
+    """Write a picture with a palette of few colors."""
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    image.quantize(COLORS, dither=Image.Dither.NONE).save(SCREENS / name, optimize=True)
+    print(f"docs/screens/{name}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
