@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from machine import BROWSERS
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from machine import BROWSERS
 
 ROOT = Path(__file__).resolve().parent.parent
 SCREENS = ROOT / "docs" / "screens"
