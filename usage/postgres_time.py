@@ -49,10 +49,11 @@ class CountsLoader(Loader):
     format = Format.BINARY
 
     def load(self, data: Buffer) -> list[int]:
-        """Return the counts; each element is its length, 8, and its value."""
+        """Return the counts; each element is its length, 8, which is passed by, and its value."""
         if len(data) <= ARRAY_HEADER:
             return []
-        return [count for _, count in struct.iter_unpack(">iq", bytes(data)[ARRAY_HEADER:])]
+        count = (len(data) - ARRAY_HEADER) // 12
+        return list(struct.unpack_from(">" + "4xq" * count, data, ARRAY_HEADER))
 
 
 def counting_cursor() -> "psycopg.Cursor[tuple[Any, ...]]":
