@@ -48,7 +48,7 @@ def count_streams(
     rest: list[int] = []
     tied: dict[int, StreamReading] = {}
     for stream in read_streams(claim, whole=whole, streams=streams):
-        if streams is None:
+        if streams is None and (stream.alerts or stream.notifications):
             stage_instants(staged, stream)
         if stream.of_agent:
             staged.agents[stream.stream_id] = stream.bot_id
@@ -134,25 +134,25 @@ def stage(
 
 def stage_instants(staged: Staged, stream: StreamReading) -> None:
     """Stage the touched alerts and notifications of a stream: they need no rule."""
+    first, last = stream.touched
     for kind, instants in (
         (SessionKind.ALERT, stream.alerts),
         (SessionKind.NOTIFICATION, stream.notifications),
     ):
-        if instants:
-            first, last = stream.touched
-            staged.add_instants(
-                stream.stream_id,
-                stream.bot_id,
-                kind,
-                (at for at in instants if first <= at <= last),
-                channel=pack_text(stream.channel),
-            )
+        staged.add_instants(
+            stream.stream_id,
+            stream.bot_id,
+            kind,
+            (at for at in instants if first <= at <= last),
+            channel=pack_text(stream.channel),
+        )
 
 
 def count_agents(claim: Claim, *, streams: Mapping[int, int]) -> list[int]:
     """Replace seats and sign-ins of claimed streams of agents; return the streams that changed.
 
-    ``streams`` has the bot of each. What began before the first event that is still there stays as it is.
+    ``streams`` has the bot of each. What began before the first event that is still there stays as
+    it is.
     """
     if not streams:
         return []

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import groupby, pairwise
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from django.db import connection
 from psycopg import Cursor
@@ -52,7 +52,8 @@ CREATE TEMP TABLE IF NOT EXISTS stage_slot (
     bot_id bigint, starts_at timestamptz
 ) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS stage_mark (
-    stream_id bigint, bot_id bigint, due_at timestamptz, touched_from timestamptz, touched_to timestamptz
+    stream_id bigint, bot_id bigint, due_at timestamptz, touched_from timestamptz,
+    touched_to timestamptz
 ) ON COMMIT DELETE ROWS
 """
 
@@ -81,18 +82,29 @@ CROSS JOIN LATERAL (
 """
 
 
-def list_letters() -> str:
-    """Return the letter of each kind of event at the place that `LETTER` computes."""
-    letters = ["?"] * 8 * LAST_OF_STREAM
+def list_letters() -> bytes:
+    """Return the letter of each kind of event at the place that `PLACE` computes."""
+    letters = bytearray(b"?" * 256)
+    letters[place_of(EventType.ALERT_DELIVERED)] = ord(ALERT)
+    letters[place_of(EventType.NOTIFICATION_DELIVERED)] = ord(NOTIFICATION)
     for letter, (type_, direction) in LETTERS.items():
-        place = 8 * (type_ - 1) + 2 * direction
-        letters[place : place + 2] = letter, letter.upper()
-    return "".join(letters)
+        place = place_of(type_, direction)
+        letters[place : place + 2] = (letter + letter.upper()).encode()
+    return bytes(letters)
 
 
-LETTER = f"substr('{list_letters()}', 8 * type - 7 + 2 * direction + event.voice::integer, 1)"
+def place_of(type_: int, direction: int = 0) -> int:
+    """Return the number of a kind of event that was not voice; that of voice is the next one."""
+    return 8 * type_ + 2 * direction
 
-# Reads index event_of_stream alone, in its order. What is later than the clock is left out.
+
+PLACE = "(8 * type + 2 * direction + voice::integer)::smallint"
+ALERT, NOTIFICATION = "!", "."  # no letters of the rule
+LETTER_OF_PLACE = list_letters()
+WITHOUT_ALERTS = str.maketrans("", "", ALERT + NOTIFICATION)
+
+# Reads index event_of_stream alone, in its order: events of the rule, alerts and notifications (11
+# are failed alerts). What is later than the clock is left out.
 READ_STREAMS = f"""
 SELECT stream.id, stream.bot_id, stream.agent <> '', stream.channel, stream.voice,
     claim.touched_from, claim.touched_to, claim.since,
@@ -108,19 +120,16 @@ SELECT stream.id, stream.bot_id, stream.agent <> '', stream.channel, stream.voic
             AND NOT developer AND NOT test AND type <= 5
             AND at > claim.until AND at <= %(now)s
     ),
-    part.alerts, part.notifications, coalesce(part.instants, '{{}}'), coalesce(part.letters, ''), part.agents
+    coalesce(part.instants, '{{}}'), coalesce(part.places, '{{}}'), part.agents
 FROM ({CLAIMED}) claim
 {STREAM_OF_CLAIM}
 CROSS JOIN LATERAL (
-    SELECT array_agg(at) FILTER (WHERE type <= 5) AS instants,
-        string_agg({LETTER}, '') FILTER (WHERE type <= 5) AS letters,
-        array_agg(agent) FILTER (WHERE type IN (3, 4)) AS agents,
-        array_agg(at) FILTER (WHERE type = 10) AS alerts,
-        array_agg(at) FILTER (WHERE type = 12) AS notifications
+    SELECT array_agg(at) AS instants, array_agg({PLACE}) AS places,
+        array_agg(agent) FILTER (WHERE type IN (3, 4)) AS agents
     FROM (
         SELECT at, type, direction, voice, agent FROM usage_event
         WHERE workspace_id = %(workspace)s AND stream_id = claim.stream_id
-            AND NOT developer AND NOT test
+            AND NOT developer AND NOT test AND type <> 11
             AND at >= claim.since AND at <= least(claim.until, %(now)s)
         ORDER BY at, type
     ) event
@@ -158,11 +167,11 @@ class StreamReading(NamedTuple):
     voice: bool
     touched: Touched
     reading: Reading
-    alerts: list[int] | None
-    notifications: list[int] | None
-    instants: list[int]
+    instants: Sequence[int]
     letters: str
     agents: list[str] | None
+    alerts: Sequence[int] = ()
+    notifications: Sequence[int] = ()
 
     @property
     def plain(self) -> bool:
@@ -176,6 +185,19 @@ class StreamReading(NamedTuple):
         """Source and id decide the order: two transfers or two ends are at one instant."""
         kinds = zip(self.instants, self.letters.lower(), strict=True)
         return any(a == b and a[1] in "tex" for a, b in pairwise(kinds))
+
+    def without_alerts(self) -> Self:
+        """Return the events of the rule, with alerts and notifications beside them."""
+        at: dict[str, list[int]] = {ALERT: [], NOTIFICATION: []}
+        rest = []
+        for instant, letter in zip(self.instants, self.letters, strict=True):
+            at.get(letter, rest).append(instant)
+        return self._replace(
+            instants=rest,
+            letters=self.letters.translate(WITHOUT_ALERTS),
+            alerts=at[ALERT],
+            notifications=at[NOTIFICATION],
+        )
 
     def list_events(self) -> list[StreamEvent]:
         """Return the events one by one; in rule order, unless they are tied."""
@@ -239,7 +261,12 @@ def read_streams(
     rows = claim.execute(READ_STREAMS, whole=whole, streams=streams).fetchall()
     for stream, bot, agent, channel, voice, first, last, since, before, after, *events in rows:
         touched, reading = Touched(first, last), Reading(since, before, after)
-        yield StreamReading(stream, bot, agent, channel, voice, touched, reading, *events)
+        instants, places, agents = events
+        letters = places.translate(LETTER_OF_PLACE).decode()
+        read = StreamReading(
+            stream, bot, agent, channel, voice, touched, reading, instants, letters, agents
+        )
+        yield read.without_alerts() if ALERT in letters or NOTIFICATION in letters else read
 
 
 def read_events(

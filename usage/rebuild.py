@@ -51,6 +51,19 @@ SELECT id, bot_id, '-infinity', 'infinity', coalesce(bool_or(due_at <= %(now)s),
 FROM portion LEFT JOIN taken ON taken.stream_id = id
 GROUP BY bot_id, id
 """
+# Conversations always stand with their sessions, so once there are none in the workspace, bots
+# without sessions have none. Index session_of_bot.
+HAS_CONVERSATIONS = """
+SELECT FROM usage_conversation WHERE workspace_id = %(workspace)s LIMIT 1
+"""
+HAS_SESSIONS = """
+SELECT FROM unnest(%(bots)s::bigint[]) AS bot (bot_id) CROSS JOIN LATERAL (
+    SELECT FROM usage_billingsession
+    WHERE workspace_id = %(workspace)s AND bot_id = bot.bot_id
+    LIMIT 1
+) stored
+LIMIT 1
+"""
 LAST_CLAIMED = "SELECT bot_id, stream_id FROM stage_claim ORDER BY 1 DESC, 2 DESC LIMIT 1"
 
 # Conversations are of kind 0 here.
@@ -98,7 +111,9 @@ def run(
     with in_workspace(workspace_id), connection.cursor() as cursor:
         cursor.execute(COUNT_STREAMS, {"workspace": workspace_id})
         portions = list(cut_portions(cursor.fetchall()))
-    rebuild = partial(rebuild_bots, workspace_id=workspace_id, now=now, report=report)
+        cursor.execute(HAS_CONVERSATIONS, {"workspace": workspace_id})
+        empty = not cursor.rowcount
+    rebuild = partial(rebuild_bots, workspace_id=workspace_id, now=now, empty=empty, report=report)
     if len(portions) < WORKERS:
         for bots in portions:
             yield from rebuild(bots)
@@ -137,9 +152,17 @@ def rebuild_apart(
 
 
 def rebuild_bots(
-    bots: list[int], *, workspace_id: int, now: datetime, report: Callable[[int], None]
+    bots: list[int],
+    *,
+    workspace_id: int,
+    now: datetime,
+    empty: bool,
+    report: Callable[[int], None],
 ) -> list[Difference]:
-    """Count all streams of some bots again, and all totals over them; return what was otherwise."""
+    """Count all streams of some bots again, and all totals over them; return what was otherwise.
+
+    ``empty``: the workspace had no conversations before the bots were locked.
+    """
     differences: list[Difference] = []
     with in_workspace(workspace_id):
         workspace = Workspace.objects.get(pk=workspace_id)
@@ -152,7 +175,8 @@ def rebuild_bots(
             clocks.setdefault(rolled.advance(now), []).append(rolled.bot_id)
         for clock, alike in clocks.items():
             claim = open_claim(workspace=workspace, now=clock)
-            differences += rebuild_streams(claim, alike, keys=keys, report=report)
+            first = empty and not claim.execute(HAS_SESSIONS, bots=alike).rowcount
+            differences += rebuild_streams(claim, alike, keys=keys, first=first, report=report)
         differences += [
             Difference(keys[bot_id], "bucket", "different", slot)
             for bot_id, slot in totals.replace_all(
@@ -164,9 +188,17 @@ def rebuild_bots(
 
 
 def rebuild_streams(
-    claim: Claim, bots: list[int], *, keys: dict[int, str], report: Callable[[int], None]
+    claim: Claim,
+    bots: list[int],
+    *,
+    keys: dict[int, str],
+    first: bool,
+    report: Callable[[int], None],
 ) -> Iterator[Difference]:
-    """Count all streams of bots that have one clock again; yield what was otherwise."""
+    """Count all streams of bots that have one clock again; yield what was otherwise.
+
+    ``first``: none of their sessions are stored.
+    """
     last = (0, 0)
     while streams := claim_streams(claim, bots, after=last):
         staged = counting.count_claimed(claim, whole=True)
@@ -175,7 +207,10 @@ def rebuild_streams(
             if stream_id not in due:
                 yield Difference(keys[staged.agents[stream_id]], "agent", "different", None)
         staging.write(claim, staged)
-        staging.replace_stored(claim)
+        if first:
+            staging.write_first(claim)
+        else:
+            staging.replace_stored(claim)
         yield from read_differences(claim, keys)
         [last] = claim.execute(LAST_CLAIMED)
         clear_claim(claim)

@@ -8,7 +8,6 @@ names below follow; a change of the result is a new rule with a new number, neve
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
-from itertools import pairwise
 from typing import NamedTuple
 
 RULE = 1

@@ -8,6 +8,7 @@ import struct
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 
 from usage.models import SessionKind
 from usage.postgres_time import from_count
@@ -87,20 +88,25 @@ SET LOCAL enable_indexscan = on;
 SET LOCAL enable_bitmapscan = on;
 SET LOCAL enable_seqscan = on
 """
+CHANGED_CONVERSATIONS = """
+JOIN stage_change change USING (stream_id, started_at) WHERE change.kind = 0 AND change.counted
+"""
+CHANGED_SESSIONS = """
+JOIN stage_change change USING (stream_id, started_at, kind, number) WHERE change.counted
+"""
 INSERT_CONVERSATIONS = """
 INSERT INTO usage_conversation
     (workspace_id, stream_id, started_at, ended_at, bot_id, closed, voice, bot_time)
 SELECT %(workspace)s, stream_id, started_at, ended_at, bot_id, closed, voice, bot_time
 FROM stage_conversation {changed}
 ORDER BY stream_id, started_at
+"""
+WRITE_CONVERSATIONS = f"""
+{INSERT_CONVERSATIONS.format(changed=CHANGED_CONVERSATIONS)}
 ON CONFLICT (workspace_id, stream_id, started_at) DO UPDATE
     SET ended_at = excluded.ended_at, closed = excluded.closed, voice = excluded.voice,
         bot_time = excluded.bot_time
 """
-WRITE_CONVERSATIONS = INSERT_CONVERSATIONS.format(
-    changed="""JOIN stage_change change USING (stream_id, started_at)
-WHERE change.kind = 0 AND change.counted"""
-)
 INSERT_SESSIONS = """
 INSERT INTO usage_billingsession
     (workspace_id, stream_id, bot_id, started_at, ended_at, conversation_started_at, number, kind,
@@ -109,28 +115,15 @@ SELECT %(workspace)s, stream_id, bot_id, started_at, ended_at, conversation_star
     kind, %(rule)s, closed, completed, channel
 FROM stage_session {changed}
 ORDER BY stream_id, started_at, kind, number
+"""
+WRITE_SESSIONS = f"""
+{INSERT_SESSIONS.format(changed=CHANGED_SESSIONS)}
 ON CONFLICT (workspace_id, stream_id, started_at, kind, number) DO UPDATE
     SET ended_at = excluded.ended_at, rule = excluded.rule, closed = excluded.closed,
         conversation_started_at = excluded.conversation_started_at,
         completed = excluded.completed
 """
-WRITE_SESSIONS = INSERT_SESSIONS.format(
-    changed="""JOIN stage_change change USING (stream_id, started_at, kind, number)
-WHERE change.counted"""
-)
 
-# Does anything stand where it would be replaced? One look at each primary key for each stream.
-HAS_STORED = """
-SELECT FROM stage_claim claim CROSS JOIN LATERAL (
-    SELECT FROM usage_conversation
-    WHERE workspace_id = %(workspace)s AND stream_id = claim.stream_id
-    UNION ALL
-    SELECT FROM usage_billingsession
-    WHERE workspace_id = %(workspace)s AND stream_id = claim.stream_id
-    OFFSET 0
-) stored
-LIMIT 1
-"""
 # What the rebuild has to report: all of it is missing.
 LIST_MISSING = """
 INSERT INTO stage_change
@@ -226,6 +219,7 @@ class Staged:
         self.marks.append(MARK.pack(5, 8, stream_id, 8, bot_id, 8, due, 8, touched, 8, touched))
 
 
+@lru_cache
 def pack_text(text: str) -> bytes:
     """Return a text as a value of binary COPY."""
     value = text.encode()
@@ -244,19 +238,39 @@ def write(claim: Claim, staged: Staged) -> None:
             copy.write(b"".join((COPY_HEADER, *rows, COPY_TRAILER)))
 
 
+def write_first(claim: Claim) -> None:
+    """Write what was staged where nothing is stored yet; see `replace_stored`.
+
+    Only what was not due stands in stage_change.
+    """
+    claim.execute(INSERT_CONVERSATIONS.format(changed=""))
+    claim.execute(INSERT_SESSIONS.format(changed=""), rule=RULE)
+    claim.execute(LIST_MISSING)
+    claim.execute(TOUCH_ALL_SLOTS)
+    write_marks(claim)
+
+
 def replace_stored(claim: Claim) -> None:
     """Replace what is stored by what was staged, and mark what has to be counted again.
 
-    Until the claim is cleared, what differed stands in stage_change (where nothing was stored: only
-    what was not due); to the end of the transaction the touched buckets stand in stage_slot.
+    Until the claim is cleared, what differed stands in stage_change; to the end of the transaction
+    the touched buckets stand in stage_slot.
     """
-    if claim.execute(HAS_STORED).rowcount:
-        replace_different(claim)
-    else:
-        claim.execute(INSERT_CONVERSATIONS.format(changed=""))
-        claim.execute(INSERT_SESSIONS.format(changed=""), rule=RULE)
-        claim.execute(LIST_MISSING)
-        claim.execute(TOUCH_ALL_SLOTS)
+    claim.execute(STAGE_INSTANT_STRETCHES)
+    changed = claim.execute(COMPARE_CONVERSATIONS).rowcount
+    changed += claim.execute(COMPARE_SESSIONS).rowcount
+    if changed:
+        if claim.execute(HAS_SUPERFLUOUS).rowcount:
+            for statement in DELETE_SUPERFLUOUS.split(";"):
+                claim.execute(statement)
+        claim.execute(WRITE_CONVERSATIONS)
+        claim.execute(WRITE_SESSIONS, rule=RULE)
+        claim.execute(TOUCH_SLOTS)
+    write_marks(claim)
+
+
+def write_marks(claim: Claim) -> None:
+    """Mark the claimed streams that have to be counted again at a later instant."""
     claim.execute(INSERT_MARKS)
     claim.execute(MARK_AHEAD)
 
@@ -265,18 +279,3 @@ def read_slots(claim: Claim) -> list[datetime]:
     """Return where the buckets start whose sessions were replaced in this transaction."""
     rows = claim.execute("SELECT DISTINCT starts_at FROM stage_slot ORDER BY 1")
     return [from_count(slot) for (slot,) in rows]
-
-
-def replace_different(claim: Claim) -> None:
-    """Compare what is stored with what was staged, and write the difference."""
-    claim.execute(STAGE_INSTANT_STRETCHES)
-    changed = claim.execute(COMPARE_CONVERSATIONS).rowcount
-    changed += claim.execute(COMPARE_SESSIONS).rowcount
-    if not changed:
-        return
-    if claim.execute(HAS_SUPERFLUOUS).rowcount:
-        for statement in DELETE_SUPERFLUOUS.split(";"):
-            claim.execute(statement)
-    claim.execute(WRITE_CONVERSATIONS)
-    claim.execute(WRITE_SESSIONS, rule=RULE)
-    claim.execute(TOUCH_SLOTS)
