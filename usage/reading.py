@@ -189,7 +189,7 @@ class StreamReading(NamedTuple):
     def without_alerts(self) -> Self:
         """Return the events of the rule, with alerts and notifications beside them."""
         at: dict[str, list[int]] = {ALERT: [], NOTIFICATION: []}
-        rest = []
+        rest: list[int] = []
         for instant, letter in zip(self.instants, self.letters, strict=True):
             at.get(letter, rest).append(instant)
         return self._replace(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
+from threading import Lock
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -20,7 +21,7 @@ from usage.models import RolledBot
 from usage.postgres_time import from_count
 from usage.reading import STREAM_OF_CLAIM, Claim, clear_claim, open_claim
 
-STREAMS_AT_ONCE = 50_000
+STREAMS_AT_ONCE = 15_000
 WORKERS = 2
 
 # The size of each bot, from index stream_of_bot alone.
@@ -113,7 +114,15 @@ def run(
         portions = list(cut_portions(cursor.fetchall()))
         cursor.execute(HAS_CONVERSATIONS, {"workspace": workspace_id})
         empty = not cursor.rowcount
-    rebuild = partial(rebuild_bots, workspace_id=workspace_id, now=now, empty=empty, report=report)
+    lock = Lock()
+
+    def report_one(streams: int) -> None:
+        with lock:
+            report(streams)
+
+    rebuild = partial(
+        rebuild_bots, workspace_id=workspace_id, now=now, empty=empty, report=report_one
+    )
     if len(portions) < WORKERS:
         for bots in portions:
             yield from rebuild(bots)

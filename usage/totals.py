@@ -208,4 +208,4 @@ def replace(
         return []
     with connection.cursor() as cursor:
         cursor.execute(sql, {"places": list(places), "all": every, **values})
-        return cursor.fetchall()
+        return [(bot_id, place) for bot_id, place in cursor.fetchall()]
