@@ -144,7 +144,7 @@ def test_each_bot_keeps_its_own_latest_clock(acme: Workspace) -> None:
         assert list(clocks.values_list("rolled_to", flat=True)) == [LONG_AFTER, later, LONG_AFTER]
 
 
-def test_rebuild_waits_for_a_bot_that_is_rolled_up(acme: Workspace) -> None:
+def test_rebuild_reads_only_when_no_other_worker_has_the_bot(acme: Workspace) -> None:
     done = threading.Event()
 
     def work() -> None:
@@ -159,10 +159,13 @@ def test_rebuild_waits_for_a_bot_that_is_rolled_up(acme: Workspace) -> None:
         assert rollup.claim_bot(workspace_id=acme.pk, now=LONG_AFTER, wait=False)
         worker.start()
         assert not done.wait(0.5)
+        make.take_in(acme, *make.talk(0, 10, 20, user="u4"))
     worker.join(10)
 
     assert done.is_set()
-    assert count_sessions(acme) == SIX_EACH
+    assert count_sessions(acme)["UsageBucket"] == [("booking", 6), ("faq", 6), ("support", 8)]
+    with in_workspace(acme.pk):
+        assert not DirtyStream.objects.for_workspace(acme).exists()
 
 
 @pytest.mark.parametrize("streams_at_once", [3, 1000])
