@@ -256,8 +256,12 @@ def post_all(address: str, key: str, batches: list[bytes]) -> float:
 
 DERIVED = (
     "TRUNCATE usage_billingsession, usage_conversation, usage_usagebucket, usage_usageday,"
-    " usage_usagemonth, usage_agent"
+    " usage_usagemonth, usage_agent, usage_dirtystream"
 )
+# The marks of the import: what is due is no difference to report.
+KEEP_MARKS = "CREATE TABLE marks AS SELECT * FROM usage_dirtystream"
+RESTORE_MARKS = "INSERT INTO usage_dirtystream SELECT * FROM marks"
+DROP_MARKS = "DROP TABLE marks"
 
 
 def measure_rebuild(*, full: bool) -> Iterator[Result]:
@@ -269,12 +273,14 @@ def measure_rebuild(*, full: bool) -> Iterator[Result]:
         path = make_path()
         events.write_ndjson(connection, path)
         workspace = load(path, "bench")
+        scratch.execute_as_owner(KEEP_MARKS)
         scratch.settle()
         duck, console = [], []
         for _ in range(TIMES):
             duck.append(duckdb_baseline.count(connection, NOW))
-            scratch.execute_as_owner(DERIVED)
+            scratch.execute_as_owner(DERIVED, RESTORE_MARKS)
             console.append(seconds(lambda: list(rebuild.run(workspace_id=workspace.pk, now=NOW))))
+        scratch.execute_as_owner(DROP_MARKS)
         assert count_console(workspace) == count_duckdb(connection)
     yield Result(
         f"rebuild from {count:,} events",

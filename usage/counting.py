@@ -1,11 +1,11 @@
 """Claimed streams are counted by the session rule, each as far as it was touched."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
 from usage.agents import hold_seats, sign_in
-from usage.models import Agent
+from usage.models import Agent, SessionKind
 from usage.postgres_time import FUTURE, PAST, from_count, to_count
 from usage.reading import Claim, StreamReading, read_agents, read_events, read_streams
 from usage.sessions import (
@@ -48,8 +48,10 @@ def count_streams(
     rest: list[int] = []
     tied: dict[int, StreamReading] = {}
     for stream in read_streams(claim, whole=whole, streams=streams):
+        if streams is None and (stream.alerts or stream.notifications):
+            stage_instants(staged, stream)
         if stream.of_agent:
-            staged.agents.append(stream.stream_id)
+            staged.agents[stream.stream_id] = stream.bot_id
         elif stream.voice and not whole:
             rest.append(stream.stream_id)
         elif stream.plain:
@@ -120,22 +122,43 @@ def stage(
     channel = pack_text(stream.channel)
     for conversation in found:
         if conversation.usage or conversation.voice_blocks:
-            staged.add_conversation(stream.stream_id, conversation, channel=channel)
+            staged.add_conversation(stream.stream_id, stream.bot_id, conversation, channel=channel)
             if not conversation.closed:
-                end = conversation.end
-                staged.add_mark(stream.stream_id, due=end + SESSION + 1, first=end, last=end)
+                staged.add_mark(
+                    stream.stream_id,
+                    stream.bot_id,
+                    due=conversation.end + SESSION + 1,
+                    touched=conversation.end,
+                )
 
 
-def count_agents(claim: Claim, *, streams: Sequence[int]) -> list[int]:
+def stage_instants(staged: Staged, stream: StreamReading) -> None:
+    """Stage the touched alerts and notifications of a stream: they need no rule."""
+    first, last = stream.touched
+    for kind, instants in (
+        (SessionKind.ALERT, stream.alerts),
+        (SessionKind.NOTIFICATION, stream.notifications),
+    ):
+        staged.add_instants(
+            stream.stream_id,
+            stream.bot_id,
+            kind,
+            (at for at in instants if first <= at <= last),
+            channel=pack_text(stream.channel),
+        )
+
+
+def count_agents(claim: Claim, *, streams: Mapping[int, int]) -> list[int]:
     """Replace seats and sign-ins of claimed streams of agents; return the streams that changed.
 
-    What began before the first event that is still there stays as it is.
+    ``streams`` has the bot of each. What began before the first event that is still there stays as
+    it is.
     """
     if not streams:
         return []
     counted: set[AgentRow] = set()
     firsts: dict[int, datetime] = {}
-    for stream_id, events in read_agents(claim, streams=streams):
+    for stream_id, events in read_agents(claim, streams=list(streams)):
         firsts[stream_id] = from_count(events[0].at) if events else claim.now
         for signed_in, spans in ((False, hold_seats(events)), (True, sign_in(events))):
             for start, end in spans:
@@ -151,7 +174,7 @@ def count_agents(claim: Claim, *, streams: Sequence[int]) -> list[int]:
     Agent.objects.bulk_create(
         Agent(
             workspace_id=claim.workspace_id,
-            bot_id=claim.bot_id,
+            bot_id=streams[stream_id],
             stream_id=stream_id,
             signed_in=signed_in,
             started_at=started_at,

@@ -44,15 +44,26 @@ class CountLoader(Loader):
 
 
 class CountsLoader(Loader):
-    """Reads a ``timestamptz[]`` without NULLs as a list of counts."""
+    """Reads a ``timestamptz[]`` without NULLs as counts."""
 
     format = Format.BINARY
 
-    def load(self, data: Buffer) -> list[int]:
-        """Return the counts; each element is its length, 8, and its value."""
+    def load(self, data: Buffer) -> tuple[int, ...]:
+        """Return the counts; each element is its length, 8, which is passed by, and its value."""
         if len(data) <= ARRAY_HEADER:
-            return []
-        return [count for _, count in struct.iter_unpack(">iq", bytes(data)[ARRAY_HEADER:])]
+            return ()
+        count = (len(data) - ARRAY_HEADER) // 12
+        return struct.unpack_from(">" + "4xq" * count, data, ARRAY_HEADER)
+
+
+class BytesLoader(Loader):
+    """Reads a ``smallint[]`` without NULLs, whose values are small, as bytes."""
+
+    format = Format.BINARY
+
+    def load(self, data: Buffer) -> bytes:
+        """Return the lower byte of each element, which follows its length, 2, and the upper one."""
+        return bytes(data)[ARRAY_HEADER + 5 :: 6]
 
 
 def counting_cursor() -> "psycopg.Cursor[tuple[Any, ...]]":
@@ -63,4 +74,5 @@ def counting_cursor() -> "psycopg.Cursor[tuple[Any, ...]]":
     cursor.format = Format.BINARY
     cursor.adapters.register_loader("timestamptz", CountLoader)
     cursor.adapters.register_loader(raw.adapters.types["timestamptz"].array_oid, CountsLoader)
+    cursor.adapters.register_loader(raw.adapters.types["int2"].array_oid, BytesLoader)
     return cursor

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from itertools import groupby, pairwise, repeat
+from itertools import groupby, pairwise
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from django.db import connection
 from psycopg import Cursor
@@ -29,18 +29,18 @@ from usage.stretches import REACH, Reading, Touched
 STAGES = """
 SET LOCAL enable_nestloop = off;
 CREATE TEMP TABLE IF NOT EXISTS stage_claim (
-    stream_id bigint, touched_from timestamptz, touched_to timestamptz, due boolean,
+    stream_id bigint, bot_id bigint, touched_from timestamptz, touched_to timestamptz, due boolean,
     ahead_from timestamptz, ahead_to timestamptz
 ) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS stage_stretch (
     stream_id bigint, after timestamptz, before timestamptz, instants boolean
 ) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS stage_conversation (
-    stream_id bigint, started_at timestamptz, ended_at timestamptz, closed boolean, voice boolean,
-    bot_time interval
+    stream_id bigint, bot_id bigint, started_at timestamptz, ended_at timestamptz, closed boolean,
+    voice boolean, bot_time interval
 ) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS stage_session (
-    stream_id bigint, started_at timestamptz, ended_at timestamptz,
+    stream_id bigint, bot_id bigint, started_at timestamptz, ended_at timestamptz,
     conversation_started_at timestamptz, kind smallint, number integer, closed boolean,
     completed boolean, channel text COLLATE "C"
 ) ON COMMIT DELETE ROWS;
@@ -48,8 +48,12 @@ CREATE TEMP TABLE IF NOT EXISTS stage_change (
     stream_id bigint, started_at timestamptz, kind smallint, number integer, place tid,
     stored boolean, counted boolean
 ) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE IF NOT EXISTS stage_slot (
+    bot_id bigint, starts_at timestamptz
+) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS stage_mark (
-    stream_id bigint, due_at timestamptz, touched_from timestamptz, touched_to timestamptz
+    stream_id bigint, bot_id bigint, due_at timestamptz, touched_from timestamptz,
+    touched_to timestamptz
 ) ON COMMIT DELETE ROWS
 """
 
@@ -78,20 +82,31 @@ CROSS JOIN LATERAL (
 """
 
 
-def list_letters() -> str:
-    """Return the letter of each kind of event at the place that `LETTER` computes."""
-    letters = ["?"] * 8 * LAST_OF_STREAM
+def list_letters() -> bytes:
+    """Return the letter of each kind of event at the place that `PLACE` computes."""
+    letters = bytearray(b"?" * 256)
+    letters[place_of(EventType.ALERT_DELIVERED)] = ord(ALERT)
+    letters[place_of(EventType.NOTIFICATION_DELIVERED)] = ord(NOTIFICATION)
     for letter, (type_, direction) in LETTERS.items():
-        place = 8 * (type_ - 1) + 2 * direction
-        letters[place : place + 2] = letter, letter.upper()
-    return "".join(letters)
+        place = place_of(type_, direction)
+        letters[place : place + 2] = (letter + letter.upper()).encode()
+    return bytes(letters)
 
 
-LETTER = f"substr('{list_letters()}', 8 * type - 7 + 2 * direction + event.voice::integer, 1)"
+def place_of(type_: int, direction: int = 0) -> int:
+    """Return the number of a kind of event that was not voice; that of voice is the next one."""
+    return 8 * type_ + 2 * direction
 
-# Reads index event_of_stream alone. What is later than the clock is left out.
+
+PLACE = "(8 * type + 2 * direction + voice::integer)::smallint"
+ALERT, NOTIFICATION = "!", "."  # no letters of the rule
+LETTER_OF_PLACE = list_letters()
+WITHOUT_ALERTS = str.maketrans("", "", ALERT + NOTIFICATION)
+
+# Reads index event_of_stream alone, in its order: events of the rule, alerts and notifications (11
+# are failed alerts). What is later than the clock is left out.
 READ_STREAMS = f"""
-SELECT stream.id, stream.agent <> '', stream.channel, stream.voice,
+SELECT stream.id, stream.bot_id, stream.agent <> '', stream.channel, stream.voice,
     claim.touched_from, claim.touched_to, claim.since,
     %(removed)s AND claim.since = %(counted_from)s
         OR NOT %(whole)s AND EXISTS (
@@ -105,17 +120,19 @@ SELECT stream.id, stream.agent <> '', stream.channel, stream.voice,
             AND NOT developer AND NOT test AND type <= 5
             AND at > claim.until AND at <= %(now)s
     ),
-    coalesce(part.instants, '{{}}'), coalesce(part.letters, ''), part.agents
+    coalesce(part.instants, '{{}}'), coalesce(part.places, '{{}}'), part.agents
 FROM ({CLAIMED}) claim
 {STREAM_OF_CLAIM}
 CROSS JOIN LATERAL (
-    SELECT array_agg(at ORDER BY at, type) AS instants,
-        string_agg({LETTER}, '' ORDER BY at, type) AS letters,
-        CASE WHEN max(event.agent) <> '' THEN array_agg(event.agent ORDER BY at, type) END AS agents
-    FROM usage_event event
-    WHERE event.workspace_id = %(workspace)s AND event.stream_id = stream.id
-        AND NOT developer AND NOT test AND type <= 5
-        AND at >= claim.since AND at <= least(claim.until, %(now)s)
+    SELECT array_agg(at) AS instants, array_agg({PLACE}) AS places,
+        array_agg(agent) FILTER (WHERE type IN (3, 4)) AS agents
+    FROM (
+        SELECT at, type, direction, voice, agent FROM usage_event
+        WHERE workspace_id = %(workspace)s AND stream_id = claim.stream_id
+            AND NOT developer AND NOT test AND type <> 11
+            AND at >= claim.since AND at <= least(claim.until, %(now)s)
+        ORDER BY at, type
+    ) event
 ) part
 """
 
@@ -139,18 +156,22 @@ ORDER BY event.stream_id, event.at, event.type, source.name, event.event_id
 class StreamReading(NamedTuple):
     """What was read of one stream, in order of time and type.
 
-    ``letters`` has one of `LETTERS` for each instant, ``agents`` a name; None: nowhere is one.
+    ``letters`` has one of `LETTERS` for each instant, ``agents`` a name for each transfer; None:
+    there is none.
     """
 
     stream_id: int
+    bot_id: int
     of_agent: bool
     channel: str
     voice: bool
     touched: Touched
     reading: Reading
-    instants: list[int]
+    instants: Sequence[int]
     letters: str
     agents: list[str] | None
+    alerts: Sequence[int] = ()
+    notifications: Sequence[int] = ()
 
     @property
     def plain(self) -> bool:
@@ -165,12 +186,30 @@ class StreamReading(NamedTuple):
         kinds = zip(self.instants, self.letters.lower(), strict=True)
         return any(a == b and a[1] in "tex" for a, b in pairwise(kinds))
 
+    def without_alerts(self) -> Self:
+        """Return the events of the rule, with alerts and notifications beside them."""
+        at: dict[str, list[int]] = {ALERT: [], NOTIFICATION: []}
+        rest: list[int] = []
+        for instant, letter in zip(self.instants, self.letters, strict=True):
+            at.get(letter, rest).append(instant)
+        return self._replace(
+            instants=rest,
+            letters=self.letters.translate(WITHOUT_ALERTS),
+            alerts=at[ALERT],
+            notifications=at[NOTIFICATION],
+        )
+
     def list_events(self) -> list[StreamEvent]:
         """Return the events one by one; in rule order, unless they are tied."""
-        agents = self.agents or repeat("", len(self.instants))
+        agents = iter(self.agents or ())
         return [
-            StreamEvent(at, *LETTERS[letter.lower()], agent, letter.isupper())
-            for at, letter, agent in zip(self.instants, self.letters, agents, strict=True)
+            StreamEvent(
+                at,
+                *LETTERS[letter.lower()],
+                next(agents) if letter in "teTE" else "",
+                letter.isupper(),
+            )
+            for at, letter in zip(self.instants, self.letters, strict=True)
         ]
 
 
@@ -182,7 +221,6 @@ class Claim(NamedTuple):
 
     cursor: Cursor[tuple[Any, ...]]
     workspace_id: int
-    bot_id: int
     now: datetime
     counted_from: datetime | None
 
@@ -190,7 +228,6 @@ class Claim(NamedTuple):
         """Run one statement about the claimed streams."""
         values |= {
             "workspace": self.workspace_id,
-            "bot": self.bot_id,
             "now": self.now,
             "reach": REACH,
             "removed": self.counted_from is not None,
@@ -200,12 +237,12 @@ class Claim(NamedTuple):
         return self.cursor.execute(sql.encode(), values, prepare=False)
 
 
-def open_claim(*, workspace: Workspace, bot_id: int, now: datetime) -> Claim:
-    """Return a claim of no streams yet, in the transaction that holds the bot's lock."""
+def open_claim(*, workspace: Workspace, now: datetime) -> Claim:
+    """Return a claim of no streams yet, in the transaction that holds the lock of their bots."""
     with connection.cursor() as cursor:
         cursor.execute(STAGES)
     return Claim(
-        counting_cursor(), workspace.pk, bot_id, now, counted_from=retention.counted_from(workspace)
+        counting_cursor(), workspace.pk, now, counted_from=retention.counted_from(workspace)
     )
 
 
@@ -222,9 +259,14 @@ def read_streams(
     ``streams`` narrows it to some of them. Of an agent's stream the events are not among it.
     """
     rows = claim.execute(READ_STREAMS, whole=whole, streams=streams).fetchall()
-    for stream, of_agent, channel, voice, first, last, since, before, after, *events in rows:
+    for stream, bot, agent, channel, voice, first, last, since, before, after, *events in rows:
         touched, reading = Touched(first, last), Reading(since, before, after)
-        yield StreamReading(stream, of_agent, channel, voice, touched, reading, *events)
+        instants, places, agents = events
+        letters = places.translate(LETTER_OF_PLACE).decode()
+        read = StreamReading(
+            stream, bot, agent, channel, voice, touched, reading, instants, letters, agents
+        )
+        yield read.without_alerts() if ALERT in letters or NOTIFICATION in letters else read
 
 
 def read_events(

@@ -4,10 +4,15 @@ What the increments of the rollup left is compared on the way: they must have le
 Streams that were due anyway are no difference; what they held was known to be old.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
+from threading import Lock
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
+
+from django.db import connection
 
 from accounts.models import Workspace
 from accounts.tenancy import in_workspace
@@ -16,38 +21,61 @@ from usage.models import RolledBot
 from usage.postgres_time import from_count
 from usage.reading import STREAM_OF_CLAIM, Claim, clear_claim, open_claim
 
-STREAMS_AT_ONCE = 20_000
+STREAMS_AT_ONCE = 15_000
+WORKERS = 2
+
+# The size of each bot, from index stream_of_bot alone.
+COUNT_STREAMS = """
+SELECT bot_id, count(stream.id)
+FROM usage_rolledbot LEFT JOIN usage_stream stream USING (workspace_id, bot_id)
+WHERE workspace_id = %(workspace)s
+GROUP BY bot_id ORDER BY bot_id
+"""
 
 # Marks go before anything is read, as in the rollup. Index stream_of_bot.
 CLAIM_STREAMS = """
 WITH portion AS MATERIALIZED (
-    SELECT id FROM usage_stream
-    WHERE workspace_id = %(workspace)s AND bot_id = %(bot)s AND id > %(after)s
-    ORDER BY id LIMIT %(limit)s
+    SELECT bot_id, id FROM usage_stream
+    WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s)
+        AND (bot_id, id) > (%(after_bot)s, %(after)s)
+    ORDER BY bot_id, id LIMIT %(limit)s
 ), taken AS (
-    DELETE FROM usage_dirtystream
-    WHERE workspace_id = %(workspace)s AND bot_id = %(bot)s
-        AND stream_id BETWEEN (SELECT min(id) FROM portion) AND (SELECT max(id) FROM portion)
+    DELETE FROM usage_dirtystream mark USING portion
+    WHERE workspace_id = %(workspace)s AND mark.bot_id = ANY(%(bots)s)
+        AND mark.bot_id = portion.bot_id AND mark.stream_id = portion.id
     RETURNING stream_id, due_at, touched_from, touched_to
 )
 INSERT INTO stage_claim
-SELECT id, '-infinity', 'infinity', coalesce(bool_or(due_at <= %(now)s), false),
+SELECT id, bot_id, '-infinity', 'infinity', coalesce(bool_or(due_at <= %(now)s), false),
     min(touched_from) FILTER (WHERE touched_to > %(now)s),
     max(touched_to) FILTER (WHERE touched_to > %(now)s)
 FROM portion LEFT JOIN taken ON taken.stream_id = id
-GROUP BY id
-RETURNING stream_id
+GROUP BY bot_id, id
 """
+# Conversations always stand with their sessions, so once there are none in the workspace, bots
+# without sessions have none. Index session_of_bot.
+HAS_CONVERSATIONS = """
+SELECT FROM usage_conversation WHERE workspace_id = %(workspace)s LIMIT 1
+"""
+HAS_SESSIONS = """
+SELECT FROM unnest(%(bots)s::bigint[]) AS bot (bot_id) CROSS JOIN LATERAL (
+    SELECT FROM usage_billingsession
+    WHERE workspace_id = %(workspace)s AND bot_id = bot.bot_id
+    LIMIT 1
+) stored
+LIMIT 1
+"""
+LAST_CLAIMED = "SELECT bot_id, stream_id FROM stage_claim ORDER BY 1 DESC, 2 DESC LIMIT 1"
 
 # Conversations are of kind 0 here.
 READ_DIFFERENCES = f"""
-SELECT stream.channel, stream."user", stream.conversation, claim.kind, claim.number,
+SELECT stream.bot_id, stream.channel, stream."user", stream.conversation, claim.kind, claim.number,
     claim.started_at, claim.stored, claim.counted
 FROM (
     SELECT change.* FROM stage_change change JOIN stage_claim USING (stream_id) WHERE NOT due
 ) claim
 {STREAM_OF_CLAIM}
-ORDER BY claim.started_at, stream.id, claim.kind, claim.number
+ORDER BY stream.bot_id, claim.started_at, stream.id, claim.kind, claim.number
 """
 
 KINDS = ("conversation", "usage", "alert", "voice", "notification")
@@ -76,62 +104,134 @@ def run(
     now: datetime,
     report: Callable[[int], None] = lambda streams: None,
 ) -> Iterator[Difference]:
-    """Rebuild one bot after the other, each in a transaction; yield what the increments had wrong.
+    """Rebuild the bots in portions, each in a transaction; yield what the increments had wrong.
 
     Workers wait for a bot or pass it by while it is rebuilt, writers of events never wait.
     ``report`` is told how many streams were counted. Safe to repeat and to interrupt.
     """
-    with in_workspace(workspace_id):
-        bots = list(
-            RolledBot.objects.for_workspace(workspace_id)
-            .order_by("bot__key")
-            .values_list("bot_id", "bot__key")
-        )
-    for bot_id, key in bots:
-        yield from rebuild_bot(
-            workspace_id=workspace_id, bot_id=bot_id, key=key, now=now, report=report
-        )
+    with in_workspace(workspace_id), connection.cursor() as cursor:
+        cursor.execute(COUNT_STREAMS, {"workspace": workspace_id})
+        portions = list(cut_portions(cursor.fetchall()))
+        cursor.execute(HAS_CONVERSATIONS, {"workspace": workspace_id})
+        empty = not cursor.rowcount
+    lock = Lock()
+
+    def report_one(streams: int) -> None:
+        with lock:
+            report(streams)
+
+    rebuild = partial(
+        rebuild_bots, workspace_id=workspace_id, now=now, empty=empty, report=report_one
+    )
+    if len(portions) < WORKERS:
+        for bots in portions:
+            yield from rebuild(bots)
+        return
+    # While one waits for the database, the other counts.
+    workers = ThreadPoolExecutor(WORKERS)
+    try:
+        for differences in workers.map(partial(rebuild_apart, rebuild), portions):
+            yield from differences
+    finally:
+        workers.shutdown(cancel_futures=True)
 
 
-def rebuild_bot(
-    *, workspace_id: int, bot_id: int, key: str, now: datetime, report: Callable[[int], None]
+def cut_portions(sizes: Iterable[tuple[int, int]]) -> Iterator[list[int]]:
+    """Put bots together until they have about as many streams as are counted at once."""
+    portion: list[int] = []
+    streams = 0
+    for bot_id, size in sizes:
+        if portion and streams + size > STREAMS_AT_ONCE:
+            yield portion
+            portion, streams = [], 0
+        portion.append(bot_id)
+        streams += size
+    if portion:
+        yield portion
+
+
+def rebuild_apart(
+    rebuild: Callable[[list[int]], list[Difference]], bots: list[int]
 ) -> list[Difference]:
-    """Count all streams of a bot again, and all totals over them; return what was otherwise."""
+    """Rebuild a portion in a thread, whose connection to the database is closed again."""
+    try:
+        return rebuild(bots)
+    finally:
+        connection.close()
+
+
+def rebuild_bots(
+    bots: list[int],
+    *,
+    workspace_id: int,
+    now: datetime,
+    empty: bool,
+    report: Callable[[int], None],
+) -> list[Difference]:
+    """Count all streams of some bots again, and all totals over them; return what was otherwise.
+
+    ``empty``: the workspace had no conversations before the bots were locked.
+    """
+    differences: list[Difference] = []
     with in_workspace(workspace_id):
         workspace = Workspace.objects.get(pk=workspace_id)
-        rolled = RolledBot.objects.for_workspace(workspace).select_for_update().get(bot=bot_id)
-        claim = open_claim(workspace=workspace, bot_id=bot_id, now=rolled.advance(now))
-        differences: list[Difference] = []
-        explained: set[datetime] = set()
-        after = 0
-        while streams := claim_streams(claim, after=after):
-            staged = counting.count_claimed(claim, whole=True)
-            due = read_due(claim) if staged.agents else set()
-            differences += [
-                Difference(key, "agent", "different", None)
-                for stream_id in counting.count_agents(claim, streams=staged.agents)
-                if stream_id not in due
-            ]
-            staging.write(claim, staged)
-            explained.update(staging.replace_stored(claim))
-            differences += read_differences(claim, key)
-            clear_claim(claim)
-            after = max(streams)
-            report(len(streams))
-        slots = totals.replace_all(
-            workspace_id=workspace.pk, bot_id=bot_id, zone=ZoneInfo(workspace.timezone)
-        )
+        rows = RolledBot.objects.for_workspace(workspace).filter(bot__in=bots)
+        # Locked in order, so that two rebuilds never wait for each other.
+        locked = list(rows.order_by("bot_id").select_for_update())
+        keys = dict(rows.values_list("bot_id", "bot__key"))
+        clocks: dict[datetime, list[int]] = {}
+        for rolled in locked:
+            clocks.setdefault(rolled.advance(now), []).append(rolled.bot_id)
+        for clock, alike in clocks.items():
+            claim = open_claim(workspace=workspace, now=clock)
+            first = empty and not claim.execute(HAS_SESSIONS, bots=alike).rowcount
+            differences += rebuild_streams(claim, alike, keys=keys, first=first, report=report)
         differences += [
-            Difference(key, "bucket", "different", slot) for slot in slots if slot not in explained
+            Difference(keys[bot_id], "bucket", "different", slot)
+            for bot_id, slot in totals.replace_all(
+                workspace_id=workspace.pk, bots=bots, zone=ZoneInfo(workspace.timezone)
+            )
         ]
-        rolled.save(update_fields=["rolled_to"])
+        RolledBot.objects.bulk_update(locked, ["rolled_to"])
     return differences
 
 
-def claim_streams(claim: Claim, *, after: int) -> list[int]:
-    """Claim the bot's next streams whole, and take their marks."""
-    rows = claim.execute(CLAIM_STREAMS, after=after, limit=STREAMS_AT_ONCE)
-    return [stream_id for (stream_id,) in rows]
+def rebuild_streams(
+    claim: Claim,
+    bots: list[int],
+    *,
+    keys: dict[int, str],
+    first: bool,
+    report: Callable[[int], None],
+) -> Iterator[Difference]:
+    """Count all streams of bots that have one clock again; yield what was otherwise.
+
+    ``first``: none of their sessions are stored.
+    """
+    last = (0, 0)
+    while streams := claim_streams(claim, bots, after=last):
+        staged = counting.count_claimed(claim, whole=True)
+        due = read_due(claim) if staged.agents else set()
+        for stream_id in counting.count_agents(claim, streams=staged.agents):
+            if stream_id not in due:
+                yield Difference(keys[staged.agents[stream_id]], "agent", "different", None)
+        staging.write(claim, staged)
+        if first:
+            staging.write_first(claim)
+        else:
+            staging.replace_stored(claim)
+        yield from read_differences(claim, keys)
+        [last] = claim.execute(LAST_CLAIMED)
+        clear_claim(claim)
+        report(streams)
+
+
+def claim_streams(claim: Claim, bots: list[int], *, after: tuple[int, int]) -> int:
+    """Claim the next streams whole, after a bot and stream, and take their marks; count them."""
+    after_bot, after_stream = after
+    return claim.execute(
+        CLAIM_STREAMS, bots=bots, after_bot=after_bot, after=after_stream, limit=STREAMS_AT_ONCE
+    ).rowcount
 
 
 def read_due(claim: Claim) -> set[int]:
@@ -140,17 +240,17 @@ def read_due(claim: Claim) -> set[int]:
     return {stream_id for (stream_id,) in rows}
 
 
-def read_differences(claim: Claim, key: str) -> Iterator[Difference]:
+def read_differences(claim: Claim, keys: dict[int, str]) -> Iterator[Difference]:
     """Yield what was changed in streams that were not due."""
-    for channel, user, conversation, kind, number, started_at, stored, counted in claim.execute(
+    for bot_id, channel, user, conversation, kind, number, start, stored, counted in claim.execute(
         READ_DIFFERENCES
     ):
         found = "superfluous" if not counted else "different" if stored else "missing"
         yield Difference(
-            bot=key,
+            bot=keys[bot_id],
             what=KINDS[kind],
             found=found,
-            started_at=from_count(started_at),
+            started_at=from_count(start),
             number=number,
             channel=channel,
             user=user,

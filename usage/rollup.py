@@ -38,7 +38,7 @@ WITH taken AS (
     RETURNING stream_id, touched_from, touched_to
 )
 INSERT INTO stage_claim
-SELECT stream_id, min(touched_from), max(touched_to), true,
+SELECT stream_id, %(bot)s, min(touched_from), max(touched_to), true,
     min(touched_from) FILTER (WHERE touched_to > %(now)s),
     max(touched_to) FILTER (WHERE touched_to > %(now)s)
 FROM taken GROUP BY stream_id
@@ -84,14 +84,15 @@ def roll_up_next(*, workspace_id: int, now: datetime, wait: bool = False) -> int
         if rolled is None:
             return None
         workspace = Workspace.objects.get(pk=workspace_id)
-        claim = open_claim(workspace=workspace, bot_id=rolled.bot_id, now=rolled.advance(now))
-        claim.execute(CLAIM_STREAMS, limit=STREAMS_AT_ONCE)
+        claim = open_claim(workspace=workspace, now=rolled.advance(now))
+        claim.execute(CLAIM_STREAMS, bot=rolled.bot_id, limit=STREAMS_AT_ONCE)
         streams = claim.cursor.rowcount
         staged = counting.count_claimed(claim)
         counting.count_agents(claim, streams=staged.agents)
         staging.write(claim, staged)
+        staging.replace_stored(claim)
         totals.replace_slots(
-            staging.replace_stored(claim),
+            staging.read_slots(claim),
             workspace_id=workspace_id,
             bot_id=rolled.bot_id,
             zone=ZoneInfo(workspace.timezone),

@@ -8,7 +8,6 @@ names below follow; a change of the result is a new rule with a new number, neve
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
-from itertools import pairwise
 from typing import NamedTuple
 
 RULE = 1
@@ -139,7 +138,10 @@ def count_plain_sessions(instants: Sequence[int], letters: str, *, now: int) -> 
             last = max(letters.rfind("u", first, stop), letters.rfind("b", first, stop))
             clock = Interval(instants[first], instants[last])
             bot_time = clock.end - clock.start
-            usage = lay_blocks(clock, [clock] if bot_time else [], closed=closed)
+            if bot_time < SESSION:
+                usage = [Block(clock.start, clock.end, closed)]
+            else:
+                usage = lay_blocks(clock, [clock], closed=closed)
         found.append(
             Conversation(instants[start], end, closed, False, clock, (), bot_time, usage, ())
         )
@@ -148,12 +150,16 @@ def count_plain_sessions(instants: Sequence[int], letters: str, *, now: int) -> 
 
 def cut_plain(instants: Sequence[int], letters: str) -> Iterator[tuple[int, int]]:
     """Yield where conversations begin and stop; an end cannot begin one and is left out there."""
-    cuts = {place for place, (a, b) in enumerate(pairwise(instants), 1) if b - a > SESSION}
-    if "x" in letters:
-        cuts.update(place for place, letter in enumerate(letters, 1) if letter == "x")
-    for start, stop in pairwise((0, *sorted(cuts - {len(letters)}), len(letters))):
-        if start < stop and letters[start] != "x":
-            yield start, stop
+    start = 0
+    count = len(letters)
+    if count and ("x" in letters[:-1] or instants[-1] - instants[0] > SESSION):
+        for place in range(1, count):
+            if letters[place - 1] == "x" or instants[place] - instants[place - 1] > SESSION:
+                if letters[start] != "x":
+                    yield start, place
+                start = place
+    if start < count and letters[start] != "x":
+        yield start, count
 
 
 class Run(NamedTuple):

@@ -5,11 +5,14 @@ reading alone, and the rebuild can tell what it found wrong.
 """
 
 import struct
+from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 
 from usage.models import SessionKind
 from usage.postgres_time import from_count
-from usage.reading import STREAM_OF_CLAIM, Claim
+from usage.reading import Claim
 from usage.sessions import RULE, Conversation
 
 USAGE, VOICE = int(SessionKind.USAGE), int(SessionKind.VOICE)
@@ -17,31 +20,13 @@ USAGE, VOICE = int(SessionKind.USAGE), int(SessionKind.VOICE)
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_TRAILER = b"\xff\xff"
 # Each value is its length in bytes and itself: 8 for an instant, 1 for a truth value, 2 and 4 for
-# numbers, 16 for an interval (microseconds, days, months).
+# numbers, 16 for an interval (microseconds, days, months); -1 for NULL.
 STRETCH = struct.Struct(">h iq iq iq i?")
-CONVERSATION = struct.Struct(">h iq iq iq i? i? iqii")
-SESSION = struct.Struct(">h iq iq iq iq ih ii i? i?")
-MARK = struct.Struct(">h iq iq iq iq")
+CONVERSATION = struct.Struct(">h iq iq iq iq i? i? iqii")
+SESSION = struct.Struct(">h iq iq iq iq iq ih ii i? i?")
+INSTANT = struct.Struct(">h iq iq iq iq i ih ii i? i?")
+MARK = struct.Struct(">h iq iq iq iq iq")
 
-# Alerts and notifications need no rule: each is one, at its instant.
-STAGE_INSTANTS = f"""
-INSERT INTO stage_session
-SELECT event.stream_id, event.at, event.at, NULL, CASE event.type WHEN 10 THEN 2 ELSE 4 END,
-    row_number() OVER (
-        PARTITION BY event.stream_id, event.at, event.type ORDER BY source.name, event.event_id),
-    true, true, stream.channel
-FROM stage_claim claim
-CROSS JOIN LATERAL (
-    SELECT stream_id, source_id, event_id, at, type FROM usage_event
-    WHERE workspace_id = %(workspace)s AND stream_id = claim.stream_id
-        AND NOT developer AND NOT test AND type IN (10, 12)
-        AND at BETWEEN greatest(touched_from, %(counted_from)s) AND least(touched_to, %(now)s)
-    OFFSET 0
-) event
-{STREAM_OF_CLAIM}
-JOIN usage_eventsource source
-    ON source.workspace_id = %(workspace)s AND source.id = event.source_id
-"""
 STAGE_INSTANT_STRETCHES = """
 INSERT INTO stage_stretch
 SELECT stream_id, greatest(touched_from, %(counted_from)s) - interval '1 microsecond',
@@ -103,40 +88,72 @@ SET LOCAL enable_indexscan = on;
 SET LOCAL enable_bitmapscan = on;
 SET LOCAL enable_seqscan = on
 """
-WRITE_CONVERSATIONS = """
+CHANGED_CONVERSATIONS = """
+JOIN stage_change change USING (stream_id, started_at) WHERE change.kind = 0 AND change.counted
+"""
+CHANGED_SESSIONS = """
+JOIN stage_change change USING (stream_id, started_at, kind, number) WHERE change.counted
+"""
+INSERT_CONVERSATIONS = """
 INSERT INTO usage_conversation
     (workspace_id, stream_id, started_at, ended_at, bot_id, closed, voice, bot_time)
-SELECT %(workspace)s, stream_id, started_at, ended_at, %(bot)s, closed, voice, bot_time
-FROM stage_conversation JOIN stage_change change USING (stream_id, started_at)
-WHERE change.kind = 0 AND change.counted
+SELECT %(workspace)s, stream_id, started_at, ended_at, bot_id, closed, voice, bot_time
+FROM stage_conversation {changed}
 ORDER BY stream_id, started_at
+"""
+WRITE_CONVERSATIONS = f"""
+{INSERT_CONVERSATIONS.format(changed=CHANGED_CONVERSATIONS)}
 ON CONFLICT (workspace_id, stream_id, started_at) DO UPDATE
     SET ended_at = excluded.ended_at, closed = excluded.closed, voice = excluded.voice,
         bot_time = excluded.bot_time
 """
-WRITE_SESSIONS = """
+INSERT_SESSIONS = """
 INSERT INTO usage_billingsession
     (workspace_id, stream_id, bot_id, started_at, ended_at, conversation_started_at, number, kind,
      rule, closed, completed, channel)
-SELECT %(workspace)s, stream_id, %(bot)s, started_at, ended_at, conversation_started_at, number,
+SELECT %(workspace)s, stream_id, bot_id, started_at, ended_at, conversation_started_at, number,
     kind, %(rule)s, closed, completed, channel
-FROM stage_session JOIN stage_change change USING (stream_id, started_at, kind, number)
-WHERE change.counted
+FROM stage_session {changed}
 ORDER BY stream_id, started_at, kind, number
+"""
+WRITE_SESSIONS = f"""
+{INSERT_SESSIONS.format(changed=CHANGED_SESSIONS)}
 ON CONFLICT (workspace_id, stream_id, started_at, kind, number) DO UPDATE
     SET ended_at = excluded.ended_at, rule = excluded.rule, closed = excluded.closed,
         conversation_started_at = excluded.conversation_started_at,
         completed = excluded.completed
 """
-READ_SLOTS = """
-SELECT DISTINCT date_bin('15 minutes', started_at, '2000-01-01Z') FROM stage_change WHERE kind > 0
-ORDER BY 1
+
+# What the rebuild has to report: all of it is missing.
+LIST_MISSING = """
+INSERT INTO stage_change
+SELECT stream_id, started_at, kind, number, NULL, false, true
+FROM (
+    SELECT stream_id, started_at, 0 AS kind, 0 AS number FROM stage_conversation
+    UNION ALL
+    SELECT stream_id, started_at, kind, number FROM stage_session
+) counted
+JOIN stage_claim USING (stream_id)
+WHERE NOT due
+"""
+
+TOUCH_SLOTS = """
+INSERT INTO stage_slot
+SELECT bot_id, date_bin('15 minutes', started_at, '2000-01-01Z')
+FROM stage_change JOIN stage_claim USING (stream_id)
+WHERE kind > 0
+GROUP BY 1, 2
+"""
+TOUCH_ALL_SLOTS = """
+INSERT INTO stage_slot
+SELECT bot_id, date_bin('15 minutes', started_at, '2000-01-01Z') FROM stage_session
+GROUP BY 1, 2
 """
 
 INSERT_MARKS = """
 INSERT INTO usage_dirtystream
     (workspace_id, bot_id, stream_id, due_at, touched_from, touched_to)
-SELECT %(workspace)s, %(bot)s, stream_id, due_at, touched_from, touched_to FROM stage_mark
+SELECT %(workspace)s, bot_id, stream_id, due_at, touched_from, touched_to FROM stage_mark
 """
 
 # What lies ahead of the clock is left out; the stream is counted again when the clock gets there.
@@ -144,7 +161,7 @@ SELECT %(workspace)s, %(bot)s, stream_id, due_at, touched_from, touched_to FROM 
 MARK_AHEAD = """
 INSERT INTO usage_dirtystream
     (workspace_id, bot_id, stream_id, due_at, touched_from, touched_to)
-SELECT %(workspace)s, %(bot)s, stream_id, greatest(ahead_from, %(now)s + interval '1 second'),
+SELECT %(workspace)s, bot_id, stream_id, greatest(ahead_from, %(now)s + interval '1 second'),
     ahead_from, ahead_to
 FROM stage_claim WHERE ahead_to IS NOT NULL
 """
@@ -159,35 +176,50 @@ class Staged:
         self.conversations: list[bytes] = []
         self.sessions: list[bytes] = []
         self.marks: list[bytes] = []
-        self.agents: list[int] = []  # the streams among them that are of agents
+        self.agents: dict[int, int] = {}  # streams of agents, each with its bot
 
     def add_stretch(self, stream_id: int, *, after: int, before: int) -> None:
         """Replace what is stored of a stream's conversations that start between two instants."""
         self.stretches.append(STRETCH.pack(4, 8, stream_id, 8, after, 8, before, 1, False))
 
     def add_conversation(
-        self, stream_id: int, conversation: Conversation, *, channel: bytes
+        self, stream_id: int, bot_id: int, conversation: Conversation, *, channel: bytes
     ) -> None:
         """Store a conversation and its sessions; ``channel`` is a value of `pack_text`."""
         start, end, closed, voice, _, _, bot_time, usage, voice_blocks = conversation
         self.conversations.append(
             CONVERSATION.pack(
-                6, 8, stream_id, 8, start, 8, end, 1, closed, 1, voice, 16, bot_time, 0, 0
+                7, 8, stream_id, 8, bot_id, 8, start, 8, end, 1, closed, 1, voice,
+                16, bot_time, 0, 0,
             )
-        )
+        )  # fmt: skip
         for kind, blocks in ((USAGE, usage), (VOICE, voice_blocks)):
             for number, (block_start, block_end, completed) in enumerate(blocks, 1):
                 row = SESSION.pack(
-                    9, 8, stream_id, 8, block_start, 8, block_end, 8, start,
+                    10, 8, stream_id, 8, bot_id, 8, block_start, 8, block_end, 8, start,
                     2, kind, 4, number, 1, closed, 1, completed,
                 )  # fmt: skip
                 self.sessions.append(row + channel)
 
-    def add_mark(self, stream_id: int, *, due: int, first: int, last: int) -> None:
-        """Have a stream counted again from ``due`` on, around two instants."""
-        self.marks.append(MARK.pack(4, 8, stream_id, 8, due, 8, first, 8, last))
+    def add_instants(
+        self, stream_id: int, bot_id: int, kind: int, instants: Iterable[int], *, channel: bytes
+    ) -> None:
+        """Store alerts or notifications: each is a session of its own, at its instant."""
+        numbers: Counter[int] = Counter()
+        for at in instants:
+            numbers[at] += 1
+            row = INSTANT.pack(
+                10, 8, stream_id, 8, bot_id, 8, at, 8, at, -1, 2, kind, 4, numbers[at], 1, True,
+                1, True,
+            )  # fmt: skip
+            self.sessions.append(row + channel)
+
+    def add_mark(self, stream_id: int, bot_id: int, *, due: int, touched: int) -> None:
+        """Have a stream counted again from ``due`` on, around an instant."""
+        self.marks.append(MARK.pack(5, 8, stream_id, 8, bot_id, 8, due, 8, touched, 8, touched))
 
 
+@lru_cache
 def pack_text(text: str) -> bytes:
     """Return a text as a value of binary COPY."""
     value = text.encode()
@@ -204,15 +236,27 @@ def write(claim: Claim, staged: Staged) -> None:
     ):
         with claim.cursor.copy(f"COPY {table} FROM STDIN (FORMAT BINARY)".encode()) as copy:
             copy.write(b"".join((COPY_HEADER, *rows, COPY_TRAILER)))
-    claim.execute(STAGE_INSTANTS)
-    claim.execute(STAGE_INSTANT_STRETCHES)
 
 
-def replace_stored(claim: Claim) -> list[datetime]:
-    """Replace what is stored by what was staged; return where the buckets start that it touches.
+def write_first(claim: Claim) -> None:
+    """Write what was staged where nothing is stored yet; see `replace_stored`.
 
-    What differed stands in stage_change until the claim is cleared.
+    Only what was not due stands in stage_change.
     """
+    claim.execute(INSERT_CONVERSATIONS.format(changed=""))
+    claim.execute(INSERT_SESSIONS.format(changed=""), rule=RULE)
+    claim.execute(LIST_MISSING)
+    claim.execute(TOUCH_ALL_SLOTS)
+    write_marks(claim)
+
+
+def replace_stored(claim: Claim) -> None:
+    """Replace what is stored by what was staged, and mark what has to be counted again.
+
+    Until the claim is cleared, what differed stands in stage_change; to the end of the transaction
+    the touched buckets stand in stage_slot.
+    """
+    claim.execute(STAGE_INSTANT_STRETCHES)
     changed = claim.execute(COMPARE_CONVERSATIONS).rowcount
     changed += claim.execute(COMPARE_SESSIONS).rowcount
     if changed:
@@ -221,6 +265,17 @@ def replace_stored(claim: Claim) -> list[datetime]:
                 claim.execute(statement)
         claim.execute(WRITE_CONVERSATIONS)
         claim.execute(WRITE_SESSIONS, rule=RULE)
+        claim.execute(TOUCH_SLOTS)
+    write_marks(claim)
+
+
+def write_marks(claim: Claim) -> None:
+    """Mark the claimed streams that have to be counted again at a later instant."""
     claim.execute(INSERT_MARKS)
     claim.execute(MARK_AHEAD)
-    return [from_count(slot) for (slot,) in claim.execute(READ_SLOTS)] if changed else []
+
+
+def read_slots(claim: Claim) -> list[datetime]:
+    """Return where the buckets start whose sessions were replaced in this transaction."""
+    rows = claim.execute("SELECT DISTINCT starts_at FROM stage_slot ORDER BY 1")
+    return [from_count(slot) for (slot,) in rows]

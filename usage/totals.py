@@ -1,6 +1,6 @@
 """Totals are replaced: buckets from sessions, days from buckets, months from days.
 
-Whoever calls holds the bot's lock (`RolledBot`), so that nobody else counts the same totals.
+Whoever calls holds the lock of the bots (`RolledBot`), so that nobody else counts the same totals.
 """
 
 from collections.abc import Collection
@@ -30,49 +30,53 @@ ADD_TOTALS = """
 
 # Index session_of_bot. LATERAL here and below: one look at the index for each place.
 COUNTED_SLOTS = f"""
-SELECT slot.starts_at, counted.*
-FROM unnest(%(places)s::timestamptz[]) AS slot (starts_at)
+SELECT bot.bot_id, slot.starts_at, counted.*
+FROM unnest(%(bots)s::bigint[]) AS bot (bot_id)
+CROSS JOIN unnest(%(places)s::timestamptz[]) AS slot (starts_at)
 CROSS JOIN LATERAL (
     SELECT channel, {COUNT_SESSIONS}
     FROM usage_billingsession
-    WHERE workspace_id = %(workspace)s AND bot_id = %(bot)s
+    WHERE workspace_id = %(workspace)s AND bot_id = bot.bot_id
         AND started_at >= slot.starts_at
         AND started_at < slot.starts_at + interval '15 minutes'
     GROUP BY channel
 ) counted
 """
 COUNTED_ALL_SLOTS = f"""
-SELECT date_bin('15 minutes', started_at, '2000-01-01Z') AS starts_at, channel, {COUNT_SESSIONS}
+SELECT bot_id, date_bin('15 minutes', started_at, '2000-01-01Z') AS starts_at, channel,
+    {COUNT_SESSIONS}
 FROM usage_billingsession
-WHERE workspace_id = %(workspace)s AND bot_id = %(bot)s
-GROUP BY 1, 2
+WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s)
+GROUP BY 1, 2, 3
 """
 COUNTED_DAYS = f"""
-SELECT local.day, counted.*
-FROM unnest(%(places)s::date[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
+SELECT bot.bot_id, local.day, counted.*
+FROM unnest(%(bots)s::bigint[]) AS bot (bot_id)
+CROSS JOIN unnest(%(places)s::date[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
     AS local (day, starts_at, ends_at)
 CROSS JOIN LATERAL (
     SELECT channel, {ADD_TOTALS}
     FROM usage_usagebucket
-    WHERE workspace_id = %(workspace)s AND bot_id = %(bot)s
+    WHERE workspace_id = %(workspace)s AND bot_id = bot.bot_id
         AND starts_at >= local.starts_at AND starts_at < local.ends_at
     GROUP BY channel
 ) counted
 """
 COUNTED_ALL_DAYS = f"""
-SELECT (%(places)s::date[])[width_bucket(starts_at, %(starts)s::timestamptz[])] AS day, channel,
-    {ADD_TOTALS}
+SELECT bot_id, (%(places)s::date[])[width_bucket(starts_at, %(starts)s::timestamptz[])] AS day,
+    channel, {ADD_TOTALS}
 FROM usage_usagebucket
-WHERE workspace_id = %(workspace)s AND bot_id = %(bot)s
-GROUP BY 1, 2
+WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s)
+GROUP BY 1, 2, 3
 """
 COUNTED_MONTHS = f"""
-SELECT local.month, counted.*
-FROM unnest(%(places)s::date[]) AS local (month)
+SELECT bot.bot_id, local.month, counted.*
+FROM unnest(%(bots)s::bigint[]) AS bot (bot_id)
+CROSS JOIN unnest(%(places)s::date[]) AS local (month)
 CROSS JOIN LATERAL (
     SELECT channel, {ADD_TOTALS}
     FROM usage_usageday
-    WHERE workspace_id = %(workspace)s AND bot_id = %(bot)s
+    WHERE workspace_id = %(workspace)s AND bot_id = bot.bot_id
         AND day >= local.month AND day < local.month + interval '1 month'
     GROUP BY channel
 ) counted
@@ -84,49 +88,53 @@ WITH counted AS MATERIALIZED (
     WHERE usage_sessions + alert_sessions + voice_sessions + conversations + notifications > 0
 ), stale AS (
     DELETE FROM {table} stored
-    WHERE stored.workspace_id = %(workspace)s AND stored.bot_id = %(bot)s
+    WHERE stored.workspace_id = %(workspace)s AND stored.bot_id = ANY(%(bots)s)
         AND (%(all)s OR stored.{place} = ANY(%(places)s))
         AND NOT EXISTS (
             SELECT FROM counted
-            WHERE counted.{place} = stored.{place} AND counted.channel = stored.channel)
-    RETURNING {place}
+            WHERE counted.bot_id = stored.bot_id AND counted.{place} = stored.{place}
+                AND counted.channel = stored.channel)
+    RETURNING bot_id, {place}
 ), fresh AS (
     INSERT INTO {table}
         (workspace_id, bot_id, {place}, channel, usage_sessions, alert_sessions, voice_sessions,
          conversations, notifications)
-    SELECT %(workspace)s, %(bot)s, {place}, channel, usage_sessions, alert_sessions,
+    SELECT %(workspace)s, bot_id, {place}, channel, usage_sessions, alert_sessions,
         voice_sessions, conversations, notifications
     FROM counted
     WHERE NOT EXISTS (
         SELECT FROM {table} stored
-        WHERE stored.workspace_id = %(workspace)s AND stored.bot_id = %(bot)s
+        WHERE stored.workspace_id = %(workspace)s AND stored.bot_id = counted.bot_id
+            AND stored.bot_id = ANY(%(bots)s)
             AND stored.{place} = counted.{place} AND stored.channel = counted.channel
             AND (stored.usage_sessions, stored.alert_sessions, stored.voice_sessions,
                  stored.conversations, stored.notifications)
               = (counted.usage_sessions, counted.alert_sessions, counted.voice_sessions,
                  counted.conversations, counted.notifications))
-    ORDER BY {place}, channel
+    ORDER BY bot_id, {place}, channel
     ON CONFLICT (workspace_id, bot_id, {place}, channel) DO UPDATE
         SET usage_sessions = excluded.usage_sessions, alert_sessions = excluded.alert_sessions,
             voice_sessions = excluded.voice_sessions, conversations = excluded.conversations,
             notifications = excluded.notifications
-    RETURNING {place}
+    RETURNING bot_id, {place}
 )
-SELECT {place} FROM stale UNION SELECT {place} FROM fresh ORDER BY 1
+SELECT * FROM stale UNION SELECT * FROM fresh
 """
 
 
 REPLACE_SLOTS = REPLACE.format(table="usage_usagebucket", place="starts_at", counted=COUNTED_SLOTS)
-REPLACE_ALL_SLOTS = REPLACE.format(
-    table="usage_usagebucket", place="starts_at", counted=COUNTED_ALL_SLOTS
-)
+# Those whose sessions were replaced in this transaction are left out: theirs had to change.
+REPLACE_ALL_SLOTS = f"""
+{REPLACE.format(table="usage_usagebucket", place="starts_at", counted=COUNTED_ALL_SLOTS)}
+EXCEPT SELECT bot_id, starts_at FROM stage_slot
+"""
 REPLACE_DAYS = REPLACE.format(table="usage_usageday", place="day", counted=COUNTED_DAYS)
 REPLACE_ALL_DAYS = REPLACE.format(table="usage_usageday", place="day", counted=COUNTED_ALL_DAYS)
 REPLACE_MONTHS = REPLACE.format(table="usage_usagemonth", place="month", counted=COUNTED_MONTHS)
 
 BUCKETS_REACH = """
 SELECT min(starts_at), max(starts_at) FROM usage_usagebucket
-WHERE workspace_id = %(workspace)s AND bot_id = %(bot)s
+WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s)
 """
 
 
@@ -134,36 +142,41 @@ def replace_slots(
     slots: Collection[datetime], *, workspace_id: int, bot_id: int, zone: ZoneInfo
 ) -> None:
     """Count the buckets that start at ``slots`` again, and the days and months that hold them."""
-    changed = replace(REPLACE_SLOTS, slots, workspace=workspace_id, bot=bot_id)
-    days = {slot.astimezone(zone).date() for slot in changed}
-    replace_days(days, workspace_id=workspace_id, bot_id=bot_id, zone=zone)
+    changed = replace(REPLACE_SLOTS, slots, workspace=workspace_id, bots=[bot_id])
+    days = {slot.astimezone(zone).date() for _, slot in changed}
+    replace_days(days, workspace_id=workspace_id, bots=[bot_id], zone=zone)
 
 
-def replace_all(*, workspace_id: int, bot_id: int, zone: ZoneInfo) -> list[datetime]:
-    """Count all totals of a bot again; return the slots, in order, whose bucket was wrong."""
-    changed = replace(REPLACE_ALL_SLOTS, (), every=True, workspace=workspace_id, bot=bot_id)
-    replace_all_days(workspace_id=workspace_id, bot_id=bot_id, zone=zone)
-    return changed
+def replace_all(
+    *, workspace_id: int, bots: Collection[int], zone: ZoneInfo
+) -> list[tuple[int, datetime]]:
+    """Count all totals of some bots again; return bots and slots whose bucket was wrong.
+
+    Buckets whose sessions were replaced in this transaction are not among them.
+    """
+    wrong = replace(REPLACE_ALL_SLOTS, (), every=True, workspace=workspace_id, bots=list(bots))
+    replace_all_days(workspace_id=workspace_id, bots=bots, zone=zone)
+    return sorted(wrong)
 
 
-def replace_all_days(*, workspace_id: int, bot_id: int, zone: ZoneInfo) -> None:
-    """Count all days and months of a bot again from its buckets, for instance in another zone."""
+def replace_all_days(*, workspace_id: int, bots: Collection[int], zone: ZoneInfo) -> None:
+    """Count all days and months of some bots again from their buckets."""
     with connection.cursor() as cursor:
-        cursor.execute(BUCKETS_REACH, {"workspace": workspace_id, "bot": bot_id})
+        cursor.execute(BUCKETS_REACH, {"workspace": workspace_id, "bots": list(bots)})
         reach = cursor.fetchone()
     days: list[date] = []
     if reach and reach[0]:
         first, last = reach
         day, last_day = first.astimezone(zone).date(), last.astimezone(zone).date()
         days = [day + number * DAY for number in range((last_day - day).days + 1)]
-    replace_days(days, every=True, workspace_id=workspace_id, bot_id=bot_id, zone=zone)
+    replace_days(days, every=True, workspace_id=workspace_id, bots=bots, zone=zone)
 
 
 def replace_days(
     days: Collection[date],
     *,
     workspace_id: int,
-    bot_id: int,
+    bots: Collection[int],
     zone: ZoneInfo,
     every: bool = False,
 ) -> None:
@@ -176,18 +189,18 @@ def replace_days(
         days,
         every=every,
         workspace=workspace_id,
-        bot=bot_id,
+        bots=list(bots),
         starts=[start_of_day(day, zone) for day in days],
         ends=[start_of_day(day + DAY, zone) for day in days],
     )
     months = {day.replace(day=1) for day in days}
-    replace(REPLACE_MONTHS, months, every=every, workspace=workspace_id, bot=bot_id)
+    replace(REPLACE_MONTHS, months, every=every, workspace=workspace_id, bots=list(bots))
 
 
 def replace(
     sql: str, places: Collection[Place], *, every: bool = False, **values: Any
-) -> list[Place]:
-    """Replace the totals at ``places``; return those, in order, whose totals were others.
+) -> list[tuple[int, Place]]:
+    """Replace the totals at ``places``; return bots and places whose totals were others.
 
     ``values`` (Any: psycopg adapts them) are bound to the statement.
     """
@@ -195,4 +208,4 @@ def replace(
         return []
     with connection.cursor() as cursor:
         cursor.execute(sql, {"places": list(places), "all": every, **values})
-        return [place for (place,) in cursor.fetchall()]
+        return [(bot_id, place) for bot_id, place in cursor.fetchall()]

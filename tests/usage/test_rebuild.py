@@ -1,0 +1,187 @@
+"""Many bots are rebuilt together, in portions and with two workers: the result is the same."""
+
+import threading
+from datetime import datetime
+
+import pytest
+from django.db import connection
+from django.db.models import Sum
+
+from accounts.models import Workspace
+from accounts.tenancy import in_workspace
+from tests import make
+from tests.make import HOUR, LONG_AFTER, NOON
+from usage import rebuild, rollup, totals
+from usage.models import (
+    BillingSession,
+    Conversation,
+    DirtyStream,
+    RolledBot,
+    UsageBucket,
+    UsageDay,
+    UsageMonth,
+)
+from usage.rebuild import Difference
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+BOTS = ("booking", "faq", "support")
+USERS = ("u1", "u2", "u3")
+
+
+@pytest.fixture
+def acme() -> Workspace:
+    """Return a workspace with three bots, each with three users and an alert."""
+    acme = make.workspace()
+    for bot in BOTS:
+        for user in USERS:
+            make.take_in(acme, *make.talk(0, 10, 20, subject=bot, user=user))
+        make.take_in(acme, make.event("alert.delivered", subject=bot, alert="a"))
+    return acme
+
+
+def run(of: Workspace, now: datetime = LONG_AFTER) -> list[Difference]:
+    return list(rebuild.run(workspace_id=of.pk, now=now))
+
+
+def count_sessions(of: Workspace) -> dict[str, list[tuple[str, int]]]:
+    """Return the completed usage sessions of each bot as buckets, days and months have them."""
+    with in_workspace(of.pk):
+        return {
+            table.__name__: list(
+                table.objects.for_workspace(of)
+                .values_list("bot__key")
+                .annotate(n=Sum("usage_sessions"))
+                .order_by("bot__key")
+            )
+            for table in (UsageBucket, UsageDay, UsageMonth)
+        }
+
+
+SIX_EACH = {name: [(bot, 6) for bot in BOTS] for name in ("UsageBucket", "UsageDay", "UsageMonth")}
+
+
+@pytest.mark.parametrize("streams_at_once", [1, 2, 4, 1000])
+def test_portions_of_any_size_give_the_same(
+    acme: Workspace, streams_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make.roll_up(acme)
+    rolled = make.blocks(acme)
+    remove_all(acme)
+    monkeypatch.setattr(rebuild, "STREAMS_AT_ONCE", streams_at_once)
+
+    found = run(acme)
+
+    assert make.blocks(acme) == rolled
+    assert count_sessions(acme) == SIX_EACH
+    # Three streams of each bot with a conversation of two blocks, and an alert.
+    assert sorted({(one.bot, one.what, one.found) for one in found}) == [
+        (bot, what, "missing") for bot in BOTS for what in ("alert", "conversation", "usage")
+    ]
+    assert len(found) == 3 * (3 + 6 + 1)
+    assert run(acme) == []
+
+
+def remove_all(of: Workspace) -> None:
+    """Remove all that is derived; nothing marks it."""
+    with in_workspace(of.pk):
+        for table in (BillingSession, Conversation, UsageBucket, UsageDay, UsageMonth):
+            table.objects.for_workspace(of).delete()
+
+
+def test_difference_is_reported_for_its_bot_only(acme: Workspace) -> None:
+    make.roll_up(acme)
+    with in_workspace(acme.pk):
+        faq = UsageBucket.objects.for_workspace(acme).filter(bot__key="faq")
+        faq.filter(starts_at=NOON).update(usage_sessions=7)
+        sessions = BillingSession.objects.for_workspace(acme).filter(bot__key="support")
+        sessions.filter(number=2).delete()
+
+    found = run(acme)
+
+    assert [(one.bot, one.what, one.found) for one in found] == [
+        *[("support", "usage", "missing")] * 3,
+        ("faq", "bucket", "different"),
+    ]
+    assert count_sessions(acme) == SIX_EACH
+
+
+def test_conversations_without_sessions_are_superfluous(acme: Workspace) -> None:
+    make.roll_up(acme)
+    with in_workspace(acme.pk):
+        Conversation.objects.for_workspace(acme).update(started_at=NOON - HOUR)
+        BillingSession.objects.for_workspace(acme).delete()
+
+    found = {(one.what, one.found) for one in run(acme)}
+
+    assert ("conversation", "superfluous") in found
+    assert run(acme) == []
+
+
+def test_rebuild_leaves_other_workspaces_alone(acme: Workspace) -> None:
+    globex = make.workspace("globex")
+    make.take_in(globex, *make.talk(0))
+
+    run(acme)
+
+    with in_workspace(globex.pk):
+        assert DirtyStream.objects.exists()
+        assert not BillingSession.objects.exists()
+
+
+def test_each_bot_keeps_its_own_latest_clock(acme: Workspace) -> None:
+    later = LONG_AFTER + HOUR
+    make.roll_up(acme)
+    make.take_in(acme, *make.talk(0, subject="faq", user="late", start=later), now=later)
+    make.roll_up(acme, now=later)
+    before = make.blocks(acme)
+
+    assert run(acme) == []
+
+    assert make.blocks(acme) == before
+    with in_workspace(acme.pk):
+        clocks = RolledBot.objects.for_workspace(acme).order_by("bot__key")
+        assert list(clocks.values_list("rolled_to", flat=True)) == [LONG_AFTER, later, LONG_AFTER]
+
+
+def test_rebuild_reads_only_when_no_other_worker_has_the_bot(acme: Workspace) -> None:
+    done = threading.Event()
+
+    def work() -> None:
+        try:
+            run(acme)
+            done.set()
+        finally:
+            connection.close()
+
+    worker = threading.Thread(target=work)
+    with in_workspace(acme.pk):
+        assert rollup.claim_bot(workspace_id=acme.pk, now=LONG_AFTER, wait=False)
+        worker.start()
+        assert not done.wait(0.5)
+        make.take_in(acme, *make.talk(0, 10, 20, user="u4"))
+    worker.join(10)
+
+    assert done.is_set()
+    assert count_sessions(acme)["UsageBucket"] == [("booking", 6), ("faq", 6), ("support", 8)]
+    with in_workspace(acme.pk):
+        assert not DirtyStream.objects.for_workspace(acme).exists()
+
+
+@pytest.mark.parametrize("streams_at_once", [3, 1000])
+def test_what_was_interrupted_is_done_the_next_time(
+    acme: Workspace, streams_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(**values: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rebuild, "STREAMS_AT_ONCE", streams_at_once)
+        patched.setattr(totals, "replace_all", stop)
+        with pytest.raises(KeyboardInterrupt):
+            run(acme)
+    assert make.blocks(acme) == []
+
+    assert run(acme) == []
+
+    assert count_sessions(acme) == SIX_EACH
