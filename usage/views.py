@@ -1,24 +1,92 @@
 """Pages of usage."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
-from django_tables2 import RequestConfig
+from django_tables2 import LazyPaginator, RequestConfig
 
-from accounts.access import WorkspaceRequest, workspace_view
-from usage import queries
-from usage.tables import BotTable
+from accounts.access import WorkspaceRequest, may, workspace_view
+from accounts.models import Workspace
+from usage import dashboard, event_log, queries
+from usage.event_filters import SHOWN, EventFilter
+from usage.event_log import Found, Sought
+from usage.models import EventSource
+from usage.tables import BatchTable, BotTable, EventTable, LogTable, RejectedTable, StreamTable
+
+
+@workspace_view("dashboard.view")
+@require_GET
+def show_dashboard(request: WorkspaceRequest) -> HttpResponse:
+    """Show what a person's bots did this month and what needs attention."""
+    board = dashboard.read(membership=request.membership, now=datetime.now(UTC))
+    context = {
+        "board": board,
+        "chart": dashboard.describe_chart(board),
+        "most_waiting": dashboard.WAITING_SHOWN,
+        "sees_events": may(request.membership, "developers.view"),
+    }
+    return render(request, "usage/dashboard.html", context)
 
 
 @workspace_view("usage.view")
 @require_GET
-def bot_list(request: WorkspaceRequest) -> HttpResponse:
+def usage(request: WorkspaceRequest) -> HttpResponse:
     """Show the bots that a person may see and what they used."""
     today = datetime.now(UTC).astimezone(ZoneInfo(request.workspace.timezone)).date()
     month = today.replace(day=1)
     bots = queries.count_bots(membership=request.membership, month=month)
     table = RequestConfig(request, paginate={"per_page": 50}).configure(BotTable(bots))
-    return render(request, "usage/bot_list.html", {"table": table, "month": month})
+    return render(request, "usage/usage.html", {"table": table, "month": month})
+
+
+# Of each list of the event log: what finds its rows, and its table.
+LISTS: dict[str, tuple[Callable[[Workspace, Sought], Found[Any]], type[LogTable]]] = {
+    "batches": (event_log.find_batches, BatchTable),
+    "events": (event_log.find_events, EventTable),
+    "rejected": (event_log.find_rejected, RejectedTable),
+}
+
+
+@workspace_view("developers.view")
+@require_GET
+def show_event_log(request: WorkspaceRequest) -> HttpResponse:
+    """Show what came in: batches, accepted events or refused ones."""
+    form = EventFilter(request.GET, workspace=request.workspace)
+    table, looked_from = None, None
+    if form.is_valid() and (sought := form.find_sought()):
+        find, table_class = LISTS[form.shown]
+        rows, looked_from = find(request.workspace, sought)
+        table = table_class(rows, request=request)
+        # One page more than is shown is looked up, never how many there are.
+        table.paginate(page=form.find_page(), per_page=50, paginator_class=LazyPaginator)
+    context = {
+        "form": form,
+        "shown": form.shown,
+        "tabs": SHOWN,
+        "table": table,
+        "looked_from": looked_from,
+        "looked_at": event_log.LOOKED_AT,
+        "chips": list(form.list_chips()),
+        "zone": request.workspace.timezone,
+    }
+    return render(request, "usage/event_log.html", context)
+
+
+@workspace_view("developers.view")
+@require_GET
+def show_event_stream(request: WorkspaceRequest, number: int) -> HttpResponse:
+    """Show all events of one stream in order."""
+    stream = event_log.find_stream(request.workspace, number)
+    if stream is None:
+        raise Http404
+    sources = dict(EventSource.objects.for_workspace(request.workspace).values_list("pk", "name"))
+    table = StreamTable(event_log.list_stream_events(stream), sources=sources)
+    paginate = {"per_page": 50, "paginator_class": LazyPaginator}
+    RequestConfig(request, paginate=paginate).configure(table)
+    context = {"stream": stream, "table": table, "zone": request.workspace.timezone}
+    return render(request, "usage/event_stream.html", context)
