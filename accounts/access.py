@@ -25,7 +25,9 @@ ADMINS = frozenset({Role.OWNER, Role.ADMIN})
 
 # What the pages need, and the roles that may. Which bots a person sees, `Bot.visible_to` says.
 ACCESS: dict[str, frozenset[Role]] = {
+    "dashboard.view": EVERYBODY - {Role.SHARED},
     "usage.view": EVERYBODY,
+    "developers.view": ADMINS,
 }
 
 Parameters = ParamSpec("Parameters")

@@ -21,7 +21,9 @@ class Entry(NamedTuple):
 
 
 MENU: dict[str, list[Entry]] = {
+    "": [Entry("Dashboard", "usage:dashboard", "dashboard.view", "layout-dashboard")],
     "Billing": [Entry("Usage", "usage:usage", "usage.view", "chart-bar")],
+    "Workspace": [Entry("Developers", "usage:event_log", "developers.view", "code")],
 }
 
 

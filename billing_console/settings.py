@@ -78,6 +78,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "billing_console.middleware.Troubles",
 ]
 ROOT_URLCONF = "billing_console.urls"
 WSGI_APPLICATION = "billing_console.wsgi.application"
@@ -159,7 +160,14 @@ POOL_SIZE = number("DATABASE_POOL_SIZE", default=0)
 if POOL_SIZE:  # web processes; Celery closes a pool after every task
     for alias in ("default", "operator"):
         DATABASES[alias]["CONN_MAX_AGE"] = 0
-        DATABASES[alias]["OPTIONS"]["pool"] = {"min_size": 0, "max_size": POOL_SIZE}
+        DATABASES[alias]["OPTIONS"]["pool"] = {
+            "min_size": 0,
+            "max_size": POOL_SIZE,
+            # Seconds: how soon a page says that the database is away, and how long its return
+            # may go unnoticed.
+            "timeout": 5,
+            "reconnect_timeout": 5,
+        }
 
 
 def caches(address: str) -> dict[str, dict[str, str]]:
@@ -221,6 +229,7 @@ if HTTPS:
     # A reverse proxy has the certificate, and must set or remove this header.
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "billing_console.errors.csrf_failed"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],

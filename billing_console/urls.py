@@ -11,3 +11,8 @@ urlpatterns = [
     path("api/v1/", api.urls),
     path("healthz", health, name="health"),
 ]
+
+handler400 = "billing_console.errors.bad_request"
+handler403 = "billing_console.errors.permission_denied"
+handler404 = "billing_console.errors.page_not_found"
+handler500 = "billing_console.errors.server_error"

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from usage.links import SessionLinks
 from usage.periods import Period
 from usage.report_queries import Usage
+from usage.trends import compare
 
 # What a card is called, the total that it shows, and the kind of session it leads to.
 CARDS = (
@@ -33,15 +34,3 @@ def list_cards(usage: Usage, *, whole: Period, links: SessionLinks) -> list[Card
         address = links.find_address(kind, whole) if kind and value else ""
         cards.append(Card(label, value, address, compare(value, before)))
     return cards
-
-
-def compare(value: int, before: int) -> str:
-    """Return how a number changed, in words; without anything before there is no percentage."""
-    if value == before:
-        return "as many"
-    if not before:
-        return "none before"
-    change = abs(value - before) / before
-    # Below a tenth of a percent it would read as no change.
-    percent = f"{change:.0%}" if change >= 0.1 else f"{max(change, 0.001):.1%}"
-    return f"{percent} {'more' if value > before else 'less'}"

@@ -121,6 +121,15 @@ class Event(LargeTable):
             ),
             # Small, since events come in nearly in order of time: finds what is too old.
             BrinIndex("at", name="event_by_time"),
+            # What came in last, for the event log; it grows at its end only.
+            models.Index("workspace", "received_at", name="event_by_receipt"),
+            # Few: with event_of_stream it finds all events of a stream.
+            models.Index(
+                "workspace",
+                "stream_id",
+                condition=Q(developer=True) | Q(test=True),
+                name="event_uncounted",
+            ),
         ]
 
     def __str__(self) -> str:

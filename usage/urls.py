@@ -2,14 +2,20 @@
 
 from django.urls import path
 
-from usage import views
+from usage.views import dashboard, event_log, usage_page
 
 app_name = "usage"
 urlpatterns = [
-    path("", views.bot_list, name="bot_list"),
-    path("usage/", views.usage, name="usage"),
-    path("usage/usage.<format>", views.usage_export, name="usage_export"),
-    path("usage/bots", views.bot_options, name="bot_options"),
-    path("usage/channels", views.channel_options, name="channel_options"),
-    path("usage/time-zones", views.timezone_options, name="timezone_options"),
+    path("", dashboard.show_dashboard, name="dashboard"),
+    path("usage/", usage_page.usage, name="usage"),
+    path("usage/usage.<format>", usage_page.usage_export, name="usage_export"),
+    path("usage/bots", usage_page.bot_options, name="bot_options"),
+    path("usage/channels", usage_page.channel_options, name="channel_options"),
+    path("usage/time-zones", usage_page.timezone_options, name="timezone_options"),
+    path("developers/events/", event_log.show_event_log, name="event_log"),
+    path(
+        "developers/events/streams/<int:number>/",
+        event_log.show_event_stream,
+        name="event_stream",
+    ),
 ]

@@ -44,13 +44,17 @@ class Installation:
         self.servers = Servers(var=var, postgres=True, redis=True)
         self.started: list[subprocess.Popen[str]] = []
 
+    def environment(self, **changes: str) -> dict[str, str]:
+        """Return the environment of a process on these servers."""
+        clean = {name: value for name, value in os.environ.items() if name not in OURS}
+        return {**clean, "VAR_DIR": str(self.var), **changes}
+
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """Start Python."""
-        clean = {name: value for name, value in os.environ.items() if name not in OURS}
         process = subprocess.Popen(
             [sys.executable, *arguments],
             cwd=ROOT,
-            env={**clean, "VAR_DIR": str(self.var), **environment},
+            env=self.environment(**environment),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

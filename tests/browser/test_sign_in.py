@@ -21,6 +21,8 @@ def owner() -> Membership:
 def test_person_signs_in_and_sees_their_numbers(page: Page, owner: Membership) -> None:
     sign_in(page, owner.user.email)
     page.get_by_role("link", name="Acme Ltd").click()
+    expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
+    page.get_by_role("link", name="Usage", exact=True).click()
 
     expect(page.get_by_role("heading", name="Usage")).to_be_visible()
 
@@ -54,11 +56,11 @@ def test_pages_are_accessible(page: Page, owner: Membership) -> None:
     sign_in(page, owner.user.email)
     expect(page.get_by_role("heading", name="Workspaces")).to_be_visible()
     check_accessibility(page)
-    page.goto("/w/acme/")
+    page.goto("/w/acme/usage/")
     check_accessibility(page)
 
 
-@pytest.mark.parametrize("address", ["/", "/w/acme/"])
+@pytest.mark.parametrize("address", ["/", "/w/acme/usage/"])
 def test_nothing_scrolls_sideways_on_a_phone(page: Page, owner: Membership, address: str) -> None:
     sign_in(page, owner.user.email)
 

@@ -1,8 +1,7 @@
-"""Pages of usage."""
+"""The Usage page and its exports."""
 
 from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.db.models import Q
 from django.http import HttpResponse
@@ -20,23 +19,12 @@ from usage.charts import describe, describe_stretch, draw_usage, list_legend
 from usage.forms import UsageFilter
 from usage.links import SessionLinks, list_chips
 from usage.report_queries import Usage
-from usage.tables import BotTable, BotUsageTable, PeriodTable
+from usage.tables import BotUsageTable, PeriodTable
 
 ROWS_A_PAGE = 50
 OPTIONS_SHOWN = 20
 CHIPS = ("bot", "channel")
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-
-
-@workspace_view("usage.view")
-@require_GET
-def bot_list(request: WorkspaceRequest) -> HttpResponse:
-    """Show the bots that a person may see and what they used."""
-    today = datetime.now(UTC).astimezone(ZoneInfo(request.workspace.timezone)).date()
-    month = today.replace(day=1)
-    bots = queries.count_bots(membership=request.membership, month=month)
-    table = RequestConfig(request, paginate={"per_page": ROWS_A_PAGE}).configure(BotTable(bots))
-    return render(request, "usage/bot_list.html", {"table": table, "month": month})
 
 
 @workspace_view("usage.view")

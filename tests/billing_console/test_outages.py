@@ -1,0 +1,180 @@
+"""The console while PostgreSQL or Redis is really away, and when it is back."""
+
+import http.cookiejar
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from billing_console.embedded import postgres, processes, redis
+from tests import make
+from tests.billing_console.test_embedded import ROOT, Installation, folder, make_installation
+
+__all__ = ["folder", "make_installation"]  # fixtures
+
+pytestmark = pytest.mark.slow
+
+SET_UP = """
+import django
+django.setup()
+from accounts.models import Role, Scope
+from tests import make
+acme = make.workspace("acme", name="Acme Ltd")
+make.bot(acme)
+make.member(acme, Role.OWNER, "ann@acme.example")
+print(make.api_key(acme, Scope.WRITE_EVENTS), flush=True)
+"""
+
+
+class Site:
+    """A console behind gunicorn, and a person's browser without scripts."""
+
+    def __init__(self, installation: Installation) -> None:
+        self.installation = installation
+        self.holder = installation.hold()
+        assert installation.manage("migrate", **self.environment)[0] == 0
+        assert installation.manage("collectstatic", "--noinput", **self.environment)[0] == 0
+        status, self.key, problem = installation.run(SET_UP, **self.environment)
+        assert status == 0, problem
+        self.address = f"http://127.0.0.1:{free_port()}"
+        self.log = installation.var / "web.log"
+        with self.log.open("wb") as log:
+            self.web = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"),
+                    *("--workers", "1", "--bind", self.address.removeprefix("http://")),
+                    "billing_console.wsgi",
+                ],
+                cwd=ROOT,
+                env=installation.environment(**self.environment),
+                stderr=log,
+            )
+        self.cookies = http.cookiejar.CookieJar()
+        self.browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.cookies))
+        self.wait_for("/healthz", 200)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "SECRET_KEY": "only for tests",
+            "DJANGO_SETTINGS_MODULE": "billing_console.settings",
+        }
+
+    def ask(
+        self, path: str, data: bytes | None = None, **headers: str
+    ) -> tuple[int, str, dict[str, str]]:
+        """Return status, text and headers of an answer."""
+        request = urllib.request.Request(self.address + path, data, headers)
+        try:
+            answer = self.browser.open(request, timeout=60)
+        except urllib.error.HTTPError as error:
+            answer = error
+        except OSError:
+            return 0, "", {}
+        with answer:
+            return answer.status, answer.read().decode(), dict(answer.headers)
+
+    def wait_for(self, path: str, status: int) -> None:
+        give_up = time.monotonic() + 60
+        while self.ask(path)[0] != status:
+            assert time.monotonic() < give_up, self.log.read_text()
+            time.sleep(0.1)
+
+    def sign_in(self) -> None:
+        _, page, _ = self.ask("/sign-in")
+        token = re.search('name="csrfmiddlewaretoken" value="([^"]+)"', page)
+        assert token is not None
+        values = {
+            "csrfmiddlewaretoken": token[1],
+            "username": "ann@acme.example",
+            "password": make.PASSWORD,
+        }
+        assert self.ask("/sign-in", urllib.parse.urlencode(values).encode())[0] == 200
+
+    def send_event(self) -> tuple[int, str, dict[str, str]]:
+        (event,) = make.encode(make.event(id="once", at=datetime.now(UTC)))
+        return self.ask(
+            "/api/v1/events",
+            event,
+            Authorization=f"Bearer {self.key.strip()}",
+            **{"Content-Type": "application/cloudevents+json"},
+        )
+
+    def stop_postgres(self) -> None:
+        processes.end([(*postgres.running(self.installation.servers), signal.SIGINT)])
+
+    def start_postgres(self) -> None:
+        postgres.start(self.installation.servers)
+
+    def stop_redis(self) -> None:
+        processes.end([(*redis.running(self.installation.servers), signal.SIGTERM)])
+
+    def start_redis(self) -> None:
+        redis.start(self.installation.servers)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def site(folder: Path, make_installation: Callable[[Path], Installation]) -> Iterator[Site]:
+    site = Site(make_installation(folder / "var"))
+    yield site
+    site.web.terminate()
+    site.web.wait(timeout=60)
+
+
+def test_pages_say_that_the_database_is_away_and_come_back_by_themselves(site: Site) -> None:
+    site.sign_in()
+    assert site.ask("/w/acme/")[0] == 200
+    site.stop_postgres()
+
+    status, page, headers = site.ask("/w/acme/")
+    assert (status, headers["Retry-After"]) == (503, "5")
+    assert "The database cannot be reached" in page
+    assert '<meta http-equiv="refresh" content="5">' in page
+    # Nobody is signed out by it.
+    assert "Set-Cookie" not in headers
+    status, answer, headers = site.send_event()
+    assert (status, headers["Content-Type"]) == (503, "application/json")
+    assert '"code": "unavailable"' in answer
+    time.sleep(7)  # longer than the pool tries by itself
+    assert site.ask("/w/acme/")[0] == 503
+    assert site.ask("/healthz")[0] == 503
+
+    site.start_postgres()
+    began = time.monotonic()
+    site.wait_for("/w/acme/", 200)
+    assert time.monotonic() - began < 15
+    assert '"accepted": 1' in site.send_event()[1]
+    assert '"duplicate": 1' in site.send_event()[1]
+
+    log = site.log.read_text()
+    assert "WARNING django.request: The database cannot be reached, GET /w/acme/" in log
+    assert "Traceback" not in log
+
+
+def test_pages_and_intake_go_on_without_redis(site: Site) -> None:
+    site.sign_in()
+    site.stop_redis()
+
+    assert site.ask("/w/acme/")[0] == 200
+    assert '"accepted": 1' in site.send_event()[1]
+    assert '"redis": false' in site.ask("/healthz")[1]
+
+    site.start_redis()
+    assert '"redis": true' in site.ask("/healthz")[1]

@@ -1,0 +1,137 @@
+"""What people look for in the event log, checked."""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.http import QueryDict
+
+from accounts.models import Bot, Workspace
+from usage.event_format import TYPES
+from usage.event_log import Sought
+from usage.periods import DAY, start_of_day
+
+SHOWN = {"batches": "Batches", "events": "Accepted events", "rejected": "Refused events"}
+RESULTS = {
+    "accepted": "with accepted events",
+    "duplicate": "with duplicates",
+    "differing": "with differing duplicates",
+    "rejected": "with refused events",
+}
+# Which filters each list has.
+FILTERS = {
+    "batches": ("source", "result", "first", "last"),
+    "events": ("bot", "type", "id", "source", "first", "last"),
+    "rejected": ("code", "bot", "id", "source", "first", "last"),
+}
+CODES = (
+    *("bad_field", "bad_json", "bad_time", "in_future", "missing_field", "no_offset", "too_long"),
+    *("too_old", "unknown_bot", "unknown_type"),
+)
+IN_TIME = [
+    MinValueValidator(date(1970, 1, 2), "The year lies before 1970."),
+    MaxValueValidator(date(2199, 12, 31), "The year lies after 2199."),
+]
+LAST_PAGE = 200  # further back a range of days leads, which costs less
+
+
+class Chip(NamedTuple):
+    """A filter in force, and the address of the list without it."""
+
+    text: str
+    address: str
+
+
+def any_of(labels: dict[str, str], *, otherwise: str) -> list[tuple[str, str]]:
+    """Return the choices of a filter that need not be set."""
+    return [("", otherwise), *labels.items()]
+
+
+class EventFilter(forms.Form):
+    """The filters of one of the lists; those that it does not have are left out."""
+
+    bot = forms.CharField(label="Bot (key)", max_length=128, required=False)
+    type = forms.ChoiceField(
+        choices=any_of({name: name for name in TYPES}, otherwise="Any type"), required=False
+    )
+    code = forms.ChoiceField(
+        choices=any_of({name: name for name in CODES}, otherwise="Any code"), required=False
+    )
+    result = forms.ChoiceField(choices=any_of(RESULTS, otherwise="Any result"), required=False)
+    id = forms.CharField(label="Event id", max_length=256, required=False, strip=False)
+    source = forms.CharField(max_length=512, required=False, strip=False)
+    first = forms.DateField(label="Received from", required=False, validators=IN_TIME)
+    last = forms.DateField(label="Received to", required=False, validators=IN_TIME)
+
+    def __init__(self, data: QueryDict, *, workspace: Workspace) -> None:
+        """Take a page's parameters."""
+        super().__init__(data)
+        self.workspace = workspace
+        self.parameters = data
+        self.shown = data.get("show", "")
+        if self.shown not in SHOWN:
+            self.shown = "batches"
+        for name in set(self.fields) - set(FILTERS[self.shown]):
+            del self.fields[name]
+
+    def clean(self) -> dict[str, Any]:  # Any: a form's values are free
+        """Refuse days in the wrong order.
+
+        Raises:
+            ValidationError: they are.
+        """
+        values = super().clean() or {}
+        first, last = values.get("first"), values.get("last")
+        if first and last and last < first:
+            raise ValidationError("The range ends before it begins.")
+        return values
+
+    def find_sought(self) -> Sought | None:
+        """Return what is looked for; None: nothing can be like that.
+
+        The form has been found valid.
+        """
+        values = self.cleaned_data
+        zone = ZoneInfo(self.workspace.timezone)
+        first, last = values.get("first"), values.get("last")
+        key = values.get("bot") or ""
+        bot = None
+        if key and self.shown == "events":
+            bot = Bot.objects.for_workspace(self.workspace).filter(key=key).first()
+            if bot is None:
+                return None
+        return Sought(
+            bot=bot.pk if bot else None,
+            bot_key=key,
+            type=int(TYPES[values["type"]]) if values.get("type") else None,
+            event_id=values.get("id") or "",
+            source=values.get("source") or "",
+            result=values.get("result") or "",
+            code=values.get("code") or "",
+            since=start_of_day(first, zone) if first else None,
+            until=start_of_day(last + DAY, zone) if last else None,
+        )
+
+    def list_chips(self) -> Iterator[Chip]:
+        """Yield the filters in force."""
+        for name, field in self.fields.items():
+            value = self.parameters.get(name, "")
+            if not value:
+                continue
+            choices = dict(getattr(field, "choices", ()))
+            text = choices.get(value, value)
+            label = field.label or name.capitalize()
+            rest = self.parameters.copy()
+            for left_out in (name, "page"):
+                rest.pop(left_out, None)
+            yield Chip(f"{label}: {str(text)[:80]}", f"?{rest.urlencode()}")
+
+    def find_page(self) -> int:
+        """Return which page is asked for; the first where that is none or too far."""
+        text = self.parameters.get("page", "")
+        number = int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 1
+        return number if 1 <= number <= LAST_PAGE else 1

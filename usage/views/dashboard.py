@@ -1,0 +1,24 @@
+"""The dashboard."""
+
+from datetime import UTC, datetime
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from accounts.access import WorkspaceRequest, may, workspace_view
+from usage import dashboard
+
+
+@workspace_view("dashboard.view")
+@require_GET
+def show_dashboard(request: WorkspaceRequest) -> HttpResponse:
+    """Show what a person's bots did this month and what needs attention."""
+    board = dashboard.read(membership=request.membership, now=datetime.now(UTC))
+    context = {
+        "board": board,
+        "chart": dashboard.describe_chart(board),
+        "most_waiting": dashboard.WAITING_SHOWN,
+        "sees_events": may(request.membership, "developers.view"),
+    }
+    return render(request, "usage/dashboard.html", context)
