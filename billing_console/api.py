@@ -7,7 +7,8 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, ValidationError
 
 from accounts.access import ApiRefused
-from usage.api import router as usage
+from usage.api import router as events
+from usage.usage_api import router as usage
 
 api = NinjaAPI(
     title="Billing Console",
@@ -16,6 +17,7 @@ api = NinjaAPI(
     "an API key of one workspace as a bearer token.",
     urls_namespace="api",
 )
+api.add_router("", events)
 api.add_router("", usage)
 
 
