@@ -22,6 +22,11 @@ class Entry(NamedTuple):
 
 MENU: dict[str, list[Entry]] = {
     "Billing": [Entry("Usage", "usage:bot_list", "usage.view", "chart-bar")],
+    "Workspace": [
+        Entry("Bots", "accounts:bot_list", "bots.view", "robot"),
+        Entry("Developers", "accounts:developers", "developers.view", "code"),
+        Entry("Settings", "accounts:settings", "settings.view", "settings"),
+    ],
 }
 
 

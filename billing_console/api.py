@@ -4,9 +4,10 @@ from http import HTTPStatus
 
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
-from ninja.errors import AuthenticationError, ValidationError
+from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from accounts.access import ApiRefused
+from accounts.api import router as accounts
 from usage.api import router as usage
 
 api = NinjaAPI(
@@ -17,6 +18,7 @@ api = NinjaAPI(
     urls_namespace="api",
 )
 api.add_router("", usage)
+api.add_router("", accounts)
 
 
 @api.exception_handler(ApiRefused)
@@ -32,6 +34,12 @@ def refuse_stranger(request: HttpRequest, error: AuthenticationError) -> HttpRes
     response = answer(request, HTTPStatus.UNAUTHORIZED, "unauthorized", detail)
     response["WWW-Authenticate"] = "Bearer"
     return response
+
+
+@api.exception_handler(HttpError)
+def refuse_unreadable(request: HttpRequest, error: HttpError) -> HttpResponse:
+    """Answer a request whose body is not JSON."""
+    return answer(request, HTTPStatus(error.status_code), "unreadable", f"{error}.")
 
 
 @api.exception_handler(ValidationError)

@@ -4,14 +4,15 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.db import connection, connections
 from django.db.models import F, Q, Sum
 
 from accounts.models import Bot, Membership, Workspace
 from usage.agents import Span, count_holders, find_peak
-from usage.models import Agent, SessionKind, UsageMonth
-from usage.periods import Period
+from usage.models import Agent, RolledBot, SessionKind, UsageBucket, UsageMonth
+from usage.periods import Period, next_month, start_of_day
 from usage.postgres_time import to_count
 
 # Index usage_dirtystream_pkey of each workspace; those without marks cost one look.
@@ -21,6 +22,13 @@ WHERE EXISTS (
     SELECT FROM usage_dirtystream
     WHERE workspace_id = workspace.id AND due_at <= %(now)s)
 ORDER BY id
+"""
+
+FIND_WORKSPACES_IN_OLD_ZONE = """
+SELECT DISTINCT workspace.id FROM usage_rolledbot bot
+JOIN accounts_workspace workspace ON workspace.id = bot.workspace_id
+WHERE bot.zone <> workspace.timezone
+ORDER BY 1
 """
 
 COUNT_PERIODS = """
@@ -136,6 +144,43 @@ def find_workspaces_due(*, now: datetime) -> list[int]:
     with connections["operator"].cursor() as cursor:
         cursor.execute(FIND_WORKSPACES_DUE, {"now": now})
         return [workspace_id for (workspace_id,) in cursor.fetchall()]
+
+
+def find_workspaces_in_old_zone() -> list[int]:
+    """Return the ids of the workspaces with days of another zone, as the operator sees them."""
+    with connections["operator"].cursor() as cursor:
+        cursor.execute(FIND_WORKSPACES_IN_OLD_ZONE)
+        return [workspace_id for (workspace_id,) in cursor.fetchall()]
+
+
+def find_bots_in_old_zone(workspace: Workspace) -> list[int]:
+    """Return the bots whose stored days and months are not those of the workspace's zone.
+
+    That is so for a short while after a change of zone; what is read of them then comes from their
+    buckets.
+    """
+    others = RolledBot.objects.for_workspace(workspace).in_other_zone()
+    return list(others.values_list("bot_id", flat=True))
+
+
+def count_month(*, workspace: Workspace, bots: Collection[int], month: date) -> dict[int, int]:
+    """Return by bot its billing sessions in a month of the workspace's zone; bots without lack.
+
+    ``month`` is the first day.
+    """
+    old = find_bots_in_old_zone(workspace)
+    billing = Sum(F("usage_sessions") + F("alert_sessions"))
+    months = UsageMonth.objects.for_workspace(workspace).filter(bot__in=bots, month=month)
+    counted = months.exclude(bot__in=old).values_list("bot_id").annotate(billing)
+    if not old:
+        return dict(counted)
+    zone = ZoneInfo(workspace.timezone)
+    buckets = UsageBucket.objects.for_workspace(workspace).filter(
+        bot__in=set(old).intersection(bots),
+        starts_at__gte=start_of_day(month, zone),
+        starts_at__lt=start_of_day(next_month(month), zone),
+    )
+    return {**dict(counted), **dict(buckets.values_list("bot_id").annotate(billing))}
 
 
 def count_bots(*, membership: Membership, month: date) -> list[BotTotals]:

@@ -118,9 +118,7 @@ def rebuild_bot(
             clear_claim(claim)
             after = max(streams)
             report(len(streams))
-        slots = totals.replace_all(
-            workspace_id=workspace.pk, bot_id=bot_id, zone=ZoneInfo(workspace.timezone)
-        )
+        slots = totals.replace_all(rolled=rolled, zone=ZoneInfo(workspace.timezone))
         differences += [
             Difference(key, "bucket", "different", slot) for slot in slots if slot not in explained
         ]

@@ -91,10 +91,7 @@ def roll_up_next(*, workspace_id: int, now: datetime, wait: bool = False) -> int
         counting.count_agents(claim, streams=staged.agents)
         staging.write(claim, staged)
         totals.replace_slots(
-            staging.replace_stored(claim),
-            workspace_id=workspace_id,
-            bot_id=rolled.bot_id,
-            zone=ZoneInfo(workspace.timezone),
+            staging.replace_stored(claim), rolled=rolled, zone=ZoneInfo(workspace.timezone)
         )
         rolled.save(update_fields=["rolled_to"])
     return streams

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 
+from usage.models import RolledBot
 from usage.periods import DAY, start_of_day
 
 Place = TypeVar("Place", date, datetime)
@@ -130,24 +131,31 @@ WHERE workspace_id = %(workspace)s AND bot_id = %(bot)s
 """
 
 
-def replace_slots(
-    slots: Collection[datetime], *, workspace_id: int, bot_id: int, zone: ZoneInfo
-) -> None:
-    """Count the buckets that start at ``slots`` again, and the days and months that hold them."""
-    changed = replace(REPLACE_SLOTS, slots, workspace=workspace_id, bot=bot_id)
+def replace_slots(slots: Collection[datetime], *, rolled: RolledBot, zone: ZoneInfo) -> None:
+    """Count the buckets that start at ``slots`` again, and the days and months that hold them.
+
+    Where the bot's days are still those of another zone, all of them.
+    """
+    changed = replace(REPLACE_SLOTS, slots, workspace=rolled.workspace_id, bot=rolled.bot_id)
+    if rolled.zone != zone.key:
+        replace_all_days(rolled=rolled, zone=zone)
+        return
     days = {slot.astimezone(zone).date() for slot in changed}
-    replace_days(days, workspace_id=workspace_id, bot_id=bot_id, zone=zone)
+    replace_days(days, workspace_id=rolled.workspace_id, bot_id=rolled.bot_id, zone=zone)
 
 
-def replace_all(*, workspace_id: int, bot_id: int, zone: ZoneInfo) -> list[datetime]:
+def replace_all(*, rolled: RolledBot, zone: ZoneInfo) -> list[datetime]:
     """Count all totals of a bot again; return the slots, in order, whose bucket was wrong."""
-    changed = replace(REPLACE_ALL_SLOTS, (), every=True, workspace=workspace_id, bot=bot_id)
-    replace_all_days(workspace_id=workspace_id, bot_id=bot_id, zone=zone)
+    changed = replace(
+        REPLACE_ALL_SLOTS, (), every=True, workspace=rolled.workspace_id, bot=rolled.bot_id
+    )
+    replace_all_days(rolled=rolled, zone=zone)
     return changed
 
 
-def replace_all_days(*, workspace_id: int, bot_id: int, zone: ZoneInfo) -> None:
-    """Count all days and months of a bot again from its buckets, for instance in another zone."""
+def replace_all_days(*, rolled: RolledBot, zone: ZoneInfo) -> None:
+    """Count all days and months of a bot again from its buckets, and note their zone."""
+    workspace_id, bot_id = rolled.workspace_id, rolled.bot_id
     with connection.cursor() as cursor:
         cursor.execute(BUCKETS_REACH, {"workspace": workspace_id, "bot": bot_id})
         reach = cursor.fetchone()
@@ -157,6 +165,8 @@ def replace_all_days(*, workspace_id: int, bot_id: int, zone: ZoneInfo) -> None:
         day, last_day = first.astimezone(zone).date(), last.astimezone(zone).date()
         days = [day + number * DAY for number in range((last_day - day).days + 1)]
     replace_days(days, every=True, workspace_id=workspace_id, bot_id=bot_id, zone=zone)
+    rolled.zone = zone.key
+    rolled.save(update_fields=["zone"])
 
 
 def replace_days(

@@ -5,4 +5,7 @@ from django.urls import path
 from usage import views
 
 app_name = "usage"
-urlpatterns = [path("", views.bot_list, name="bot_list")]
+urlpatterns = [
+    path("", views.bot_list, name="bot_list"),
+    path("settings/zone", views.change_zone, name="change_zone"),
+]

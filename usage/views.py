@@ -1,16 +1,20 @@
 """Pages of usage."""
 
 from datetime import UTC, datetime
+from functools import partial
 from zoneinfo import ZoneInfo
 
+from django.contrib import messages
+from django.db import transaction
 from django.http import HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_GET
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
 from django_tables2 import RequestConfig
 
 from accounts.access import WorkspaceRequest, workspace_view
-from usage import queries
+from usage import queries, zones
 from usage.tables import BotTable
+from usage.tasks import recount_days
 
 
 @workspace_view("usage.view")
@@ -22,3 +26,21 @@ def bot_list(request: WorkspaceRequest) -> HttpResponse:
     bots = queries.count_bots(membership=request.membership, month=month)
     table = RequestConfig(request, paginate={"per_page": 50}).configure(BotTable(bots))
     return render(request, "usage/bot_list.html", {"table": table, "month": month})
+
+
+@workspace_view("settings.change")
+@require_POST
+def change_zone(request: WorkspaceRequest) -> HttpResponse:
+    """Give the workspace another time zone, and have its days counted again."""
+    try:
+        zones.change(workspace=request.workspace, zone=request.POST.get("timezone", "").strip())
+    except zones.NoSuchZone as error:
+        messages.error(request, str(error))
+    else:
+        wake = partial(
+            recount_days.apply_async, kwargs={"workspace_id": request.workspace.pk}, retry=False
+        )
+        # Without Redis the beat finds it a little later.
+        transaction.on_commit(wake, robust=True)
+        messages.success(request, f"The time zone is {request.workspace.timezone}.")
+    return redirect("accounts:settings", request.workspace.slug)
