@@ -9,6 +9,12 @@ from django.http import QueryDict
 from accounts.models import PublishStatus, Scope
 from accounts.queries import ARCHIVED
 
+TAB_ORDER = (PublishStatus.PUBLISHED, PublishStatus.IN_DEVELOPMENT, PublishStatus.SUSPENDED)
+STATUSES = [
+    ("", "All"),
+    *((status.value, status.label) for status in TAB_ORDER),
+    (ARCHIVED, "Archived"),
+]
 LARGEST_ID = 2**63 - 1
 LONGEST_LIFE = timedelta(days=3650)
 
@@ -30,7 +36,7 @@ class BotFilter(forms.Form):
     )
     status = forms.ChoiceField(
         label="Status",
-        choices=[("", "All"), *PublishStatus.choices, (ARCHIVED, "Archived")],
+        choices=STATUSES,
         required=False,
         error_messages={"invalid_choice": "There is no such status."},
     )

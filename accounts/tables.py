@@ -28,6 +28,11 @@ class BotRow(NamedTuple):
     sessions: int
     created_on: date
 
+    @property
+    def sorts_as(self) -> tuple[str, str]:
+        """The name without regard to capitals, then the key."""
+        return self.bot.name.casefold(), self.bot.key
+
 
 def link_bot(record: BotRow, table: tables.Table) -> str:
     """Return the address of a bot's page."""
@@ -37,7 +42,9 @@ def link_bot(record: BotRow, table: tables.Table) -> str:
 class BotTable(tables.Table):
     """Bots: one `BotRow` a row."""
 
-    name = tables.Column(accessor="bot__name", verbose_name="Name", linkify=link_bot)
+    name = tables.Column(
+        accessor="bot__name", verbose_name="Name", linkify=link_bot, order_by="sorts_as"
+    )
     key = tables.Column(
         accessor="bot__key", verbose_name="Key", attrs={"td": {"class": "id breaks"}}
     )

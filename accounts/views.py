@@ -142,7 +142,7 @@ def list_tabs(form: forms.BotFilter) -> list[tuple[str, str, bool]]:
     shown = form.cleaned_data.get("status", "")
     return [
         (label, urlencode({**others, "status": value} if value else others), value == shown)
-        for value, label in form.fields["status"].choices  # type: ignore[attr-defined]  # a choice
+        for value, label in forms.STATUSES
     ]
 
 

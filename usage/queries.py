@@ -171,16 +171,16 @@ def count_month(*, workspace: Workspace, bots: Collection[int], month: date) -> 
     old = find_bots_in_old_zone(workspace)
     billing = Sum(F("usage_sessions") + F("alert_sessions"))
     months = UsageMonth.objects.for_workspace(workspace).filter(bot__in=bots, month=month)
-    counted = months.exclude(bot__in=old).values_list("bot_id").annotate(billing)
+    counted = dict(months.exclude(bot__in=old).values_list("bot_id").annotate(sessions=billing))
     if not old:
-        return dict(counted)
+        return counted
     zone = ZoneInfo(workspace.timezone)
     buckets = UsageBucket.objects.for_workspace(workspace).filter(
         bot__in=set(old).intersection(bots),
         starts_at__gte=start_of_day(month, zone),
         starts_at__lt=start_of_day(next_month(month), zone),
     )
-    return {**dict(counted), **dict(buckets.values_list("bot_id").annotate(billing))}
+    return {**counted, **dict(buckets.values_list("bot_id").annotate(sessions=billing))}
 
 
 def count_bots(*, membership: Membership, month: date) -> list[BotTotals]:

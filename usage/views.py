@@ -1,7 +1,6 @@
 """Pages of usage."""
 
 from datetime import UTC, datetime
-from functools import partial
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
@@ -37,10 +36,12 @@ def change_zone(request: WorkspaceRequest) -> HttpResponse:
     except zones.NoSuchZone as error:
         messages.error(request, str(error))
     else:
-        wake = partial(
-            recount_days.apply_async, kwargs={"workspace_id": request.workspace.pk}, retry=False
-        )
         # Without Redis the beat finds it a little later.
-        transaction.on_commit(wake, robust=True)
+        transaction.on_commit(lambda: start_recount(request.workspace.pk), robust=True)
         messages.success(request, f"The time zone is {request.workspace.timezone}.")
     return redirect("accounts:settings", request.workspace.slug)
+
+
+def start_recount(workspace_id: int) -> None:
+    """Have a worker count the days of a workspace again."""
+    recount_days.apply_async(kwargs={"workspace_id": workspace_id}, retry=False)
