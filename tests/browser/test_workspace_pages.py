@@ -78,6 +78,8 @@ def test_key_is_created_and_copied(page: Page, owner: Membership) -> None:
     page.get_by_role("textbox", name="Name").fill("Platform EU")
     page.get_by_role("checkbox", name="events:write").check()
     page.get_by_role("button", name="Create API key").click()
+    expect(page.get_by_text("only time")).to_be_visible()
+    assert Axe().run(page).response["violations"] == []
 
     page.get_by_role("button", name="Copy key").click()
 
