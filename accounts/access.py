@@ -17,7 +17,7 @@ from django_htmx.middleware import HtmxDetails
 from ninja.security import HttpBearer
 
 from accounts import keys, limits
-from accounts.models import ApiKey, Membership, Role, Scope, User, Workspace
+from accounts.models import ApiKey, Bot, Membership, Role, Scope, User, Workspace
 from accounts.tenancy import USER, WORKSPACE, admit, admitted
 
 EVERYBODY = frozenset(Role)
@@ -27,7 +27,14 @@ ADMINS = frozenset({Role.OWNER, Role.ADMIN})
 ACCESS: dict[str, frozenset[Role]] = {
     "dashboard.view": EVERYBODY - {Role.SHARED},
     "usage.view": EVERYBODY,
+    "bots.view": EVERYBODY,
+    "bots.change": ADMINS | {Role.MEMBER},  # a member theirs: `may_change_bot`
+    "bots.create": ADMINS,
+    "bots.archive": ADMINS,
     "developers.view": ADMINS,
+    "developers.change": ADMINS,
+    "settings.view": ADMINS,
+    "settings.change": ADMINS,
 }
 
 Parameters = ParamSpec("Parameters")
@@ -121,6 +128,17 @@ def may(membership: Membership, permission: str) -> bool:
     return membership.role in ACCESS[permission]
 
 
+def may_change_bot(membership: Membership, bot: Bot) -> bool:
+    """Tell whether a person may change, publish and share a bot that they see."""
+    owned = membership.role in ADMINS or bot.owner_id == membership.user_id
+    return owned and may(membership, "bots.change")
+
+
+def sees_people(membership: Membership) -> bool:
+    """Tell whether a person may learn who else is in the workspace."""
+    return membership.role != Role.SHARED
+
+
 class ApiRefused(Exception):
     """A request to the API that is not answered: the status, a stable code and a sentence."""
 
@@ -138,11 +156,11 @@ class ApiRequest(HttpRequest):
 
 
 class ApiKeyAccess(HttpBearer):
-    """Lets programs in whose API key has a scope; the key also says which workspace is meant."""
+    """Lets programs in whose API key has one of some scopes; it also says which workspace."""
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, *scopes: Scope) -> None:
         super().__init__()
-        self.scope = scope
+        self.scopes = scopes
 
     def authenticate(self, request: HttpRequest, token: str) -> ApiKey | None:
         """Return the key; None: it is unknown, expired or revoked.
@@ -150,12 +168,14 @@ class ApiKeyAccess(HttpBearer):
         Raises:
             ApiRefused: it lacks the scope, or sends too much.
         """
-        key = keys.find(token, at=datetime.now(UTC))
+        now = datetime.now(UTC)
+        key = keys.find(token, at=now)
         if key is None:
             return None
-        if self.scope not in key.scopes:
+        if not set(self.scopes).intersection(key.scopes):
+            names = " or ".join(scope.value for scope in self.scopes)
             raise ApiRefused(
-                HTTPStatus.FORBIDDEN, "scope", f"This API key lacks the scope {self.scope.value}."
+                HTTPStatus.FORBIDDEN, "scope", f"This API key lacks the scope {names}."
             )
         if not limits.admit_request(key.pk):
             raise ApiRefused(
@@ -163,4 +183,5 @@ class ApiKeyAccess(HttpBearer):
                 "too_many_requests",
                 f"An API key may send {limits.requests_per_minute():,} requests a minute.",
             )
+        keys.note_use(key, at=now)
         return key

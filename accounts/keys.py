@@ -3,17 +3,24 @@
 import hashlib
 import secrets
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
+
+from django.db.models import Q
 
 from accounts.models import ApiKey, Workspace
 from accounts.tenancy import API_KEY, admitted, in_workspace
 
 PREFIX = "bck_"  # lets scanners of repositories recognize a key that was left there
+USE_NOTED_EVERY = timedelta(minutes=1)
 SHOWN = 12  # letters of a key by which people tell it from others
 
 
 def create(
-    *, workspace: Workspace, name: str, scopes: Collection[str]
+    *,
+    workspace: Workspace,
+    name: str,
+    scopes: Collection[str],
+    expires_at: datetime | None = None,
 ) -> tuple[ApiKey, str | None]:
     """Return the API key of a name and, if it is new, the secret, which is kept nowhere.
 
@@ -27,6 +34,7 @@ def create(
         "start": secret[:SHOWN],
         "hash": digest(secret),
         "scopes": sorted(set(scopes)),
+        "expires_at": expires_at,
     }
     with in_workspace(workspace.pk):
         keys = ApiKey.objects.for_workspace(workspace)
@@ -40,6 +48,24 @@ def find(secret: str, *, at: datetime) -> ApiKey | None:
     """Return the key that a program presented, if it is valid at ``at``."""
     with admitted(API_KEY, digest(secret)):
         return ApiKey.objects.valid_at(at).filter(hash=digest(secret)).first()
+
+
+def note_use(key: ApiKey, *, at: datetime) -> None:
+    """Note that a key was used; within a minute of the last note it costs nothing."""
+    if key.last_used_at and at - key.last_used_at < USE_NOTED_EVERY:
+        return
+    with in_workspace(key.workspace_id):
+        earlier = Q(last_used_at__isnull=True) | Q(last_used_at__lt=at)
+        ApiKey.objects.for_workspace(key.workspace_id).filter(earlier, pk=key.pk).update(
+            last_used_at=at
+        )
+
+
+def revoke(*, key: ApiKey, at: datetime) -> bool:
+    """Refuse a key from ``at`` on, for ever; tell whether it was not revoked before."""
+    with in_workspace(key.workspace_id):
+        keys = ApiKey.objects.for_workspace(key.workspace_id)
+        return bool(keys.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=at))
 
 
 def digest(secret: str) -> str:

@@ -23,7 +23,11 @@ class Entry(NamedTuple):
 MENU: dict[str, list[Entry]] = {
     "": [Entry("Dashboard", "usage:dashboard", "dashboard.view", "layout-dashboard")],
     "Billing": [Entry("Usage", "usage:usage", "usage.view", "chart-bar")],
-    "Workspace": [Entry("Developers", "usage:event_log", "developers.view", "code")],
+    "Workspace": [
+        Entry("Bots", "accounts:bot_list", "bots.view", "robot"),
+        Entry("Developers", "accounts:developers", "developers.view", "code"),
+        Entry("Settings", "accounts:settings", "settings.view", "settings"),
+    ],
 }
 
 

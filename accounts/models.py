@@ -9,7 +9,12 @@ from typing import Any, ClassVar, Self, TypeVar
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
-from django.core.validators import RegexValidator
+from django.core.validators import (
+    MaxValueValidator,
+    MinValueValidator,
+    ProhibitNullCharactersValidator,
+    RegexValidator,
+)
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower, Now
@@ -48,6 +53,11 @@ class User(AbstractBaseUser):
 
     def __str__(self) -> str:
         return self.email
+
+    @property
+    def known_as(self) -> str:
+        """The name by which others know the person; the mail address where none is given."""
+        return self.name or self.email
 
 
 class Role(models.TextChoices):
@@ -97,8 +107,12 @@ class Workspace(models.Model):
     name = models.CharField(max_length=200)
     timezone = models.CharField(max_length=64, default="UTC", validators=[known_zone])
     currency = models.CharField(max_length=3, default="USD", validators=[currency_validator])
-    lateness_days = models.PositiveSmallIntegerField(default=35)
-    retention_months = models.PositiveSmallIntegerField(null=True, blank=True)
+    lateness_days = models.PositiveSmallIntegerField(
+        default=35, validators=[MinValueValidator(1), MaxValueValidator(365)]
+    )
+    retention_months = models.PositiveSmallIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(120)]
+    )
     events_from = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
 
@@ -133,6 +147,10 @@ class MembershipQuerySet(WorkspaceOwnedQuerySet["Membership"]):
         """Keep one person's memberships."""
         return self.filter(user=user)
 
+    def may_own_bots(self) -> Self:
+        """Keep the people whose role lets them own a bot."""
+        return self.exclude(role=Role.SHARED)
+
 
 class Membership(WorkspaceOwned):
     """A person in a workspace, with one role there."""
@@ -164,6 +182,10 @@ class PublishStatus(models.TextChoices):
 class BotQuerySet(WorkspaceOwnedQuerySet["Bot"]):
     """Bots of a workspace."""
 
+    def in_use(self) -> Self:
+        """Keep the bots that are not archived."""
+        return self.filter(archived_at__isnull=True)
+
     def visible_to(self, membership: Membership) -> Self:
         """Keep the bots that a person may see: all, or those owned by or shared with them."""
         if membership.role in (Role.OWNER, Role.ADMIN, Role.FINANCE):
@@ -176,16 +198,23 @@ class BotQuerySet(WorkspaceOwnedQuerySet["Bot"]):
 
 
 class Bot(WorkspaceOwned):
-    """What is metered and has a plan. ``key`` is the subject of its events and never changes."""
+    """What is metered and has a plan. ``key`` is the subject of its events and never changes.
 
-    key = models.CharField(max_length=128, db_collation="C")
-    name = models.CharField(max_length=200)
+    An archived bot is left out of lists; its events still count and its numbers stay.
+    ``archive_reason``: why it was archived, or since then restored.
+    """
+
+    key = models.CharField(
+        max_length=128, db_collation="C", validators=[ProhibitNullCharactersValidator()]
+    )
+    name = models.CharField(max_length=200, validators=[ProhibitNullCharactersValidator()])
     owner = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True)
     publish_status = models.CharField(
         max_length=14, choices=PublishStatus.choices, default=PublishStatus.PUBLISHED
     )
     created_at = models.DateTimeField(db_default=Now())
     archived_at = models.DateTimeField(null=True, blank=True)
+    archive_reason = models.CharField(max_length=500, blank=True, db_default="")
 
     objects = BotQuerySet.as_manager()
 
@@ -241,7 +270,10 @@ class ApiKeyQuerySet(WorkspaceOwnedQuerySet["ApiKey"]):
 
 
 class ApiKey(WorkspaceOwned):
-    """A program's access to one workspace; of the key a hash is kept, and its first letters."""
+    """A program's access to one workspace; of the key a hash is kept, and its first letters.
+
+    ``last_used_at`` is at most a minute older than the latest use.
+    """
 
     name = models.CharField(max_length=100)
     start = models.CharField(max_length=12)
@@ -250,6 +282,7 @@ class ApiKey(WorkspaceOwned):
     created_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
 
     objects = ApiKeyQuerySet.as_manager()
 

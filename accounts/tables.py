@@ -1,11 +1,98 @@
-"""What the tables of all apps have in common.
+"""What the tables of all apps have in common, and the tables of bots and keys.
 
 Look and template are settings of django-tables2. Empty tables are not shown: the page says what is
 missing (components/empty.html).
 """
+
+from datetime import date
+from typing import NamedTuple
+
+import django_tables2 as tables
+from django.urls import reverse
+
+from accounts.models import ApiKey, Bot
 
 NUMBER = {
     "th": {"class": "number"},
     "td": {"class": "number"},
     "tf": {"class": "number"},
 }
+
+
+class BotRow(NamedTuple):
+    """A bot as the list shows it; ``sessions``: billing sessions of the month."""
+
+    bot: Bot
+    owner: str
+    shares: int
+    sessions: int
+    created_on: date
+
+    @property
+    def sorts_as(self) -> tuple[str, str]:
+        """The name without regard to capitals, then the key."""
+        return self.bot.name.casefold(), self.bot.key
+
+
+def link_bot(record: BotRow, table: tables.Table) -> str:
+    """Return the address of a bot's page."""
+    return reverse("accounts:bot", args=[table.request.workspace.slug, record.bot.pk])
+
+
+class BotTable(tables.Table):
+    """Bots: one `BotRow` a row."""
+
+    name = tables.Column(
+        accessor="bot__name", verbose_name="Name", linkify=link_bot, order_by="sorts_as"
+    )
+    key = tables.Column(
+        accessor="bot__key", verbose_name="Key", attrs={"td": {"class": "id breaks"}}
+    )
+    owner = tables.Column(verbose_name="Owner", empty_values=(None, ""), default="–")
+    status = tables.TemplateColumn(
+        template_name="accounts/_bot_status.html",
+        accessor="bot__publish_status",
+        verbose_name="Publish status",
+    )
+    shares = tables.Column(verbose_name="Shared with", attrs=NUMBER)
+    sessions = tables.Column(verbose_name="Sessions this month", attrs=NUMBER)
+    created_on = tables.Column(verbose_name="Created")
+
+    class Meta:
+        order_by = "name"
+
+    def render_created_on(self, value: date) -> str:
+        """Return the day; a template for each row would take longer than all else."""
+        return f"{value:%-d %b %Y}"
+
+
+class KeyTable(tables.Table):
+    """API keys; never anything by which one could be used."""
+
+    name = tables.Column()
+    start = tables.Column(verbose_name="Begins with", attrs={"td": {"class": "id"}})
+    scopes = tables.TemplateColumn(template_name="accounts/_scopes.html", orderable=False)
+    created_at = tables.TemplateColumn(
+        template_name="components/instant.html", verbose_name="Created"
+    )
+    expires_at = tables.TemplateColumn(
+        template_name="components/instant.html", verbose_name="Expires", empty_values=()
+    )
+    last_used_at = tables.TemplateColumn(
+        template_name="components/instant.html", verbose_name="Last used", empty_values=()
+    )
+    status = tables.TemplateColumn(
+        template_name="accounts/_key_status.html",
+        accessor="revoked_at",
+        verbose_name="Status",
+        empty_values=(),
+    )
+
+    class Meta:
+        model = ApiKey
+        fields = ("name", "start", "scopes", "created_at", "expires_at", "last_used_at")
+        sequence = (*fields, "status")
+
+    def render_start(self, value: str) -> str:
+        """Return the first letters, marked as such."""
+        return f"{value}…"

@@ -1,7 +1,9 @@
 """Workspaces are created and found."""
 
+from typing import Any
+
 from accounts.models import Workspace
-from accounts.tenancy import WORKSPACE_SLUG, admitted
+from accounts.tenancy import WORKSPACE_SLUG, admitted, in_workspace
 
 
 class NoSuchWorkspace(Exception):
@@ -40,3 +42,19 @@ def create(
         if workspace is None:
             Workspace(slug=slug, **values).full_clean()
         return Workspace.objects.get_or_create(slug=slug, defaults=values)
+
+
+def change(*, workspace: Workspace, **values: Any) -> None:
+    """Change a workspace's ``name``, ``lateness_days`` or ``retention_months``.
+
+    The zone is changed by usage/zones.py, since stored totals follow it.
+
+    Raises:
+        ValidationError: a value is not acceptable.
+    """
+    for field, value in values.items():
+        setattr(workspace, field, value)
+    with in_workspace(workspace.pk):
+        everything = {field.name for field in workspace._meta.fields}
+        workspace.clean_fields(exclude=everything - values.keys())
+        workspace.save(update_fields=list(values))

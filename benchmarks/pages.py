@@ -73,7 +73,7 @@ def make_workspace(slug: str, *, bots_count: int, sessions: int, now: datetime) 
         open_claim(
             workspace=workspace, now=now
         )  # the totals want to know what was claimed: nothing
-        for start in range(0, len(numbers), BOTS_AT_ONCE):
-            some = numbers[start : start + BOTS_AT_ONCE]
-            totals.replace_all(workspace_id=workspace.pk, bots=some, zone=ZoneInfo(ZONE))
+        rolled = list(RolledBot.objects.for_workspace(workspace).order_by("bot"))
+        for start in range(0, len(rolled), BOTS_AT_ONCE):
+            totals.replace_all(rolled=rolled[start : start + BOTS_AT_ONCE], zone=ZoneInfo(ZONE))
     return owner

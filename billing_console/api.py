@@ -4,9 +4,10 @@ from http import HTTPStatus
 
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
-from ninja.errors import AuthenticationError, ValidationError
+from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from accounts.access import ApiRefused
+from accounts.api import router as bots
 from usage.api import router as events
 from usage.usage_api import router as usage
 
@@ -19,6 +20,7 @@ api = NinjaAPI(
 )
 api.add_router("", events)
 api.add_router("", usage)
+api.add_router("", bots)
 
 
 @api.exception_handler(ApiRefused)
@@ -34,6 +36,12 @@ def refuse_stranger(request: HttpRequest, error: AuthenticationError) -> HttpRes
     response = answer(request, HTTPStatus.UNAUTHORIZED, "unauthorized", detail)
     response["WWW-Authenticate"] = "Bearer"
     return response
+
+
+@api.exception_handler(HttpError)
+def refuse_unreadable(request: HttpRequest, error: HttpError) -> HttpResponse:
+    """Answer a request whose body is not JSON."""
+    return answer(request, HTTPStatus(error.status_code), "unreadable", f"{error}.")
 
 
 @api.exception_handler(ValidationError)

@@ -201,6 +201,8 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "find due work": {"task": "usage.tasks.find_due_work", "schedule": 5.0},
+    # A change of zone starts this itself; the beat finds what was lost.
+    "find old zones": {"task": "usage.tasks.find_old_zones", "schedule": 60.0},
     # At an hour, not after a day: a beat that is restarted daily would never get there.
     "remove old events": {
         "task": "usage.tasks.remove_old_events",

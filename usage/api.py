@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from ninja import Router, Schema
 
 from accounts.access import ApiKeyAccess, ApiRefused, ApiRequest
+from accounts.api import Refusal
 from accounts.models import Scope, Workspace
 from accounts.tenancy import in_workspace
 from usage import retention
@@ -47,13 +48,6 @@ class EventsAnswer(Schema):
     differs: int
     rejected: int
     rejections: list[RejectedEvent]
-
-
-class Refusal(Schema):
-    """Why nothing of a request was done."""
-
-    code: str
-    detail: str
 
 
 STRING = {"type": "string"}

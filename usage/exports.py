@@ -1,14 +1,13 @@
-"""Rows of usage as CSV and JSON, in pieces: a million rows take no more memory than a few."""
+"""Rows of usage as values and as JSON, in pieces, as accounts/exports.py writes CSV."""
 
-import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import islice
 
 from xlsxwriter import Workbook
 
+from accounts.exports import Value
 from usage.queries import Counts, SessionRow, UsageRow
 from usage.report_queries import Usage
 
@@ -35,9 +34,6 @@ COUNT_COLUMNS = (
     "agents",
 )
 USAGE_COLUMNS = ("bot", "period_start", "period_end", *COUNT_COLUMNS, "agents_peak")
-ROWS_AT_ONCE = 1000
-
-Value = str | int | None
 
 
 def session_values(row: SessionRow) -> list[Value]:
@@ -90,22 +86,6 @@ def count_values(counts: Counts) -> list[int]:
 def format_instant(at: datetime | None) -> str | None:
     """Return an instant in UTC with all six digits of its microseconds."""
     return None if at is None else f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
-
-
-def write_csv(columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> Iterator[str]:
-    """Yield the text of a CSV file: a line with the columns' names, then one for each row."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(columns)
-    remaining = iter(rows)
-    while True:
-        writer.writerows(islice(remaining, ROWS_AT_ONCE))
-        text = buffer.getvalue()
-        if not text:
-            return
-        yield text
-        buffer.seek(0)
-        buffer.truncate()
 
 
 def write_xlsx(columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> bytes:

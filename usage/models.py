@@ -6,11 +6,11 @@ read). docs/usage.md says what the rows mean.
 """
 
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
-from django.db.models import Func, Q, Value
+from django.db.models import F, Func, Q, Value
 
 from accounts.models import ApiKey, Bot, WorkspaceOwned, WorkspaceOwnedQuerySet
 from usage.sessions import RULE
@@ -204,13 +204,27 @@ class DirtyStream(LargeTable):
         return f"stream {self.stream_id} due at {self.due_at}"
 
 
+class RolledBotQuerySet(WorkspaceOwnedQuerySet["RolledBot"]):
+    """Bots that were rolled up, or are to be."""
+
+    def in_other_zone(self) -> Self:
+        """Keep the bots whose days and months are not those of their workspace's zone."""
+        return self.exclude(zone=F("workspace__timezone"))
+
+
 class RolledBot(LargeTable):
-    """The clock of a bot's latest roll-up; whoever rolls it up holds the lock of this row."""
+    """The clock of a bot's latest roll-up; whoever rolls it up holds the lock of this row.
+
+    ``zone``: the one that all of the bot's days and months are counted in; '' before the first.
+    While it is not the workspace's they wait to be counted again (usage/zones.py), and readers take
+    the bot's buckets instead.
+    """
 
     bot = models.OneToOneField(Bot, on_delete=models.CASCADE, db_constraint=False)
     rolled_to = models.DateTimeField(null=True)
+    zone = models.CharField(max_length=64, db_default="", blank=True)
 
-    objects = WorkspaceOwnedQuerySet["RolledBot"].as_manager()
+    objects = RolledBotQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"{self.bot_id} to {self.rolled_to}"

@@ -5,14 +5,15 @@ from datetime import date, datetime
 from operator import add
 from typing import NamedTuple
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.db import connection, connections
 from django.db.models import F, Q, Sum
 
 from accounts.models import Bot, Membership, Workspace
 from usage.agents import Span, count_holders, find_peak
-from usage.models import Agent, SessionKind, UsageMonth
-from usage.periods import Period
+from usage.models import Agent, RolledBot, SessionKind, UsageBucket, UsageMonth
+from usage.periods import Period, next_month, start_of_day
 from usage.postgres_time import to_count
 
 # Index usage_dirtystream_pkey of each workspace; those without marks cost one look.
@@ -22,6 +23,13 @@ WHERE EXISTS (
     SELECT FROM usage_dirtystream
     WHERE workspace_id = workspace.id AND due_at <= %(now)s)
 ORDER BY id
+"""
+
+FIND_WORKSPACES_IN_OLD_ZONE = """
+SELECT DISTINCT workspace.id FROM usage_rolledbot bot
+JOIN accounts_workspace workspace ON workspace.id = bot.workspace_id
+WHERE bot.zone <> workspace.timezone
+ORDER BY 1
 """
 
 COUNT_PERIODS = """
@@ -111,15 +119,6 @@ class SessionRow(NamedTuple):
     rule: int
 
 
-class BotTotals(NamedTuple):
-    """A bot with what it used in one local month and in all."""
-
-    bot: Bot
-    billing_sessions: int
-    voice_sessions: int
-    all_billing_sessions: int
-
-
 class Freshness(NamedTuple):
     """Up to which instant everything received is counted, and how many usage sessions are open."""
 
@@ -143,26 +142,41 @@ def find_workspaces_due(*, now: datetime) -> list[int]:
         return [workspace_id for (workspace_id,) in cursor.fetchall()]
 
 
-def count_bots(*, membership: Membership, month: date) -> list[BotTotals]:
-    """Return the bots that a person may see, in order of their names, with their totals.
+def find_workspaces_in_old_zone() -> list[int]:
+    """Return the ids of the workspaces with days of another zone, as the operator sees them."""
+    with connections["operator"].cursor() as cursor:
+        cursor.execute(FIND_WORKSPACES_IN_OLD_ZONE)
+        return [workspace_id for (workspace_id,) in cursor.fetchall()]
 
-    ``month`` is the first day of a month in the workspace's zone.
+
+def find_bots_in_old_zone(workspace: Workspace) -> list[int]:
+    """Return the bots whose stored days and months are not those of the workspace's zone.
+
+    That is so for a short while after a change of zone; what is read of them then comes from their
+    buckets.
     """
-    bots = Bot.objects.for_workspace(membership.workspace_id).visible_to(membership)
-    months = UsageMonth.objects.for_workspace(membership.workspace_id).filter(bot__in=bots)
-    billing = F("usage_sessions") + F("alert_sessions")
-    this_month = Q(month=month)
-    counted = {
-        bot_id: counts
-        for bot_id, *counts in months.values("bot_id")
-        .annotate(
-            billing=Sum(billing, filter=this_month, default=0),
-            voice=Sum("voice_sessions", filter=this_month, default=0),
-            all_billing=Sum(billing),
-        )
-        .values_list("bot_id", "billing", "voice", "all_billing")
-    }
-    return [BotTotals(bot, *counted.get(bot.pk, (0, 0, 0))) for bot in bots.order_by("name", "key")]
+    others = RolledBot.objects.for_workspace(workspace).in_other_zone()
+    return list(others.values_list("bot_id", flat=True))
+
+
+def count_month(*, workspace: Workspace, bots: Collection[int], month: date) -> dict[int, int]:
+    """Return by bot its billing sessions in a month of the workspace's zone; bots without lack.
+
+    ``month`` is the first day.
+    """
+    old = find_bots_in_old_zone(workspace)
+    billing = Sum(F("usage_sessions") + F("alert_sessions"))
+    months = UsageMonth.objects.for_workspace(workspace).filter(bot__in=bots, month=month)
+    counted = dict(months.exclude(bot__in=old).values_list("bot_id").annotate(sessions=billing))
+    if not old:
+        return counted
+    zone = ZoneInfo(workspace.timezone)
+    buckets = UsageBucket.objects.for_workspace(workspace).filter(
+        bot__in=set(old).intersection(bots),
+        starts_at__gte=start_of_day(month, zone),
+        starts_at__lt=start_of_day(next_month(month), zone),
+    )
+    return {**counted, **dict(buckets.values_list("bot_id").annotate(sessions=billing))}
 
 
 def list_channels(membership: Membership) -> list[str]:

@@ -188,9 +188,7 @@ def rebuild_bots(
             differences += rebuild_streams(claim, alike, keys=keys, first=first, report=report)
         differences += [
             Difference(keys[bot_id], "bucket", "different", slot)
-            for bot_id, slot in totals.replace_all(
-                workspace_id=workspace.pk, bots=bots, zone=ZoneInfo(workspace.timezone)
-            )
+            for bot_id, slot in totals.replace_all(rolled=locked, zone=ZoneInfo(workspace.timezone))
         ]
         RolledBot.objects.bulk_update(locked, ["rolled_to"])
     return differences

@@ -17,7 +17,7 @@ from django.db import connection
 
 from accounts.models import Workspace
 from usage.periods import Grain, Period, next_month, start_of_day
-from usage.queries import Counts
+from usage.queries import Counts, find_bots_in_old_zone
 from usage.reports import Report
 
 TOP = 10
@@ -107,7 +107,7 @@ def read_usage(
 ) -> Usage:
     """Return what some bots used, over all or some channels.
 
-    Four statements whatever the number of bots and periods is.
+    Five statements whatever the number of bots and periods is.
     """
     reader = Reader(workspace=workspace, channels=channels, report=report)
     by_bot, by_period = reader.count_bots_and_periods(bots)
@@ -166,7 +166,9 @@ class Reader:
 
     def __init__(self, *, workspace: Workspace, channels: Collection[str], report: Report) -> None:
         self.report = report
-        self.local = report.zone.key == workspace.timezone
+        # After a change of zone some bots' days are still those of the old one.
+        local = report.zone.key == workspace.timezone
+        self.local = local and not find_bots_in_old_zone(workspace)
         self.starts = [period.starts_at for period in report.periods]
         self.days = [start.date() for start in self.starts]
         self.whole = Period(self.starts[0], report.periods[-1].ends_at)

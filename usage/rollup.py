@@ -92,10 +92,7 @@ def roll_up_next(*, workspace_id: int, now: datetime, wait: bool = False) -> int
         staging.write(claim, staged)
         staging.replace_stored(claim)
         totals.replace_slots(
-            staging.read_slots(claim),
-            workspace_id=workspace_id,
-            bot_id=rolled.bot_id,
-            zone=ZoneInfo(workspace.timezone),
+            staging.read_slots(claim), rolled=rolled, zone=ZoneInfo(workspace.timezone)
         )
         rolled.save(update_fields=["rolled_to"])
     return streams

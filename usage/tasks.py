@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from celery import shared_task
 
 from accounts import workspaces
-from usage import queries, retention, rollup
+from usage import queries, retention, rollup, zones
 
 EXPIRES = 60  # seconds; a call that waited that long was followed by others that say the same
 
@@ -42,3 +42,16 @@ def remove_old_events() -> None:
 def remove_old_events_of(*, workspace_id: int, now: str) -> None:
     """Remove the events that one workspace no longer keeps."""
     retention.remove_old_events(workspace_id=workspace_id, now=datetime.fromisoformat(now))
+
+
+@shared_task
+def find_old_zones() -> None:
+    """Have days counted again that are those of another zone than their workspace's."""
+    for workspace_id in queries.find_workspaces_in_old_zone():
+        recount_days.apply_async(kwargs={"workspace_id": workspace_id}, expires=EXPIRES)
+
+
+@shared_task
+def recount_days(*, workspace_id: int) -> None:
+    """Count the days of one workspace again, as far as they are those of another zone."""
+    zones.recount(workspace_id=workspace_id)

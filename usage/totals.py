@@ -3,13 +3,14 @@
 Whoever calls holds the lock of the bots (`RolledBot`), so that nobody else counts the same totals.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from django.db import connection
 
+from usage.models import RolledBot
 from usage.periods import DAY, start_of_day
 
 Place = TypeVar("Place", date, datetime)
@@ -138,31 +139,37 @@ WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s)
 """
 
 
-def replace_slots(
-    slots: Collection[datetime], *, workspace_id: int, bot_id: int, zone: ZoneInfo
-) -> None:
-    """Count the buckets that start at ``slots`` again, and the days and months that hold them."""
-    changed = replace(REPLACE_SLOTS, slots, workspace=workspace_id, bots=[bot_id])
+def replace_slots(slots: Collection[datetime], *, rolled: RolledBot, zone: ZoneInfo) -> None:
+    """Count the buckets that start at ``slots`` again, and the days and months that hold them.
+
+    Where the bot's days are still those of another zone, all of them.
+    """
+    workspace_id, bots = rolled.workspace_id, [rolled.bot_id]
+    changed = replace(REPLACE_SLOTS, slots, workspace=workspace_id, bots=bots)
+    if rolled.zone != zone.key:
+        replace_all_days(rolled=[rolled], zone=zone)
+        return
     days = {slot.astimezone(zone).date() for _, slot in changed}
-    replace_days(days, workspace_id=workspace_id, bots=[bot_id], zone=zone)
+    replace_days(days, workspace_id=workspace_id, bots=bots, zone=zone)
 
 
-def replace_all(
-    *, workspace_id: int, bots: Collection[int], zone: ZoneInfo
-) -> list[tuple[int, datetime]]:
-    """Count all totals of some bots again; return bots and slots whose bucket was wrong.
+def replace_all(*, rolled: Sequence[RolledBot], zone: ZoneInfo) -> list[tuple[int, datetime]]:
+    """Count all totals of some bots of a workspace again; return bots and slots that were wrong.
 
     Buckets whose sessions were replaced in this transaction are not among them.
     """
-    wrong = replace(REPLACE_ALL_SLOTS, (), every=True, workspace=workspace_id, bots=list(bots))
-    replace_all_days(workspace_id=workspace_id, bots=bots, zone=zone)
+    bots = [of.bot_id for of in rolled]
+    workspace_id = rolled[0].workspace_id
+    wrong = replace(REPLACE_ALL_SLOTS, (), every=True, workspace=workspace_id, bots=bots)
+    replace_all_days(rolled=rolled, zone=zone)
     return sorted(wrong)
 
 
-def replace_all_days(*, workspace_id: int, bots: Collection[int], zone: ZoneInfo) -> None:
-    """Count all days and months of some bots again from their buckets."""
+def replace_all_days(*, rolled: Sequence[RolledBot], zone: ZoneInfo) -> None:
+    """Count all days and months of some bots again from their buckets, and note their zone."""
+    workspace_id, bots = rolled[0].workspace_id, [of.bot_id for of in rolled]
     with connection.cursor() as cursor:
-        cursor.execute(BUCKETS_REACH, {"workspace": workspace_id, "bots": list(bots)})
+        cursor.execute(BUCKETS_REACH, {"workspace": workspace_id, "bots": bots})
         reach = cursor.fetchone()
     days: list[date] = []
     if reach and reach[0]:
@@ -170,6 +177,9 @@ def replace_all_days(*, workspace_id: int, bots: Collection[int], zone: ZoneInfo
         day, last_day = first.astimezone(zone).date(), last.astimezone(zone).date()
         days = [day + number * DAY for number in range((last_day - day).days + 1)]
     replace_days(days, every=True, workspace_id=workspace_id, bots=bots, zone=zone)
+    for of in rolled:
+        of.zone = zone.key
+    RolledBot.objects.bulk_update(rolled, ["zone"])
 
 
 def replace_days(

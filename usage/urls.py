@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from usage.views import dashboard, event_log, usage_page
+from usage.views import dashboard, event_log, settings, usage_page
 
 app_name = "usage"
 urlpatterns = [
@@ -18,4 +18,5 @@ urlpatterns = [
         event_log.show_event_stream,
         name="event_stream",
     ),
+    path("settings/zone", settings.change_zone, name="change_zone"),
 ]

@@ -9,10 +9,10 @@ from django.core.exceptions import ValidationError
 from ninja import Query, Router, Schema
 
 from accounts.access import ApiKeyAccess, ApiRefused, ApiRequest
+from accounts.api import Refusal
 from accounts.models import Bot, Scope, Workspace, known_zone
 from accounts.tenancy import in_workspace
 from usage import queries, reports
-from usage.api import Refusal
 from usage.periods import DAY, Grain
 from usage.queries import UsageRow
 from usage.reports import Range, RangeRefused, Report

@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0002_isolate_workspaces"),
-        ("usage", "0004_index_open_sessions"),
+        ("usage", "0005_rolled_bot_zone"),
     ]
 
     operations = [

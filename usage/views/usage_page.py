@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET
 from django_tables2 import RequestConfig
 
 from accounts.access import WorkspaceRequest, workspace_view
+from accounts.exports import write_csv
 from accounts.models import Bot, list_zones
 from usage import exports, queries, report_queries
 from usage.cards import list_cards
@@ -106,7 +107,7 @@ def usage_export(request: WorkspaceRequest, format: str) -> HttpResponse:
     content, content_type = (
         (exports.write_xlsx(columns, rows), XLSX)
         if format == "xlsx"
-        else ("".join(exports.write_csv(columns, rows)), "text/csv; charset=utf-8")
+        else ("".join(write_csv(columns, rows)), "text/csv; charset=utf-8")
     )
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return HttpResponse(content, content_type=content_type, headers=headers)

@@ -3,6 +3,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from accounts.exports import write_csv
 from accounts.management.workspace_command import WorkspaceCommand
 from accounts.tenancy import in_workspace
 from usage import exports, queries
@@ -10,7 +11,7 @@ from usage.management import arguments
 from usage.models import SessionKind
 
 KINDS = {kind.label: kind for kind in (SessionKind.USAGE, SessionKind.ALERT, SessionKind.VOICE)}
-FORMATS = {"csv": exports.write_csv, "jsonl": exports.write_json_lines}
+FORMATS = {"csv": write_csv, "jsonl": exports.write_json_lines}
 
 
 class Command(WorkspaceCommand):

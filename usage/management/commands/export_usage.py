@@ -4,13 +4,14 @@ from zoneinfo import ZoneInfo
 
 from django.core.management.base import CommandParser
 
+from accounts.exports import write_csv
 from accounts.management.workspace_command import WorkspaceCommand
 from accounts.tenancy import in_workspace
 from usage import exports, queries
 from usage.management import arguments
 from usage.periods import Grain, split
 
-FORMATS = {"csv": exports.write_csv, "json": exports.write_json}
+FORMATS = {"csv": write_csv, "json": exports.write_json}
 
 
 class Command(WorkspaceCommand):

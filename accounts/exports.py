@@ -1,0 +1,52 @@
+"""Rows as CSV, in pieces: a million rows take no more memory than a few. And the rows of bots."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+from accounts.tables import BotRow
+
+BOT_COLUMNS = (
+    "name",
+    "key",
+    "owner",
+    "publish_status",
+    "shares",
+    "month",
+    "sessions",
+    "created_on",
+)
+ROWS_AT_ONCE = 1000
+
+Value = str | int | None
+
+
+def write_csv(columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> Iterator[str]:
+    """Yield the text of a CSV file: a line with the columns' names, then one for each row."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(columns)
+    remaining = iter(rows)
+    while True:
+        writer.writerows(islice(remaining, ROWS_AT_ONCE))
+        text = buffer.getvalue()
+        if not text:
+            return
+        yield text
+        buffer.seek(0)
+        buffer.truncate()
+
+
+def bot_values(row: BotRow, *, month: str) -> list[Value]:
+    """Return the values of a bot in the order of its columns; ``month`` is that of its sessions."""
+    return [
+        row.bot.name,
+        row.bot.key,
+        row.owner,
+        row.bot.publish_status,
+        row.shares,
+        month,
+        row.sessions,
+        row.created_on.isoformat(),
+    ]
