@@ -8,6 +8,7 @@ from ninja.errors import AuthenticationError, ValidationError
 
 from accounts.access import ApiRefused
 from usage.api import router as usage
+from usage.sessions_api import router as sessions
 
 api = NinjaAPI(
     title="Billing Console",
@@ -17,6 +18,7 @@ api = NinjaAPI(
     urls_namespace="api",
 )
 api.add_router("", usage)
+api.add_router("", sessions)
 
 
 @api.exception_handler(ApiRefused)

@@ -135,4 +135,7 @@ def read_events(
     rows = events.order_by("at", "type", "source__name", "event_id").values_list(
         "at", "type", "direction", "agent", "voice"
     )
-    return [StreamEvent(to_count(at), *rest) for at, *rest in rows]
+    return [
+        StreamEvent(to_count(at), type_, direction, agent, voice)
+        for at, type_, direction, agent, voice in rows
+    ]

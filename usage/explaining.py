@@ -42,9 +42,7 @@ class Measured(NamedTuple):
     after: StreamEvent | None
 
 
-def measure_stream(
-    events: Sequence[StreamEvent], *, channel: str, now: int
-) -> Iterator[Measured]:
+def measure_stream(events: Sequence[StreamEvent], *, channel: str, now: int) -> Iterator[Measured]:
     """Yield the conversations of a stream as the rule counts them, in order of time."""
     runs = list(find_runs(events, channel=channel))
     found = count_sessions(events, channel=channel, now=now)
@@ -145,7 +143,7 @@ def explain_text(measured: Measured, clock: LocalClock) -> Iterator[str]:
     with_bot = "" if first == start else " with the bot"
     yield (
         f"The clock runs from the first user message{with_bot} at {clock.say(start)} to "
-        f"{name_clock_end(measured)} at {clock.say(end)}: {say_length(end - start)}."
+        f"{name_clock_end(measured, end)} at {clock.say(end)}: {say_length(end - start)}."
     )
     if start > conversation.start:
         yield "What came before that message is free."
@@ -158,10 +156,8 @@ def explain_text(measured: Measured, clock: LocalClock) -> Iterator[str]:
         )
 
 
-def name_clock_end(measured: Measured) -> str:
+def name_clock_end(measured: Measured, end: int) -> str:
     """Return what the clock of a text conversation ends with."""
-    assert measured.conversation.clock is not None
-    end = measured.conversation.clock.end
     for direction, name in ((Direction.BOT, BOT_MESSAGE), (Direction.USER, USER_MESSAGE)):
         if end in spoken_with_bot(measured.run.events, by=direction, agent=measured.agent):
             return name

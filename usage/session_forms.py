@@ -115,6 +115,7 @@ class SessionFilter(forms.Form):
         self, data: QueryDict, *, workspace: Workspace, bots: QuerySet[Bot], now: datetime
     ) -> None:
         super().__init__(data)
+        self.query = data
         self.fields["from"] = BoundField(required=False, label="From")
         self.fields["to"] = BoundField(required=False, label="To")
         self.workspace = workspace
@@ -187,7 +188,7 @@ class SessionFilter(forms.Form):
             first = start_of_day(ends_at.date() - DAYS_SHOWN * day, self.zone)
         starts_at = self.to_instant(first)
         if starts_at >= ends_at:
-            raise ValidationError("The range is empty: \u201cto\u201d must lie after \u201cfrom\u201d.")
+            raise ValidationError("The range is empty: its end must lie after its start.")
         return Period(starts_at, ends_at)
 
     def to_instant(self, bound: date | datetime) -> datetime:
@@ -222,7 +223,7 @@ class SessionFilter(forms.Form):
         labels = {"kind": KIND_LABELS, "state": STATE_LABELS}
         for name in ("from", "to", "bot", "channel", "kind", "state", "user", "conversation",
                      "timezone"):  # fmt: skip
-            for value in dict.fromkeys(self.data.getlist(name)):
+            for value in dict.fromkeys(self.query.getlist(name)):
                 if value.strip():
                     said = labels.get(name, {}).get(value, value)
                     yield name, value, f"{self.fields[name].label}: {said[:80]}"

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
@@ -151,7 +151,7 @@ def find_streams(
     Raises:
         TooManyStreams: more than can be looked through.
     """
-    values = {
+    values: dict[str, Any] = {  # Any: what a statement binds
         "workspace": workspace_id,
         "bots": list(bots),
         "user": user,
@@ -228,7 +228,7 @@ def select(chosen: Chosen, *, of: str) -> str:
     return sql + (OF_STREAMS if chosen.streams is not None else "")
 
 
-def bind(chosen: Chosen) -> dict[str, object]:
+def bind(chosen: Chosen) -> dict[str, Any]:  # Any: what a statement binds
     """Return the values of the statements about chosen sessions."""
     return {
         "workspace": chosen.workspace_id,

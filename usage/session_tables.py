@@ -12,6 +12,7 @@ from django_tables2.data import TableData
 from django_tables2.paginators import LazyPaginator
 
 from accounts.models import Workspace
+from accounts.tables import NUMBER
 from usage.models import SessionKind
 from usage.session_queries import Chosen, ListedSession, list_sessions
 from usage.wording import say_length
@@ -19,7 +20,6 @@ from usage.wording import say_length
 ROWS_A_PAGE = 50
 MOST_PAGES = 1000  # beyond, a narrower range is the way
 ID = {"td": {"class": "id"}}
-NUMBER = {"th": {"class": "number"}, "td": {"class": "number"}}
 
 
 class SessionPages(TableData):  # type: ignore[misc]  # django_tables2 has no types
@@ -66,9 +66,7 @@ class SessionTable(tables.Table):  # type: ignore[misc]
         said = show_instant(value, self.zone)
         if record.conversation_id is None:
             return said
-        address = reverse(
-            "usage:conversation", args=[self.workspace.slug, record.conversation_id]
-        )
+        address = reverse("usage:conversation", args=[self.workspace.slug, record.conversation_id])
         return format_html('<a href="{}">{}</a>', address, said)
 
     def render_kind(self, value: SessionKind) -> SafeString:

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
-from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
 from django.views.decorators.http import require_GET
@@ -18,7 +18,7 @@ from accounts.tenancy import in_workspace
 from usage import exports
 from usage.conversations import Known, NoConversation, read_conversation
 from usage.counting_examples import list_examples
-from usage.explaining import closes_after, describe_events, explain
+from usage.explaining import Measured, closes_after, describe_events, explain
 from usage.models import SessionKind
 from usage.postgres_time import ORIGIN, from_count, to_count
 from usage.session_forms import SessionFilter
@@ -94,8 +94,8 @@ def without_page(request: WorkspaceRequest) -> str:
 
 @workspace_view("usage.view")
 @require_GET
-def session_export(request: WorkspaceRequest) -> HttpResponseBase:
-    """Download the sessions that the list shows with the same filters, all of them, oldest first."""
+def session_export(request: WorkspaceRequest) -> HttpResponse | StreamingHttpResponse:
+    """Download all sessions that the list shows with the same filters, oldest first."""
     asked = read_filter(request)
     if not asked.is_valid():
         return HttpResponse(
@@ -138,14 +138,14 @@ def conversation(request: WorkspaceRequest, name: str) -> HttpResponse:
         ),
         "sessions_address": reverse("usage:session_list", args=[request.workspace.slug]),
     }
-    context |= show_measured(known, zone) if known.measured else show_stored(known)
+    context |= (
+        show_measured(known, known.measured, zone) if known.measured else show_stored(known, zone)
+    )
     return render(request, "usage/conversation.html", context)
 
 
-def show_measured(known: Known, zone: ZoneInfo) -> dict[str, Any]:
+def show_measured(known: Known, measured: Measured, zone: ZoneInfo) -> dict[str, Any]:
     """Return what the page shows of a conversation whose events are there."""
-    measured = known.measured
-    assert measured is not None
     found = measured.conversation
     clock = LocalClock(zone, ORIGIN, found.start)
     meanings = describe_events(measured)
@@ -181,11 +181,9 @@ def show_measured(known: Known, zone: ZoneInfo) -> dict[str, Any]:
     }
 
 
-def show_stored(known: Known) -> dict[str, Any]:
+def show_stored(known: Known, zone: ZoneInfo) -> dict[str, Any]:
     """Return what the page shows of a conversation whose events were removed."""
-    clock = LocalClock(
-        ZoneInfo(known.stream.workspace.timezone), ORIGIN, to_count(known.started_at)
-    )
+    clock = LocalClock(zone, ORIGIN, to_count(known.started_at))
     blocks = [
         (
             SessionKind(session.kind).label,

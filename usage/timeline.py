@@ -92,9 +92,20 @@ class Drawing(NamedTuple):
     ticks: Sequence[Tick]
     marks: Sequence[Mark]
 
-    width = WIDTH
-    left = LEFT
-    right = RIGHT
+    @property
+    def width(self) -> int:
+        """How wide it is."""
+        return WIDTH
+
+    @property
+    def left(self) -> int:
+        """Where the axis begins."""
+        return LEFT
+
+    @property
+    def right(self) -> int:
+        """Where the axis ends."""
+        return RIGHT
 
     @property
     def axis(self) -> int:
@@ -268,5 +279,3 @@ def name_mark(local: datetime, step: int) -> str:
     if local.time() == time.min:
         return f"{local.day} {local:%b}"
     return f"{local:%H:%M:%S}" if step < MINUTE else f"{local:%H:%M}"
-
-

@@ -10,7 +10,5 @@ urlpatterns = [
     path("usage/sessions/", session_views.session_list, name="session_list"),
     path("usage/sessions.csv", session_views.session_export, name="session_export"),
     path("usage/conversations/<str:name>/", session_views.conversation, name="conversation"),
-    path(
-        "usage/how-sessions-are-counted/", session_views.counting_help, name="counting_help"
-    ),
+    path("usage/how-sessions-are-counted/", session_views.counting_help, name="counting_help"),
 ]

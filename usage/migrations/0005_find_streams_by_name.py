@@ -4,19 +4,23 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0002_isolate_workspaces'),
-        ('usage', '0004_index_open_sessions'),
+        ("accounts", "0002_isolate_workspaces"),
+        ("usage", "0004_index_open_sessions"),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='stream',
-            index=models.Index(models.F('workspace'), models.F('user'), name='stream_of_user'),
+            model_name="stream",
+            index=models.Index(models.F("workspace"), models.F("user"), name="stream_of_user"),
         ),
         migrations.AddIndex(
-            model_name='stream',
-            index=models.Index(models.F('workspace'), models.F('conversation'), condition=models.Q(('conversation', ''), _negated=True), name='stream_of_conversation'),
+            model_name="stream",
+            index=models.Index(
+                models.F("workspace"),
+                models.F("conversation"),
+                condition=models.Q(("conversation", ""), _negated=True),
+                name="stream_of_conversation",
+            ),
         ),
     ]
