@@ -19,7 +19,7 @@ from usage.wording import say_length
 
 ROWS_A_PAGE = 50
 MOST_PAGES = 1000  # beyond, a narrower range is the way
-ID = {"td": {"class": "id"}}
+ID = {"td": {"class": "id name"}}
 
 
 class SessionPages(TableData):  # type: ignore[misc]  # django_tables2 has no types

@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.http import Http404, HttpRequest, QueryDict
-from ninja import Path, Query, Router, Schema
+from ninja import P, PathEx, QueryEx, Router, Schema
 
 from accounts.access import ApiKeyAccess, ApiRefused, ApiRequest
 from accounts.models import Bot, Scope, Workspace
@@ -138,8 +138,8 @@ class ConversationAnswer(Schema):
 )
 def get_sessions(
     request: ApiRequest,
-    limit: int = Query(100, ge=1, le=MOST_AT_ONCE),
-    cursor: str = Query("", max_length=80),
+    limit: QueryEx[int, P(ge=1, le=MOST_AT_ONCE)] = 100,
+    cursor: QueryEx[str, P(max_length=80)] = "",
 ) -> SessionPage:
     """Return sessions, newest first. Pages stay what they are while newer sessions are added."""
     try:
@@ -191,7 +191,7 @@ def make_session(listed: ListedSession) -> Session:
     response={HTTPStatus.OK: ConversationAnswer, REFUSALS: Refusal},
     summary="Explain a conversation",
 )
-def get_conversation(request: ApiRequest, id: str = Path(max_length=64)) -> ConversationAnswer:
+def get_conversation(request: ApiRequest, id: PathEx[str, P(max_length=64)]) -> ConversationAnswer:
     """Return a conversation with its blocks and agent time, and why it is that many sessions."""
     with in_workspace(request.auth.workspace_id):
         workspace = Workspace.objects.get(pk=request.auth.workspace_id)

@@ -45,8 +45,8 @@ class Bar(NamedTuple):
 
     @property
     def middle(self) -> float:
-        """Where a label is centered."""
-        return round(self.x + self.width / 2, 1)
+        """Where a label is centered: at the beginning, which agent time never hides."""
+        return round(self.x + NUMBER_WIDTH / 2, 1)
 
     @property
     def base(self) -> float:
