@@ -124,6 +124,13 @@ class SessionFilter(forms.Form):
         self.zone = ZoneInfo(workspace.timezone)
 
     @property
+    def further(self) -> list[tuple[str, str]]:
+        """Bots and channels beside the last of each, which the page's form has fields for."""
+        return [
+            (name, value) for name in ("bot", "channel") for value in self.query.getlist(name)[:-1]
+        ]
+
+    @property
     def sentences(self) -> list[str]:
         """What is wrong, one sentence for each bad value."""
         return [
