@@ -12,7 +12,8 @@ from typing import Concatenate, ParamSpec
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
 from django_htmx.middleware import HtmxDetails
 from ninja.security import HttpBearer
 
@@ -56,19 +57,19 @@ class WorkspaceRequest(SignedInRequest):
     memberships: list[Membership]
 
 
-WorkspaceView = Callable[Concatenate[WorkspaceRequest, Parameters], HttpResponse]
+WorkspaceView = Callable[Concatenate[WorkspaceRequest, Parameters], HttpResponseBase]
 
 
 def workspace_view(
     permission: str,
-) -> Callable[[WorkspaceView[Parameters]], Callable[..., HttpResponse]]:
+) -> Callable[[WorkspaceView[Parameters]], Callable[..., HttpResponseBase]]:
     """Let a view be reached by members of the workspace in its address whose role may do this.
 
     The view runs in a transaction that sees that workspace alone. Strangers are told that there is
     no such page, and so is the role `shared` of all that it may not do; others are refused.
     """
 
-    def decorate(view: WorkspaceView[Parameters]) -> Callable[..., HttpResponse]:
+    def decorate(view: WorkspaceView[Parameters]) -> Callable[..., HttpResponseBase]:
         @wraps(view)
         @login_required
         def enter(
@@ -76,7 +77,7 @@ def workspace_view(
             slug: str,
             *args: Parameters.args,
             **kwargs: Parameters.kwargs,
-        ) -> HttpResponse:
+        ) -> HttpResponseBase:
             with admitted(USER, request.user.pk):
                 request.memberships = find_memberships(request.user)
                 request.membership = choose(request.memberships, slug)

@@ -9,6 +9,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from accounts.access import ApiRefused
 from accounts.api import router as bots
 from usage.api import router as events
+from usage.sessions_api import router as sessions
 from usage.usage_api import router as usage
 
 api = NinjaAPI(
@@ -20,6 +21,7 @@ api = NinjaAPI(
 )
 api.add_router("", events)
 api.add_router("", usage)
+api.add_router("", sessions)
 api.add_router("", bots)
 
 

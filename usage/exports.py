@@ -34,6 +34,8 @@ COUNT_COLUMNS = (
     "agents",
 )
 USAGE_COLUMNS = ("bot", "period_start", "period_end", *COUNT_COLUMNS, "agents_peak")
+WRITTEN_BY_OTHERS = frozenset({"bot", "user", "channel", "conversation"})
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def session_values(row: SessionRow) -> list[Value]:
@@ -51,6 +53,21 @@ def session_values(row: SessionRow) -> list[Value]:
         format_instant(row.ended_at),
         row.rule,
     ]
+
+
+def guarded_session_values(row: SessionRow) -> list[Value]:
+    """Return the values of a session for people, who open the file in a spreadsheet program."""
+    return [
+        guard(value) if column in WRITTEN_BY_OTHERS else value
+        for column, value in zip(SESSION_COLUMNS, session_values(row), strict=True)
+    ]
+
+
+def guard(value: Value) -> Value:
+    """Return a text that no spreadsheet program takes for a formula: an apostrophe leads it."""
+    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
+        return f"'{value}"
+    return value
 
 
 def usage_values(row: UsageRow) -> list[Value]:

@@ -28,7 +28,7 @@ class SessionLinks:
         self, workspace: Workspace, timezone: str, *, bots: Sequence[str], channels: Sequence[str]
     ) -> None:
         # A page has hundreds of them: what they share is put together once.
-        self.address = f"{reverse('usage:usage', args=[workspace.slug])}sessions/"
+        self.address = reverse("usage:session_list", args=[workspace.slug])
         self.shared = urlencode({"timezone": timezone, "channel": channels}, doseq=True)
         self.bots = urlencode({"bot": bots}, doseq=True)
 

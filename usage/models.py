@@ -77,7 +77,17 @@ class Stream(LargeTable):
         constraints: ClassVar = [
             models.UniqueConstraint("workspace", "key", name="stream_key_unique")
         ]
-        indexes: ClassVar = [models.Index("workspace", "bot", "id", name="stream_of_bot")]
+        indexes: ClassVar = [
+            models.Index("workspace", "bot", "id", name="stream_of_bot"),
+            # People find sessions by the beginning of a user or conversation id.
+            models.Index("workspace", "user", name="stream_of_user"),
+            models.Index(
+                "workspace",
+                "conversation",
+                condition=~Q(conversation=""),
+                name="stream_of_conversation",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"stream {self.id}"

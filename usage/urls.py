@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from usage.views import dashboard, event_log, settings, usage_page
+from usage.views import dashboard, event_log, sessions, settings, usage_page
 
 app_name = "usage"
 urlpatterns = [
@@ -19,4 +19,8 @@ urlpatterns = [
         name="event_stream",
     ),
     path("settings/zone", settings.change_zone, name="change_zone"),
+    path("usage/sessions/", sessions.session_list, name="session_list"),
+    path("usage/sessions.csv", sessions.session_export, name="session_export"),
+    path("usage/conversations/<str:name>/", sessions.conversation, name="conversation"),
+    path("usage/how-sessions-are-counted/", sessions.counting_help, name="counting_help"),
 ]

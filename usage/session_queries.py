@@ -1,0 +1,268 @@
+"""Sessions as people and programs look through them: filtered, newest first, a page at a time."""
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db import connection
+
+from usage.models import SessionKind
+from usage.periods import Period
+from usage.postgres_time import from_count, to_count
+from usage.queries import ROWS_AT_ONCE, SessionRow, name_session
+
+MOST_STREAMS = 10_000  # that a user or conversation id may stand for
+CURSOR = re.compile(r"(-?\d{1,18})\.(\d{1,18})\.([1-4])\.(\d{1,9})", re.ASCII)
+
+# Indexes stream_of_user and stream_of_conversation: both columns compare by bytes (collation C).
+FIND_STREAMS = """
+SELECT id FROM usage_stream
+WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s) AND agent = ''
+    AND (%(user)s = '' OR "user" >= %(user)s AND "user" < %(user)s || chr(1114111))
+    AND (%(conversation)s = '' OR conversation <> ''
+        AND conversation >= %(conversation)s
+        AND conversation < %(conversation)s || chr(1114111))
+LIMIT %(limit)s
+"""
+
+# Index session_of_bot alone: the start of the last of the newest sessions, bot by bot.
+FIND_OLDEST_OF_PAGE = """
+SELECT min(started_at), count(*) FROM (
+    SELECT session.started_at
+    FROM unnest(%(bots)s::bigint[]) bot(id)
+    CROSS JOIN LATERAL (
+        SELECT started_at FROM usage_billingsession
+        WHERE workspace_id = %(workspace)s AND bot_id = bot.id
+            AND started_at >= %(starts_at)s AND started_at < %(before)s
+            AND kind = ANY(%(kinds)s) AND completed = ANY(%(completed)s)
+            AND (%(channels)s::text[] = '{}' OR channel = ANY(%(channels)s))
+        ORDER BY started_at DESC LIMIT %(limit)s
+    ) session
+    ORDER BY started_at DESC LIMIT %(limit)s
+) newest
+"""
+
+# Primary key of the sessions: how many of its kind the conversation has.
+COUNT_OF_CONVERSATION = """
+(
+        SELECT count(*) FROM usage_billingsession block
+        WHERE block.workspace_id = session.workspace_id AND block.stream_id = session.stream_id
+            AND block.kind = session.kind AND block.started_at >= session.conversation_started_at
+            AND block.started_at <= conversation.ended_at
+            AND block.conversation_started_at = session.conversation_started_at
+    )
+"""
+SELECT_SESSIONS = """
+SELECT bot.key, session.kind, stream."user", stream.channel, stream.conversation,
+    session.conversation_started_at, conversation.ended_at, stream.key, session.started_at,
+    session.ended_at, session.number, session.rule, session.completed, session.stream_id,
+    bot.name, {of}
+FROM usage_billingsession session
+JOIN usage_stream stream
+    ON stream.workspace_id = session.workspace_id AND stream.id = session.stream_id
+JOIN accounts_bot bot ON bot.id = session.bot_id
+LEFT JOIN usage_conversation conversation
+    ON conversation.workspace_id = session.workspace_id
+    AND conversation.stream_id = session.stream_id
+    AND conversation.started_at = session.conversation_started_at
+WHERE session.workspace_id = %(workspace)s AND session.bot_id = ANY(%(bots)s)
+    AND session.started_at >= %(starts_at)s AND session.started_at < %(ends_at)s
+    AND session.kind = ANY(%(kinds)s) AND session.completed = ANY(%(completed)s)
+    AND (%(channels)s::text[] = '{}' OR session.channel = ANY(%(channels)s))
+"""
+# Primary key of the sessions.
+OF_STREAMS = "    AND session.stream_id = ANY(%(streams)s)\n"
+AFTER_CURSOR = """
+    AND (session.started_at, session.stream_id, session.kind, session.number)
+        < (%(cursor_at)s, %(cursor_stream)s, %(cursor_kind)s, %(cursor_number)s)
+"""
+NEWEST_FIRST = """
+ORDER BY session.started_at DESC, session.stream_id DESC, session.kind DESC, session.number DESC
+LIMIT %(limit)s OFFSET %(offset)s
+"""
+OLDEST_FIRST = """
+ORDER BY session.started_at, session.stream_id, session.kind, session.number
+"""
+
+
+class TooManyStreams(Exception):
+    """The beginning of a user or conversation id is that of too many."""
+
+
+class Chosen(NamedTuple):
+    """Which sessions are meant. Without ``channels`` all; ``streams`` None: of everybody."""
+
+    workspace_id: int
+    bots: Sequence[int]
+    period: Period
+    kinds: Sequence[SessionKind]
+    completed: Sequence[bool]
+    channels: Sequence[str] = ()
+    streams: Sequence[int] | None = None
+
+
+class Cursor(NamedTuple):
+    """The place of a session in the order in which they are listed."""
+
+    at: datetime
+    stream_id: int
+    kind: int
+    number: int
+
+    def encode(self) -> str:
+        """Return it as text."""
+        return f"{to_count(self.at)}.{self.stream_id}.{self.kind}.{self.number}"
+
+
+class ListedSession(NamedTuple):
+    """One session of a list; ``of``: how many of its kind its conversation has, 0 for alerts."""
+
+    row: SessionRow
+    bot_name: str
+    completed: bool
+    number: int
+    of: int
+    conversation_id: str | None
+    cursor: Cursor
+
+
+def decode_cursor(text: str) -> Cursor:
+    """Return the cursor of a text.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not (found := CURSOR.fullmatch(text)):
+        raise ValueError(text)
+    at, *numbers = map(int, found.groups())
+    try:
+        return Cursor(from_count(at), *numbers)
+    except OverflowError:
+        raise ValueError(text) from None
+
+
+def find_streams(
+    *, workspace_id: int, bots: Sequence[int], user: str, conversation: str
+) -> list[int]:
+    """Return the streams whose user and conversation id begin so; empty texts fit all.
+
+    Raises:
+        TooManyStreams: more than can be looked through.
+    """
+    values: dict[str, Any] = {  # Any: what a statement binds
+        "workspace": workspace_id,
+        "bots": list(bots),
+        "user": user,
+        "conversation": conversation,
+        "limit": MOST_STREAMS + 1,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(FIND_STREAMS, values)
+        found = [stream_id for (stream_id,) in cursor.fetchall()]
+    if len(found) > MOST_STREAMS:
+        raise TooManyStreams
+    return found
+
+
+def list_sessions(
+    chosen: Chosen, *, limit: int, offset: int = 0, after: Cursor | None = None
+) -> list[ListedSession]:
+    """Return some of the chosen sessions, newest first; those that follow the cursor, if any.
+
+    Costs as much as the rows up to the page, however many lie behind it.
+    """
+    values = bind(chosen) | {"limit": limit, "offset": offset}
+    condition = ""
+    if after is not None:
+        condition = AFTER_CURSOR
+        values |= {f"cursor_{name}": value for name, value in zip(
+            ("at", "stream", "kind", "number"), after, strict=True
+        )}  # fmt: skip
+    if chosen.streams is None:
+        values["starts_at"] = find_oldest_of_page(chosen, limit=limit + offset, after=after)
+    with connection.cursor() as cursor:
+        cursor.execute(select(chosen, of=COUNT_OF_CONVERSATION) + condition + NEWEST_FIRST, values)
+        return [make_listed(*row) for row in cursor.fetchall()]
+
+
+def find_oldest_of_page(chosen: Chosen, *, limit: int, after: Cursor | None) -> datetime:
+    """Return an instant since which as many sessions start as a page has, or the period's start."""
+    before = min(after.at, chosen.period.ends_at) if after else chosen.period.ends_at
+    values = bind(chosen) | {"limit": limit, "before": before}
+    with connection.cursor() as cursor:
+        cursor.execute(FIND_OLDEST_OF_PAGE, values)
+        row = cursor.fetchone()
+    oldest, count = row or (None, 0)
+    return oldest if oldest and count == limit else chosen.period.starts_at
+
+
+def read_chosen(chosen: Chosen) -> Iterator[SessionRow]:
+    """Yield all chosen sessions in order of their start, in constant memory.
+
+    To be consumed inside the transaction that admits the workspace.
+    """
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(select(chosen, of="0") + OLDEST_FIRST, bind(chosen))
+        while rows := cursor.fetchmany(ROWS_AT_ONCE):
+            for row in rows:
+                yield make_listed(*row).row
+
+
+def has_sessions(*, workspace_id: int, bots: Sequence[int]) -> bool:
+    """Tell whether some bots have any session at all."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM usage_billingsession"
+            " WHERE workspace_id = %s AND bot_id = ANY(%s))",
+            [workspace_id, list(bots)],
+        )
+        row = cursor.fetchone()
+    return bool(row and row[0])
+
+
+def select(chosen: Chosen, *, of: str) -> str:
+    """Return the statement that reads the chosen sessions, up to its order."""
+    sql = SELECT_SESSIONS.replace("{of}", of)
+    return sql + (OF_STREAMS if chosen.streams is not None else "")
+
+
+def bind(chosen: Chosen) -> dict[str, Any]:  # Any: what a statement binds
+    """Return the values of the statements about chosen sessions."""
+    return {
+        "workspace": chosen.workspace_id,
+        "bots": list(chosen.bots),
+        "starts_at": chosen.period.starts_at,
+        "ends_at": chosen.period.ends_at,
+        "kinds": [int(kind) for kind in chosen.kinds],
+        "completed": list(chosen.completed),
+        "channels": list(chosen.channels),
+        "streams": list(chosen.streams or ()),
+    }
+
+
+def make_listed(
+    bot: str, kind: int, user: str, channel: str, name: str, first: datetime | None,
+    last: datetime | None, key: UUID, start: datetime, end: datetime, number: int, rule: int,
+    completed: bool, stream_id: int, bot_name: str, of: int,
+) -> ListedSession:  # fmt: skip
+    """Return a row of the database as a session."""
+    row = SessionRow(
+        bot, SessionKind(kind), user, channel, name, first, last,
+        name_session(key, SessionKind(kind), start, number), start, end, rule,
+    )  # fmt: skip
+    return ListedSession(
+        row=row,
+        bot_name=bot_name,
+        completed=completed,
+        number=number,
+        of=of,
+        conversation_id=name_conversation(key, first) if first else None,
+        cursor=Cursor(start, stream_id, kind, number),
+    )
+
+
+def name_conversation(stream_key: UUID, started_at: datetime) -> str:
+    """Return the id of a conversation, which follows from what it is, like that of a session."""
+    return f"{stream_key.hex}-{to_count(started_at):x}"

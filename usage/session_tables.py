@@ -1,0 +1,102 @@
+"""Tables of sessions and of what a conversation is made of."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import django_tables2 as tables
+from django.core.paginator import EmptyPage
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django_tables2.data import TableData
+from django_tables2.paginators import LazyPaginator
+
+from accounts.models import Workspace
+from accounts.tables import NUMBER
+from usage.models import SessionKind
+from usage.session_queries import Chosen, ListedSession, list_sessions
+from usage.wording import say_length
+
+ROWS_A_PAGE = 50
+MOST_PAGES = 1000  # beyond, a narrower range is the way
+ID = {"td": {"class": "id name"}}
+
+
+class SessionPages(TableData):  # type: ignore[misc]  # django_tables2 has no types
+    """Chosen sessions, of which a page is read when it is asked for."""
+
+    def __getitem__(self, key: slice) -> list[ListedSession]:
+        """Return the sessions at some places."""
+        return list_sessions(self.data, limit=key.stop - key.start, offset=key.start)
+
+
+class SessionTable(tables.Table):  # type: ignore[misc]
+    """Sessions, newest first."""
+
+    started = tables.Column(accessor="row__started_at", verbose_name="Started")
+    kind = tables.Column(accessor="row__kind", verbose_name="Kind")
+    bot = tables.Column(accessor="bot_name", verbose_name="Bot")
+    user = tables.Column(accessor="row__user", verbose_name="User", attrs=ID, default="–")
+    channel = tables.Column(accessor="row__channel", verbose_name="Channel", default="–")
+    conversation = tables.Column(
+        accessor="row__conversation", verbose_name="Conversation", attrs=ID, default="–"
+    )
+    length = tables.Column(accessor="row", verbose_name="Length", attrs=NUMBER)
+    number = tables.Column(accessor="number", verbose_name="Number", attrs=NUMBER)
+    state = tables.Column(accessor="completed", verbose_name="State")
+
+    class Meta:
+        orderable = False
+
+    def __init__(self, chosen: Chosen, *, workspace: Workspace, zone: ZoneInfo) -> None:
+        super().__init__(SessionPages(chosen))
+        self.workspace = workspace
+        self.zone = zone
+
+    def show_page(self, number: str) -> None:
+        """Choose the page to show; what is no page is the first, what lies too far the last."""
+        page = int(number) if number.isascii() and number.isdigit() and len(number) < 9 else 1
+        try:
+            self.paginate(LazyPaginator, ROWS_A_PAGE, min(max(page, 1), MOST_PAGES))
+        except EmptyPage:
+            self.paginate(LazyPaginator, ROWS_A_PAGE, 1)
+
+    def render_started(self, value: datetime, record: ListedSession) -> SafeString:
+        """Return the local time, which leads to the conversation."""
+        said = show_instant(value, self.zone)
+        if record.conversation_id is None:
+            return said
+        address = reverse("usage:conversation", args=[self.workspace.slug, record.conversation_id])
+        return format_html('<a href="{}">{}</a>', address, said)
+
+    def render_kind(self, value: SessionKind) -> SafeString:
+        """Return a badge."""
+        return format_html('<span class="badge status kind-{}">{}</span>', value.label, value.label)
+
+    def render_length(self, record: ListedSession) -> str:
+        """Return how long the session is; alerts have no length."""
+        if record.conversation_id is None:
+            return "–"
+        return say_length(count_microseconds(record.row.started_at, record.row.ended_at))
+
+    def render_number(self, record: ListedSession) -> str:
+        """Return its place in its conversation."""
+        return f"{record.number} of {record.of}" if record.of else "–"
+
+    def render_state(self, value: bool) -> SafeString:
+        """Return whether it counts."""
+        status, text = ("good", "Completed") if value else ("busy", "Open")
+        return format_html('<span class="badge status {}">{}</span>', status, text)
+
+
+def show_instant(at: datetime, zone: ZoneInfo) -> SafeString:
+    """Return an instant as local time with its machine-readable form."""
+    local = at.astimezone(zone)
+    said = f"{local.day} {local:%b %Y, %H:%M:%S}"
+    return format_html('<time class="text-nowrap" datetime="{}">{}</time>', local.isoformat(), said)
+
+
+def count_microseconds(start: datetime, end: datetime) -> int:
+    """Return how long it is from one instant to another."""
+    length = end - start
+    return (length.days * 86_400 + length.seconds) * 1_000_000 + length.microseconds

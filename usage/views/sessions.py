@@ -1,0 +1,237 @@
+"""Pages from a number to its sessions, and from a session to why it is one."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from django.db.models import QuerySet
+from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_GET
+
+from accounts.access import WorkspaceRequest, workspace_view
+from accounts.exports import write_csv
+from accounts.models import Bot, Workspace
+from accounts.tenancy import in_workspace
+from usage import exports
+from usage.conversations import Known, NoConversation, read_conversation
+from usage.counting_examples import list_examples
+from usage.explaining import Measured, closes_after, describe_events, explain
+from usage.links import drop
+from usage.models import SessionKind
+from usage.postgres_time import ORIGIN, from_count, to_count
+from usage.session_forms import SessionFilter
+from usage.session_queries import Chosen, has_sessions, read_chosen
+from usage.session_tables import SessionTable, count_microseconds
+from usage.sessions import RULE, Direction
+from usage.timeline import draw, name_event
+from usage.wording import LocalClock, say_length
+
+EDGE = 200  # so many of the first and last rows of a long table are shown
+
+
+def visible_bots(request: WorkspaceRequest) -> QuerySet[Bot]:
+    """Return the bots that the person may see."""
+    return Bot.objects.for_workspace(request.workspace).visible_to(request.membership)
+
+
+def read_filter(request: WorkspaceRequest) -> SessionFilter:
+    """Return what the address asks for."""
+    return SessionFilter(
+        request.GET,
+        workspace=request.workspace,
+        bots=visible_bots(request),
+        now=datetime.now(UTC),
+    )
+
+
+@workspace_view("usage.view")
+@require_GET
+def session_list(request: WorkspaceRequest) -> HttpResponse:
+    """Show sessions, newest first."""
+    asked = read_filter(request)
+    context: dict[str, Any] = {"filter": asked}  # Any: a template's context is free
+    if asked.is_valid():
+        chosen = asked.cleaned_data["chosen"]
+        table = SessionTable(chosen, workspace=request.workspace, zone=asked.zone)
+        table.request = request
+        table.show_page(request.GET.get("page", "1"))
+        context |= {
+            "table": table,
+            "period": chosen.period,
+            "nothing_yet": not table.page.object_list
+            and not has_sessions(
+                workspace_id=request.workspace.pk,
+                bots=list(visible_bots(request).values_list("pk", flat=True)),
+            ),
+        }
+    context |= {
+        "zone": asked.zone.key,
+        "bots": visible_bots(request).order_by("name", "key"),
+        "chips": [
+            (label, drop(request.GET, name, value)) for name, value, label in asked.list_set()
+        ],
+        "address": reverse("usage:session_list", args=[request.workspace.slug]),
+        "export": f"{reverse('usage:session_export', args=[request.workspace.slug])}"
+        f"?{without_page(request)}",
+    }
+    return render(request, "usage/session_list.html", context)
+
+
+def without_page(request: WorkspaceRequest) -> str:
+    """Return the filters alone."""
+    rest = request.GET.copy()
+    rest.pop("page", None)
+    return rest.urlencode()
+
+
+@workspace_view("usage.view")
+@require_GET
+def session_export(request: WorkspaceRequest) -> HttpResponse | StreamingHttpResponse:
+    """Download all sessions that the list shows with the same filters, oldest first."""
+    asked = read_filter(request)
+    if not asked.is_valid():
+        return HttpResponse(
+            "\n".join(asked.sentences), status=400, content_type="text/plain; charset=utf-8"
+        )
+    chosen = asked.cleaned_data["chosen"]
+    name = f"sessions-{request.workspace.slug}-{chosen.period.starts_at:%Y-%m-%d}.csv"
+    return StreamingHttpResponse(
+        write_sessions(chosen),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def write_sessions(chosen: Chosen) -> Iterator[str]:
+    """Yield the text of the export, in a transaction of its own: the view's is over by then."""
+    with in_workspace(chosen.workspace_id):
+        rows = map(exports.guarded_session_values, read_chosen(chosen))
+        yield from write_csv(exports.SESSION_COLUMNS, rows)
+
+
+@workspace_view("usage.view")
+@require_GET
+def conversation(request: WorkspaceRequest, name: str) -> HttpResponse:
+    """Show a conversation and why it is that many sessions."""
+    now = datetime.now(UTC)
+    try:
+        known = read_conversation(
+            workspace=request.workspace, bots=visible_bots(request), name=name, now=now
+        )
+    except NoConversation:
+        raise Http404 from None
+    zone = ZoneInfo(request.workspace.timezone)
+    context = {
+        "known": known,
+        "zone": zone.key,
+        "rule": known.sessions[0].rule if known.sessions else RULE,
+        "usage_address": find_usage_page(
+            request.workspace, known.bot, day=known.started_at.astimezone(zone)
+        ),
+        "sessions_address": reverse("usage:session_list", args=[request.workspace.slug]),
+    }
+    context |= (
+        show_measured(known, known.measured, zone) if known.measured else show_stored(known, zone)
+    )
+    return render(request, "usage/conversation.html", context)
+
+
+def show_measured(known: Known, measured: Measured, zone: ZoneInfo) -> dict[str, Any]:
+    """Return what the page shows of a conversation whose events are there."""
+    found = measured.conversation
+    clock = LocalClock(zone, ORIGIN, found.start)
+    meanings = describe_events(measured)
+    events = [
+        (
+            clock.say(event.at),
+            name_event(event),
+            Direction(event.direction).name.lower() if event.direction else "–",
+            event.agent or "–",
+            meaning,
+        )
+        for event, meaning in zip(measured.run.events, meanings, strict=True)
+    ]
+    blocks = [
+        (kind, number, clock.say(block.start), clock.say(block.end), block.completed)
+        for kind, laid in (("usage", found.usage), ("voice", found.voice_blocks))
+        for number, block in enumerate(laid, 1)
+    ]
+    return {
+        "clock": clock,
+        "drawing": draw(measured, clock),
+        "sentences": explain(measured, clock),
+        "events": Edges.of(events),
+        "blocks": Edges.of(blocks),
+        "bot_time": say_length(found.bot_time),
+        "agent_time": say_length(sum(end - start for start, end in found.agent_time)),
+        "usage_count": len(found.usage),
+        "voice_count": len(found.voice_blocks),
+        "voice": found.voice,
+        "closed": found.closed,
+        "closes_after": from_count(closes_after(found)),
+        "uncounted": not known.sessions and bool(found.usage or found.voice_blocks),
+    }
+
+
+def show_stored(known: Known, zone: ZoneInfo) -> dict[str, Any]:
+    """Return what the page shows of a conversation whose events were removed."""
+    clock = LocalClock(zone, ORIGIN, to_count(known.started_at))
+    blocks = [
+        (
+            SessionKind(session.kind).label,
+            session.number,
+            clock.say(to_count(session.started_at)),
+            clock.say(to_count(session.ended_at)),
+            session.completed,
+        )
+        for session in known.sessions
+    ]
+    stored = known.stored
+    bot_time = stored.bot_time if stored else timedelta(0)
+    kinds = [session.kind for session in known.sessions]
+    return {
+        "blocks": Edges.of(blocks),
+        "bot_time": say_length(count_microseconds(ORIGIN, ORIGIN + bot_time)) if stored else "–",
+        "usage_count": kinds.count(SessionKind.USAGE),
+        "voice_count": kinds.count(SessionKind.VOICE),
+        "voice": SessionKind.VOICE in kinds,
+        "closed": True,
+    }
+
+
+class Edges:
+    """The first and the last rows of a long table, and how many there are."""
+
+    def __init__(self, first: list[Any], last: list[Any], total: int) -> None:
+        self.first = first
+        self.last = last
+        self.total = total
+
+    @classmethod
+    def of(cls, rows: list[Any]) -> "Edges":
+        """Return all rows where they are few."""
+        if len(rows) <= 2 * EDGE:
+            return cls(rows, [], len(rows))
+        return cls(rows[:EDGE], rows[-EDGE:], len(rows))
+
+    @property
+    def hidden(self) -> int:
+        """How many rows in the middle are not shown."""
+        return self.total - len(self.first) - len(self.last)
+
+
+def find_usage_page(workspace: Workspace, bot: Bot, *, day: datetime) -> str:
+    """Return the address of the Usage page for a local day and a bot."""
+    query = {"range": "custom", "first": day.date(), "last": day.date(), "bot": bot.key}
+    return f"{reverse('usage:usage', args=[workspace.slug])}?{urlencode(query)}"
+
+
+@workspace_view("usage.view")
+@require_GET
+def counting_help(request: WorkspaceRequest) -> HttpResponse:
+    """Say how sessions are counted, with worked time lines."""
+    return render(request, "usage/counting_help.html", {"examples": list_examples()})
