@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from pathlib import Path
 from statistics import median
 from zoneinfo import ZoneInfo
 
+import brotli
 import duckdb
 import psycopg
 from django.conf import settings
@@ -412,10 +414,94 @@ def show(member: Membership, query: str) -> tuple[float, int]:
     return median(seconds(get) for _ in range(TIMES)), len(queries)
 
 
+def measure_csv(*, full: bool) -> Iterator[Result]:
+    """Download sessions as CSV; the baseline is the memory that a hundredth of them takes."""
+    count = 1_000_000 if full else 100_000
+    now = datetime.now(UTC)
+    scratch.empty()
+    few = pages.make_workspace("csv-few", bots_count=10, sessions=count // 100, now=now)
+    many = pages.make_workspace("csv-many", bots_count=10, sessions=count, now=now)
+    scratch.settle()
+    few_memory, few_rows, _ = download(few)
+    memory, rows, taken = download(many)
+    assert (few_rows, rows) == (count // 100, count)
+    yield Result(
+        f"CSV of {count:,} sessions, {count / taken:,.0f} rows/s",
+        f"{few_memory:.1f} MiB for {few_rows:,} sessions",
+        f"{memory:.1f} MiB",
+        memory - few_memory,
+        64,
+    )
+
+
+def download(member: Membership) -> tuple[float, int, float]:
+    """Return the most MiB of memory that a download takes, its rows, and its seconds."""
+    client = Client(headers={"host": "localhost"})
+    client.force_login(member.user)
+    since = datetime.now(UTC).date() - timedelta(days=pages.DAYS + 1)
+    address = f"/w/{member.workspace.slug}/usage/sessions.csv?from={since}"
+    response = client.get(address, secure=settings.SECURE_SSL_REDIRECT)
+    assert response.status_code == 200, response.content
+    start, before = time.perf_counter(), read_memory()
+    most, lines = before, 0
+    for part in response:
+        lines += part.count(b"\n")
+        most = max(most, read_memory())
+    return (most - before) / 2**20, lines - 1, time.perf_counter() - start
+
+
+def read_memory() -> int:
+    """Return how many bytes of memory this process has (Linux)."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+HEAVIEST = 150  # KB of a page with all its files, as a browser gets them
+WEIGHED = (
+    "",
+    "usage/?view=table",
+    "usage/",
+    "usage/sessions/",
+    "bots/",
+    "developers/",
+    "settings/",
+)
+LINKED = re.compile(r'(?:href|src)="(/static/[^"]+)"')
+
+
+def measure_weight(*, full: bool) -> Iterator[Result]:
+    """Weigh pages with their files, compressed by brotli; plotly, which the graph adds, not."""
+    now = datetime.now(UTC)
+    scratch.empty()
+    owner = pages.make_workspace("weight", bots_count=300, sessions=30_000, now=now)
+    client = Client(headers={"host": "localhost"})
+    client.force_login(owner.user)
+    for place in WEIGHED:
+        address = f"/w/{owner.workspace.slug}/{place}"
+        page = client.get(address, secure=settings.SECURE_SSL_REDIRECT).content
+        files = sorted({file for file in LINKED.findall(page.decode()) if "plotly" not in file})
+        weight = len(brotli.compress(page)) + sum(map(weigh, files))
+        yield Result(
+            f"weight of /w/…/{place} with 300 bots",
+            f"bar {HEAVIEST} KB",
+            f"{weight / 1000:.0f} KB in {len(files) + 1} files",
+            weight / 1000 / HEAVIEST,
+            1,
+        )
+
+
+def weigh(address: str) -> int:
+    """Return the bytes of a static file as it is sent: compressed when it was collected."""
+    file = Path(settings.STATIC_ROOT) / address.removeprefix(settings.STATIC_URL)
+    packed = file.with_name(f"{file.name}.br")
+    return (packed if packed.exists() else file).stat().st_size
+
+
 MEASURES: dict[str, Callable[..., Iterator[Result]]] = {
     "import": measure_import,
     "post": measure_post,
     "rebuild": measure_rebuild,
     "growth": measure_growth,
     "page": measure_page,
+    "csv": measure_csv,
+    "weight": measure_weight,
 }

@@ -18,13 +18,23 @@ SEATS = 5  # held at each bot, all the time
 ZONE = "America/New_York"
 BOTS_AT_ONCE = 50
 
+# One for every ten sessions.
+FILL_STREAMS = """
+INSERT INTO usage_stream
+    (workspace_id, id, bot_id, key, channel, "user", conversation, agent, voice)
+SELECT %(workspace)s, n, %(bot)s, gen_random_uuid(), 'web', 'user-' || n, '', '', false
+FROM generate_series(
+    %(first)s::bigint / 10, (%(first)s::bigint + %(each)s::bigint - 1) / 10) AS n
+ON CONFLICT DO NOTHING
+"""
+
 # Of every ten sessions six are the first of a conversation, two its second, two are alerts; spread
 # over all days and the bots, of which each has two of four channels.
 FILL_SESSIONS = """
 INSERT INTO usage_billingsession
     (workspace_id, stream_id, bot_id, started_at, ended_at, conversation_started_at, number, kind,
      rule, closed, completed, channel)
-SELECT %(workspace)s, n, %(bot)s, at, at + interval '10 minutes',
+SELECT %(workspace)s, n / 10, %(bot)s, at, at + interval '10 minutes',
     CASE WHEN n %% 10 < 8 THEN at END, CASE WHEN n %% 10 IN (6, 7) THEN 2 ELSE 1 END,
     CASE WHEN n %% 10 < 8 THEN 1 ELSE 2 END, 1, true, true,
     (ARRAY['web', 'whatsapp', 'sms', 'teams'])[1 + 2 * (%(bot)s %% 2) + n / 10 %% 2]
@@ -68,11 +78,11 @@ def make_workspace(slug: str, *, bots_count: int, sessions: int, now: datetime) 
                 "workspace": workspace.pk, "bot": bot, "since": since, "days": DAYS, "each": each,
                 "first": place * each,
             }  # fmt: skip
+            connection.execute(FILL_STREAMS.encode(), values)
             connection.execute(FILL_SESSIONS.encode(), values)
     with in_workspace(workspace.pk):
-        open_claim(
-            workspace=workspace, now=now
-        )  # the totals want to know what was claimed: nothing
+        # The totals want to know what was claimed: nothing.
+        open_claim(workspace=workspace, now=now)
         rolled = list(RolledBot.objects.for_workspace(workspace).order_by("bot"))
         for start in range(0, len(rolled), BOTS_AT_ONCE):
             totals.replace_all(rolled=rolled[start : start + BOTS_AT_ONCE], zone=ZoneInfo(ZONE))

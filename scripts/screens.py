@@ -30,10 +30,32 @@ COLORS = 128  # of a picture's palette; enough for pages, and a third of the byt
 # Name, who looks, address, and what to follow from there to the page that is meant.
 PAGES = (
     ("sign-in", "", "/sign-in", ""),
+    ("workspaces", OWNER, "/", ""),
+    ("dashboard", OWNER, BANK, ""),
     ("usage-graph", OWNER, f"{BANK}usage/", ""),
+    ("usage-running-total", OWNER, f"{BANK}usage/?range=this_month&running=on", ""),
     ("usage-table", OWNER, f"{BANK}usage/?view=table&rows=bot", ""),
+    ("usage-nothing-matches", OWNER, f"{BANK}usage/?channel=pager", ""),
+    ("sessions", OWNER, f"{BANK}usage/sessions/?bot=branch-finder", ""),
+    (
+        "conversation",
+        OWNER,
+        f"{BANK}usage/sessions/?kind=usage&bot=branch-finder",
+        "tr:has-text('3 of 3') a",
+    ),
+    ("how-sessions-are-counted", OWNER, f"{BANK}usage/how-sessions-are-counted/", ""),
+    ("bots", OWNER, f"{BANK}bots/", ""),
+    ("bot", OWNER, f"{BANK}bots/", "td a"),
+    ("bot-new", OWNER, f"{BANK}bots/new", ""),
+    ("developers", OWNER, f"{BANK}developers/", ""),
+    ("api-key-new", OWNER, f"{BANK}developers/keys/new", ""),
+    ("event-log", OWNER, f"{BANK}developers/events/", ""),
+    ("settings", OWNER, f"{BANK}settings/", ""),
+    ("not-found", OWNER, f"{BANK}nothing-here/", ""),
     ("usage-shared", SHARED, f"{BANK}usage/", ""),
+    ("bots-shared", SHARED, f"{BANK}bots/", ""),
 )
+HIGHEST = 2400  # pixels of a picture; longer pages are cut
 
 
 def main() -> int:
@@ -106,6 +128,7 @@ def sign_in(page: Page, email: str) -> None:
 def save(picture: bytes, name: str) -> None:
     """Write a picture with a palette of few colors."""
     image = Image.open(io.BytesIO(picture)).convert("RGB")
+    image = image.crop((0, 0, image.width, min(image.height, HIGHEST)))
     image.quantize(COLORS, dither=Image.Dither.NONE).save(SCREENS / name, optimize=True)
     print(f"docs/screens/{name}")
 
