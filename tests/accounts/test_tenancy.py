@@ -5,7 +5,7 @@ from django.apps import apps
 from django.db import DatabaseError, connection, transaction
 from django.db.utils import ProgrammingError
 
-from accounts.models import Bot, BotShare, Role, Workspace, WorkspaceOwned
+from accounts.models import Bot, BotShare, Membership, Role, Workspace, WorkspaceOwned
 from accounts.tenancy import USER, WORKSPACE, admit, admitted, in_workspace
 from tests import make
 from usage.models import Event
@@ -53,6 +53,28 @@ def test_each_workspace_sees_its_own_rows_alone(acme: Workspace) -> None:
         with in_workspace(acme.pk):
             owners = set(model._default_manager.values_list("workspace_id", flat=True))
         assert owners == {acme.pk}, model
+
+
+def test_block_inside_another_puts_back_what_was_admitted(acme: Workspace) -> None:
+    globex = make.workspace("globex")
+
+    with in_workspace(acme.pk):
+        with in_workspace(globex.pk):
+            within = set(Bot.objects.values_list("workspace_id", flat=True))
+        after = set(Bot.objects.values_list("workspace_id", flat=True))
+
+    assert (within, after) == ({globex.pk}, {acme.pk})
+
+
+def test_page_forgets_the_person_before_it_looks_at_the_workspace(acme: Workspace) -> None:
+    person = make.member(acme, Role.OWNER).user
+    make.member(make.workspace("globex"), Role.OWNER, email=person.email)
+
+    with admitted(USER, person.pk):
+        admit({USER: "", WORKSPACE: acme.pk})
+        seen = set(Membership.objects.values_list("workspace_id", flat=True))
+
+    assert seen == {acme.pk}
 
 
 def test_nothing_is_seen_after_the_transaction(acme: Workspace) -> None:
