@@ -7,7 +7,6 @@ events, which also marks the streams dirty. The primary key of the events tells 
 
 import hashlib
 import re
-import uuid
 from collections import Counter
 from collections.abc import Collection
 from datetime import datetime
@@ -278,20 +277,23 @@ def stage(
     bots = name_bots(keys, workspace_id=workspace_id, create=chunk.bots is None)
     cursor.execute(STAGES)
     with cursor.copy("COPY stage_stream FROM STDIN") as copy:
-        for stream, number in chunk.streams.items():
-            copy.write_row(
-                (number, key_stream(stream), bots[stream.bot], *stream[1:], stream in chunk.voices)
+        copy.write(
+            "".join(
+                f"{number}\t{key_stream(stream)}\t{bots[stream.bot]}\t"
+                + "\t".join(map(escape_copy, stream[1:]))
+                + f"\t{stream in chunk.voices:d}\n"
+                for stream, number in chunk.streams.items()
             )
+        )
     with cursor.copy("COPY stage_event FROM STDIN") as copy:
         for source, rows in chunk.rows.items():
             start = f"{sources[source]}\t"
             copy.write("".join([f"{start}{event_id}\t{row}\n" for event_id, row in rows.items()]))
 
 
-def key_stream(stream: StreamName) -> uuid.UUID:
-    """Return the key of a stream: the same for the same names, whenever they arrive."""
-    names = "\0".join(stream).encode()
-    return uuid.UUID(bytes=hashlib.blake2b(names, digest_size=16).digest())
+def key_stream(stream: StreamName) -> str:
+    """Return the key of a stream, as COPY reads a uuid: the same for the same names, always."""
+    return hashlib.blake2b("\0".join(stream).encode(), digest_size=16).hexdigest()
 
 
 def write_log(
