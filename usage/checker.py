@@ -24,8 +24,8 @@ class CheckerEnded(Exception):
 class Checker:
     """The checking process, as the importing one sees it; it runs while the block does.
 
-    In a process group of its own Ctrl-C does not reach it. Nobody else holds the other end of its
-    pipe, so that it ends however the importing process does, kill -9 included.
+    It has a group of its own, so that Ctrl-C in the terminal does not reach it. No other process
+    holds this end of its pipe, so that it ends when this one does, be it by kill -9.
     """
 
     def __init__(self, *, limits: Limits, bots: frozenset[str] | None) -> None:

@@ -1,7 +1,9 @@
 """Files of events are imported: the next chunk is read and checked while this one is stored.
 
-A thread reads; what it has read is checked by a process of its own (usage/checker.py), so that
-storing and checking each have a core.
+A thread reads, and a process of its own checks what was read (usage/checker.py), so that checking
+takes no time from storing. Two chunks are under way at most: one is stored, the next read, checked
+or waiting.
+
 Chunks are committed one by one. Whatever interrupts an import leaves whole chunks, and the same
 import again completes it.
 """
@@ -10,11 +12,12 @@ import gc
 import zlib
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
+from functools import partial
 from gzip import GzipFile
 from io import BufferedReader
-from itertools import chain, islice
+from itertools import islice
 from typing import NamedTuple
 
 from accounts.models import Bot, Workspace
@@ -104,12 +107,12 @@ def read_chunks(
         Unreadable: after the last chunk that could be read.
         CheckerEnded: the process that checks is gone.
     """
-    blocks = read_blocks(file)
-    for block in islice(blocks, 1):
-        yield check_events(block, limits=limits, bots=bots)
-    for block in islice(blocks, 1):
-        with Checker(limits=limits, bots=bots) as checker:
-            yield from map(checker.check, chain([block], blocks))
+    check: Callable[[list[Line]], Chunk] = partial(check_events, limits=limits, bots=bots)
+    with ExitStack() as stack:
+        for number, block in enumerate(read_blocks(file)):
+            if number == 1:
+                check = stack.enter_context(Checker(limits=limits, bots=bots)).check
+            yield check(block)
 
 
 def read_blocks(file: BufferedReader) -> Iterator[list[Line]]:
