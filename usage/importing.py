@@ -28,7 +28,7 @@ from usage.chunks import Chunk, Line, check_events
 from usage.event_format import MAX_EVENT_BYTES, Limits
 from usage.intake import Outcome, store
 
-EVENTS_AT_ONCE = 25_000
+EVENTS_AT_ONCE = 50_000
 BYTES_AT_ONCE = 32 * 1024 * 1024  # or a little more: what bounds the memory where events are long
 GZIP_MAGIC = b"\x1f\x8b"
 UTF_8_MARK = b"\xef\xbb\xbf"

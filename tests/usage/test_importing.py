@@ -253,7 +253,7 @@ def test_interrupted_import_leaves_whole_chunks_and_no_process(tmp_path: Path) -
     errors = tmp_path / "errors"
 
     with importing_process(make_lines(2), errors) as (command, checker):
-        wait_until(lambda: "50,000 events read" in errors.read_text())
+        wait_until(lambda: "100,000 events read" in errors.read_text())
         os.killpg(command.pid, signal.SIGINT)
         output = command.communicate()[0]
 
@@ -261,7 +261,7 @@ def test_interrupted_import_leaves_whole_chunks_and_no_process(tmp_path: Path) -
     assert output == b""
     assert "Traceback" not in errors.read_text()
     assert errors.read_text().endswith(
-        "Interrupted. 50,000 events were read before that; what they said is stored.\n"
+        "Interrupted. 100,000 events were read before that; what they said is stored.\n"
     )
     assert not runs(checker)
     assert len(stored(acme)) == 2 * importing.EVENTS_AT_ONCE
