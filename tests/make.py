@@ -10,8 +10,9 @@ from accounts import bots, keys, people, workspaces
 from accounts.models import Bot, Membership, Role, Scope, Workspace
 from accounts.tenancy import in_workspace
 from usage import intake, queries, retention, rollup
+from usage.chunks import check_events
 from usage.event_format import Limits
-from usage.intake import Chunk, Outcome
+from usage.intake import Outcome
 from usage.models import SessionKind
 from usage.periods import Period
 from usage.queries import SessionRow
@@ -83,9 +84,8 @@ def encode(*events: Event) -> list[bytes]:
 
 def take_in(of: Workspace, *events: Event, now: datetime = LONG_AFTER) -> Outcome:
     """Store events as the import does, creating their bots."""
-    chunk = Chunk(limits=Limits(now, retention.oldest_kept(of, now=now)), bots=None)
-    for place, text in enumerate(encode(*events), 1):
-        chunk.add(place, text)
+    limits = Limits(now, retention.oldest_kept(of, now=now))
+    chunk = check_events(enumerate(encode(*events), 1), limits=limits, bots=None)
     return intake.store(chunk, workspace_id=of.pk, now=now)
 
 

@@ -15,9 +15,10 @@ from accounts.api import Refusal
 from accounts.models import Scope, Workspace
 from accounts.tenancy import in_workspace
 from usage import retention
+from usage.chunks import check_events
 from usage.event_format import Limits
 from usage.importing import known_bots
-from usage.intake import Chunk, Outcome, store
+from usage.intake import Outcome, store
 
 MAX_EVENTS = 10_000
 MAX_BYTES = 16 * 1024 * 1024
@@ -108,9 +109,7 @@ def post_events(request: ApiRequest) -> EventsAnswer:
         workspace = Workspace.objects.get(pk=key.workspace_id)
     late = now - timedelta(days=workspace.lateness_days)
     limits = Limits(now, max(late, retention.oldest_kept(workspace, now=now)))
-    chunk = Chunk(limits=limits, bots=known_bots(workspace))
-    for place, event in enumerate(events, 1):
-        chunk.add(place, event)
+    chunk = check_events(enumerate(events, 1), limits=limits, bots=known_bots(workspace))
     return answer(store(chunk, workspace_id=workspace.pk, now=now, api_key_id=key.pk))
 
 

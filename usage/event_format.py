@@ -183,15 +183,15 @@ def has_nul(event: CloudEvent) -> bool:
 
 def name_stream(bot: str, kind: EventType, data: EventData) -> StreamName:
     """Return the stream of an event; the fields that tell it apart must be there."""
-    if kind in OF_AGENTS:
-        if not data.agent:
-            raise EventRejected("missing_field", "The agent is missing in data.")
-        return StreamName(bot, "", "", "", data.agent)
     if kind <= LAST_OF_STREAM:
         if not data.user:
             raise EventRejected("missing_field", "The user is missing in data.")
         if not data.channel:
             raise EventRejected("missing_field", "The channel is missing in data.")
+    elif kind in OF_AGENTS:
+        if not data.agent:
+            raise EventRejected("missing_field", "The agent is missing in data.")
+        return StreamName(bot, "", "", "", data.agent)
     return StreamName(bot, data.channel or "", data.user or "", data.conversation or "", "")
 
 

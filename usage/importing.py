@@ -1,16 +1,20 @@
-"""Files of events are imported: one thread reads and checks the next chunk while this one stores.
+"""Files of events are imported: the next chunk is read and checked while this one is stored.
+
+A thread reads, and a process of its own checks what was read (usage/checker.py), so that checking
+takes no time from storing. Two chunks are under way at most: one is stored, the next read, checked
+or waiting.
 
 Chunks are committed one by one. Whatever interrupts an import leaves whole chunks, and the same
 import again completes it.
 """
 
 import gc
-import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
+from functools import partial
 from gzip import GzipFile
 from io import BufferedReader
 from itertools import islice
@@ -19,10 +23,13 @@ from typing import NamedTuple
 from accounts.models import Bot, Workspace
 from accounts.tenancy import in_workspace
 from usage import retention
+from usage.checker import Checker
+from usage.chunks import Chunk, Line, check_events
 from usage.event_format import MAX_EVENT_BYTES, Limits
-from usage.intake import Chunk, Outcome, store
+from usage.intake import Outcome, store
 
-EVENTS_AT_ONCE = 25_000
+EVENTS_AT_ONCE = 50_000
+BYTES_AT_ONCE = 32 * 1024 * 1024  # or a little more: what bounds the memory where events are long
 GZIP_MAGIC = b"\x1f\x8b"
 UTF_8_MARK = b"\xef\xbb\xbf"
 
@@ -64,12 +71,16 @@ def import_events(
 
     Raises:
         Unreadable: the input broke off; what stands before that place is stored and reported.
+        CheckerEnded: the process that checks is gone; whole chunks are stored and reported.
     """
     limits = Limits(now, retention.oldest_kept(workspace, now=now))
     bots = None if create_bots else known_bots(workspace)
     counts = Counts()
-    with ThreadPoolExecutor(1) as reader, in_bulk():
-        chunks = read_chunks(file, limits=limits, bots=bots)
+    with (
+        closing(read_chunks(file, limits=limits, bots=bots)) as chunks,
+        ThreadPoolExecutor(1) as reader,
+        without_cycles(),
+    ):
         following = reader.submit(next, chunks, None)
         while (chunk := following.result()) is not None:
             following = reader.submit(next, chunks, None)
@@ -87,31 +98,52 @@ def known_bots(workspace: Workspace) -> frozenset[str]:
 
 def read_chunks(
     file: BufferedReader, *, limits: Limits, bots: frozenset[str] | None
-) -> Iterator[Chunk]:
-    """Yield the events of a file in chunks; places count lines, from 1, empty ones too.
+) -> Generator[Chunk, None, None]:
+    """Yield the events of a file in chunks.
+
+    The first is checked here: most inputs have no other, and to start a process would take longer.
 
     Raises:
         Unreadable: after the last chunk that could be read.
+        CheckerEnded: the process that checks is gone.
+    """
+    check: Callable[[list[Line]], Chunk] = partial(check_events, limits=limits, bots=bots)
+    with ExitStack() as stack:
+        for number, block in enumerate(read_blocks(file)):
+            if number == 1:
+                check = stack.enter_context(Checker(limits=limits, bots=bots)).check
+            yield check(block)
+
+
+def read_blocks(file: BufferedReader) -> Iterator[list[Line]]:
+    """Yield the events of a file in blocks; their places count lines, from 1, empty ones too.
+
+    Raises:
+        Unreadable: after the last block that could be read.
     """
     packed = file.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC)
     lines = enumerate(read_lines(GzipFile(fileobj=file) if packed else file), 1)
     events = ((place, line) for place, line in lines if not line.isspace())
     while True:
-        chunk = Chunk(limits=limits, bots=bots)
-        broken = fill(chunk, events)
-        if chunk.size:
-            yield chunk
+        block: list[Line] = []
+        broken = fill(block, events)
+        if block:
+            yield block
         if broken:
             raise broken
-        if not chunk.size:
+        if not block:
             return
 
 
-def fill(chunk: Chunk, events: Iterator[tuple[int, bytes]]) -> Unreadable | None:
-    """Add the next events to a chunk; return why there are no more, if the input broke off."""
+def fill(block: list[Line], events: Iterator[Line]) -> Unreadable | None:
+    """Add the next events to a block; return why there are no more, if the input broke off."""
+    size = 0
     try:
-        for place, event in islice(events, EVENTS_AT_ONCE):
-            chunk.add(place, event)
+        for place, text in islice(events, EVENTS_AT_ONCE):
+            block.append((place, text))
+            size += len(text)
+            if size >= BYTES_AT_ONCE:
+                break
     except (EOFError, OSError, zlib.error) as error:
         return Unreadable(f"The input cannot be read to its end: {error}.")
     return None
@@ -129,19 +161,12 @@ def read_lines(file: BufferedReader | GzipFile) -> Iterator[bytes]:
 
 
 @contextmanager
-def in_bulk() -> Iterator[None]:
-    """Run the block as suits two threads that pass on millions of events.
-
-    The search for reference cycles would look at every event again and again; it is left out. And
-    the thread that checks gives way after half a millisecond instead of five, so that the one that
-    stores keeps the database busy.
-    """
-    collecting, interval = gc.isenabled(), sys.getswitchinterval()
+def without_cycles() -> Iterator[None]:
+    """Run the block without the search for cycles, which looks at every event again and again."""
+    collecting = gc.isenabled()
     gc.disable()
-    sys.setswitchinterval(0.0005)
     try:
         yield
     finally:
-        sys.setswitchinterval(interval)
         if collecting:
             gc.enable()

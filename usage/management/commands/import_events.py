@@ -11,6 +11,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from accounts.management.workspace_command import WorkspaceCommand
 from usage import importing
+from usage.checker import CheckerEnded
 from usage.importing import Counts
 from usage.intake import Outcome
 
@@ -56,7 +57,7 @@ class Command(WorkspaceCommand):
                 )
         except OSError as error:
             raise CommandError(f"{error.filename or path}: {error.strerror}.") from None
-        except importing.Unreadable as error:
+        except (importing.Unreadable, CheckerEnded) as error:
             raise CommandError(f"{error} {self.describe_progress()}") from None
         except KeyboardInterrupt:
             raise CommandError(f"Interrupted. {self.describe_progress()}", returncode=130) from None
