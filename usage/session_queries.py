@@ -54,19 +54,26 @@ COUNT_OF_CONVERSATION = """
             AND block.conversation_started_at = session.conversation_started_at
     )
 """
+# Index session_of_bot; all else is looked up row by row (OFFSET 0), whatever the planner believes
+# of the numbers of rows.
 SELECT_SESSIONS = """
 SELECT bot.key, session.kind, stream."user", stream.channel, stream.conversation,
     session.conversation_started_at, conversation.ended_at, stream.key, session.started_at,
     session.ended_at, session.number, session.rule, session.completed, session.stream_id,
     bot.name, {of}
 FROM usage_billingsession session
-JOIN usage_stream stream
-    ON stream.workspace_id = session.workspace_id AND stream.id = session.stream_id
-JOIN accounts_bot bot ON bot.id = session.bot_id
-LEFT JOIN usage_conversation conversation
-    ON conversation.workspace_id = session.workspace_id
-    AND conversation.stream_id = session.stream_id
-    AND conversation.started_at = session.conversation_started_at
+CROSS JOIN LATERAL (
+    SELECT "user", channel, conversation, key FROM usage_stream
+    WHERE workspace_id = session.workspace_id AND id = session.stream_id
+    OFFSET 0
+) stream
+CROSS JOIN LATERAL (SELECT key, name FROM accounts_bot WHERE id = session.bot_id OFFSET 0) bot
+LEFT JOIN LATERAL (
+    SELECT ended_at FROM usage_conversation
+    WHERE workspace_id = session.workspace_id AND stream_id = session.stream_id
+        AND started_at = session.conversation_started_at
+    OFFSET 0
+) conversation ON true
 WHERE session.workspace_id = %(workspace)s AND session.bot_id = ANY(%(bots)s)
     AND session.started_at >= %(starts_at)s AND session.started_at < %(ends_at)s
     AND session.kind = ANY(%(kinds)s) AND session.completed = ANY(%(completed)s)
