@@ -18,6 +18,7 @@ BOT_COLUMNS = (
     "created_on",
 )
 ROWS_AT_ONCE = 1000
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 Value = str | int | None
 
@@ -38,12 +39,22 @@ def write_csv(columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> Iterat
         buffer.truncate()
 
 
+def guard(value: Value) -> Value:
+    """Return a text that no spreadsheet program takes for a formula: an apostrophe leads it."""
+    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
+        return f"'{value}"
+    return value
+
+
 def bot_values(row: BotRow, *, month: str) -> list[Value]:
-    """Return the values of a bot in the order of its columns; ``month`` is that of its sessions."""
+    """Return the values of a bot in the order of its columns; ``month`` is that of its sessions.
+
+    They are for people, who open the file in a spreadsheet program.
+    """
     return [
-        row.bot.name,
-        row.bot.key,
-        row.owner,
+        guard(row.bot.name),
+        guard(row.bot.key),
+        guard(row.owner),
         row.bot.publish_status,
         row.shares,
         month,

@@ -5,9 +5,11 @@ missing (components/empty.html).
 """
 
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import django_tables2 as tables
+from django.core.paginator import EmptyPage, Paginator
+from django.http import HttpRequest
 from django.urls import reverse
 
 from accounts.models import ApiKey, Bot
@@ -17,6 +19,33 @@ NUMBER = {
     "td": {"class": "number"},
     "tf": {"class": "number"},
 }
+ROWS_A_PAGE = 50
+MOST_PAGES = 1000  # beyond, a narrower filter is the way
+
+
+def show_page(
+    table: tables.Table, request: HttpRequest, *, paginator: "type[Paginator[Any]]" = Paginator
+) -> None:
+    """Order a table as the address asks, and choose its page.
+
+    What is no page is the first; what lies too far is the last, or with ``LazyPaginator`` the
+    first. How many rows a page has is nothing that an address may say.
+    """
+    table.request = request
+    order_by = request.GET.getlist(table.prefixed_order_by_field)
+    if order_by and table.orderable:
+        table.order_by = order_by
+    try:
+        table.paginate(paginator, ROWS_A_PAGE, read_page(request))
+    except EmptyPage:
+        table.paginate(paginator, ROWS_A_PAGE, table.paginator.num_pages or 1)
+
+
+def read_page(request: HttpRequest) -> int:
+    """Return the number of the page that an address asks for."""
+    text = request.GET.get("page", "")
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 1
+    return min(max(number, 1), MOST_PAGES)
 
 
 class BotRow(NamedTuple):

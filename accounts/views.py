@@ -14,7 +14,6 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
-from django_tables2 import RequestConfig
 
 from accounts import bots, first_request, forms, keys, queries, workspaces
 from accounts.access import (
@@ -29,7 +28,7 @@ from accounts.access import (
 from accounts.exports import BOT_COLUMNS, bot_values, write_csv
 from accounts.menu import find_first_page
 from accounts.models import ApiKey, Bot, Membership, PublishStatus, Workspace
-from accounts.tables import BotRow, BotTable, KeyTable
+from accounts.tables import BotRow, BotTable, KeyTable, show_page
 from accounts.tenancy import USER, admitted
 from usage.queries import count_month
 
@@ -127,7 +126,7 @@ def make_bot_table(request: WorkspaceRequest, form: forms.BotFilter) -> BotTable
     ]
     hidden = () if sees_people(request.membership) else OF_PEOPLE
     table = BotTable(rows, exclude=hidden)
-    RequestConfig(request, paginate={"per_page": 50}).configure(table)
+    show_page(table, request)
     return table
 
 
@@ -350,7 +349,7 @@ def bot_restore(request: WorkspaceRequest, bot_id: int) -> HttpResponse:
 def developers(request: WorkspaceRequest) -> HttpResponse:
     """Show the API keys, and how to send the first request."""
     table = KeyTable(queries.list_keys(request.workspace))
-    RequestConfig(request, paginate={"per_page": 50}).configure(table)
+    show_page(table, request)
     example = Bot.objects.for_workspace(request.workspace).in_use().order_by("pk").first()
     text = first_request.write(
         address=request.build_absolute_uri(reverse("api:post_events")),

@@ -36,7 +36,6 @@ IN_TIME = [
     MinValueValidator(date(1970, 1, 2), "The year lies before 1970."),
     MaxValueValidator(date(2199, 12, 31), "The year lies after 2199."),
 ]
-LAST_PAGE = 200  # further back a range of days leads, which costs less
 
 
 class Chip(NamedTuple):
@@ -129,9 +128,3 @@ class EventFilter(forms.Form):
             for left_out in (name, "page"):
                 rest.pop(left_out, None)
             yield Chip(f"{label}: {str(text)[:80]}", f"?{rest.urlencode()}")
-
-    def find_page(self) -> int:
-        """Return which page is asked for; the first where that is none or too far."""
-        text = self.parameters.get("page", "")
-        number = int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 1
-        return number if 1 <= number <= LAST_PAGE else 1

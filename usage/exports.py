@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from xlsxwriter import Workbook
 
-from accounts.exports import Value
+from accounts.exports import Value, guard
 from usage.queries import Counts, SessionRow, UsageRow
 from usage.report_queries import Usage
 
@@ -35,7 +35,6 @@ COUNT_COLUMNS = (
 )
 USAGE_COLUMNS = ("bot", "period_start", "period_end", *COUNT_COLUMNS, "agents_peak")
 WRITTEN_BY_OTHERS = frozenset({"bot", "user", "channel", "conversation"})
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def session_values(row: SessionRow) -> list[Value]:
@@ -63,13 +62,6 @@ def guarded_session_values(row: SessionRow) -> list[Value]:
     ]
 
 
-def guard(value: Value) -> Value:
-    """Return a text that no spreadsheet program takes for a formula: an apostrophe leads it."""
-    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
-        return f"'{value}"
-    return value
-
-
 def usage_values(row: UsageRow) -> list[Value]:
     """Return the values of a bot's period in the order of its columns; instants have offsets."""
     return [
@@ -82,14 +74,27 @@ def usage_values(row: UsageRow) -> list[Value]:
     ]
 
 
-def list_usage(usage: Usage, *, by_bot: bool) -> tuple[Sequence[str], list[list[Value]]]:
-    """Return the columns and rows of a report, by bot or by period."""
+def list_usage(
+    usage: Usage, *, by_bot: bool, channels: bool
+) -> tuple[Sequence[str], list[list[Value]]]:
+    """Return the columns and rows of a report, by bot or by period.
+
+    ``channels``: it is of some channels only, and then has no numbers of agents.
+    """
     rows: list[list[Value]]
     if by_bot:
-        rows = [[bot.key, bot.name, *count_values(counts), a] for bot, counts, a in usage.by_bot]
+        rows = [
+            [bot.key, bot.name, *count_values(counts), None if channels else agents]
+            for bot, counts, agents in usage.by_bot
+        ]
         return ("bot", "name", *COUNT_COLUMNS), rows
     rows = [
-        [period.starts_at.isoformat(), period.ends_at.isoformat(), *count_values(counts), agents]
+        [
+            period.starts_at.isoformat(),
+            period.ends_at.isoformat(),
+            *count_values(counts),
+            None if channels else agents,
+        ]
         for period, counts, agents in usage.by_period
     ]
     return ("period_start", "period_end", *COUNT_COLUMNS), rows

@@ -4,12 +4,10 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import django_tables2 as tables
-from django.core.paginator import EmptyPage
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django_tables2.data import TableData
-from django_tables2.paginators import LazyPaginator
 
 from accounts.models import Workspace
 from accounts.tables import NUMBER
@@ -17,8 +15,6 @@ from usage.models import SessionKind
 from usage.session_queries import Chosen, ListedSession, list_sessions
 from usage.wording import say_length
 
-ROWS_A_PAGE = 50
-MOST_PAGES = 1000  # beyond, a narrower range is the way
 ID = {"td": {"class": "id name"}}
 
 
@@ -52,14 +48,6 @@ class SessionTable(tables.Table):  # type: ignore[misc]
         super().__init__(SessionPages(chosen))
         self.workspace = workspace
         self.zone = zone
-
-    def show_page(self, number: str) -> None:
-        """Choose the page to show; what is no page is the first, what lies too far the last."""
-        page = int(number) if number.isascii() and number.isdigit() and len(number) < 9 else 1
-        try:
-            self.paginate(LazyPaginator, ROWS_A_PAGE, min(max(page, 1), MOST_PAGES))
-        except EmptyPage:
-            self.paginate(LazyPaginator, ROWS_A_PAGE, 1)
 
     def render_started(self, value: datetime, record: ListedSession) -> SafeString:
         """Return the local time, which leads to the conversation."""

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import django_tables2 as tables
-from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 
@@ -138,9 +137,9 @@ class LogTable(tables.Table):
 
     received_at = tables.DateTimeColumn(verbose_name="Received", format="j M Y, H:i:s", attrs=WHEN)
 
-    def __init__(self, rows: Any, *, request: HttpRequest) -> None:  # Any: rows of any kind
+    def __init__(self, rows: Any) -> None:  # Any: rows of any kind
         """Take the rows, in the order that stays: to sort them would read all."""
-        super().__init__(rows, orderable=False, request=request)
+        super().__init__(rows, orderable=False)
 
 
 class BatchTable(LogTable):

@@ -103,6 +103,7 @@ def test_key_may_hold_any_characters(acme: Workspace, key: str, bot: str) -> Non
         ("support", {"owner": "nobody@acme.example"}, 422, "unknown_owner"),
         ("support", {"owner": "only@globex.example"}, 422, "unknown_owner"),
         ("support", {"owner": ""}, 422, "unknown_owner"),
+        ("support", {"owner": "\0"}, 422, "unknown_owner"),
         ("support", {"owner": "x" * 255}, 422, "bad_value"),
         ("support", {"name": ""}, 422, "bad_value"),
         ("support", {"name": None}, 422, "bad_value"),

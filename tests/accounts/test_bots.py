@@ -523,3 +523,13 @@ def test_archived_bot_is_restored(acme: Workspace) -> None:
     assert "alpha is in the lists again." in words(first)
     assert "alpha was not archived." in words(second)
     assert get(acme).archive_reason == "Needed again"
+
+
+def test_export_has_no_formulas() -> None:
+    acme = make.workspace("acme")
+    with in_workspace(acme.pk):
+        Bot.objects.create(workspace=acme, key="-1", name="=cmd()")
+
+    response = sign_in(make.member(acme)).get("/w/acme/bots/export")
+
+    assert "\n'=cmd(),'-1," in response.content.decode()

@@ -11,6 +11,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from accounts.exports import guard
 from accounts.models import Bot, BotShare, Role, Workspace
 from accounts.tenancy import in_workspace
 from tests import make
@@ -194,8 +195,8 @@ def test_export_has_what_the_list_shows(client: Client) -> None:
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
 def test_export_guards_spreadsheet_programs(start: str) -> None:
-    assert exports.guard(f"{start}1") == f"'{start}1"
-    assert exports.guard("a=1") == "a=1"
+    assert guard(f"{start}1") == f"'{start}1"
+    assert guard("a=1") == "a=1"
 
 
 @pytest.mark.parametrize("role", Role)

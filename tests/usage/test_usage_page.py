@@ -182,6 +182,27 @@ def test_exports_have_what_is_shown(acme: Workspace) -> None:
     assert "<f>" not in sheet
 
 
+def test_exports_have_no_formulas_and_other_formats_are_not_found(acme: Workspace) -> None:
+    with in_workspace(acme.pk):
+        Bot.objects.filter(key="beta").update(name="=cmd()")
+    client = sign_in(make.member(acme))
+
+    csv = client.get("/w/acme/usage/usage.csv?range=7d&rows=bot")
+
+    assert ",'=cmd()," in csv.content.decode()
+    for format in ("exe", "a%0Ab", 'csv"'):
+        assert client.get(f"/w/acme/usage/usage.{format}").status_code == 404
+
+
+def test_export_of_channels_has_no_numbers_of_agents(acme: Workspace) -> None:
+    client = sign_in(make.member(acme))
+
+    for rows in ("bot", "period"):
+        csv = client.get(f"/w/acme/usage/usage.csv?range=7d&channel=web&rows={rows}")
+
+        assert {line.rsplit(",", 1)[1] for line in csv.content.decode().splitlines()[1:]} == {""}
+
+
 def test_export_of_a_bad_range_says_why(acme: Workspace) -> None:
     response = sign_in(make.member(acme)).get("/w/acme/usage/usage.csv?range=custom")
 

@@ -6,10 +6,11 @@ from typing import Any
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
-from django_tables2 import LazyPaginator, RequestConfig
+from django_tables2 import LazyPaginator
 
 from accounts.access import WorkspaceRequest, workspace_view
 from accounts.models import Workspace
+from accounts.tables import show_page
 from usage import event_log
 from usage.event_filters import SHOWN, EventFilter
 from usage.event_log import Found, Sought
@@ -33,9 +34,9 @@ def show_event_log(request: WorkspaceRequest) -> HttpResponse:
     if form.is_valid() and (sought := form.find_sought()):
         find, table_class = LISTS[form.shown]
         rows, looked_from = find(request.workspace, sought)
-        table = table_class(rows, request=request)
-        # One page more than is shown is looked up, never how many there are.
-        table.paginate(page=form.find_page(), per_page=50, paginator_class=LazyPaginator)
+        table = table_class(rows)
+        # One row more than is shown is looked up, never how many there are.
+        show_page(table, request, paginator=LazyPaginator)
     context = {
         "form": form,
         "shown": form.shown,
@@ -58,7 +59,6 @@ def show_event_stream(request: WorkspaceRequest, number: int) -> HttpResponse:
         raise Http404
     sources = dict(EventSource.objects.for_workspace(request.workspace).values_list("pk", "name"))
     table = StreamTable(event_log.list_stream_events(stream), sources=sources)
-    paginate = {"per_page": 50, "paginator_class": LazyPaginator}
-    RequestConfig(request, paginate=paginate).configure(table)
+    show_page(table, request, paginator=LazyPaginator)
     context = {"stream": stream, "table": table, "zone": request.workspace.timezone}
     return render(request, "usage/event_stream.html", context)

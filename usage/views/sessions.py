@@ -11,10 +11,12 @@ from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
+from django_tables2 import LazyPaginator
 
 from accounts.access import WorkspaceRequest, workspace_view
 from accounts.exports import write_csv
 from accounts.models import Bot, Workspace
+from accounts.tables import show_page
 from accounts.tenancy import in_workspace
 from usage import exports
 from usage.conversations import Known, NoConversation, read_conversation
@@ -57,8 +59,7 @@ def session_list(request: WorkspaceRequest) -> HttpResponse:
     if asked.is_valid():
         chosen = asked.cleaned_data["chosen"]
         table = SessionTable(chosen, workspace=request.workspace, zone=asked.zone)
-        table.request = request
-        table.show_page(request.GET.get("page", "1"))
+        show_page(table, request, paginator=LazyPaginator)
         context |= {
             "table": table,
             "period": chosen.period,

@@ -9,11 +9,11 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_GET
-from django_tables2 import RequestConfig
 
 from accounts.access import WorkspaceRequest, workspace_view
-from accounts.exports import write_csv
+from accounts.exports import guard, write_csv
 from accounts.models import Bot, list_zones
+from accounts.tables import show_page
 from usage import exports, queries, report_queries
 from usage.cards import list_cards
 from usage.charts import describe, describe_stretch, draw_usage, list_legend
@@ -22,7 +22,6 @@ from usage.links import SessionLinks, list_chips
 from usage.report_queries import Usage
 from usage.tables import BotUsageTable, PeriodTable
 
-ROWS_A_PAGE = 50
 OPTIONS_SHOWN = 20
 CHIPS = ("bot", "channel")
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -57,6 +56,7 @@ def show_usage(request: WorkspaceRequest, asked: UsageFilter) -> dict[str, Any]:
     table_type = BotUsageTable if values["rows"] == "bot" else PeriodTable
     channels = bool(values["channel"])
     table = table_type(found, report, links=session_links, channels=channels)
+    show_page(table, request)
     context = {
         "report": report,
         "stretch": describe_stretch(report.whole, report.zone),
@@ -64,7 +64,7 @@ def show_usage(request: WorkspaceRequest, asked: UsageFilter) -> dict[str, Any]:
         "usage": found,
         "empty": not any(found.total) and not found.agents,
         "cards": list_cards(found, whole=report.whole, links=session_links),
-        "table": RequestConfig(request, paginate={"per_page": ROWS_A_PAGE}).configure(table),
+        "table": table,
         "zone": zone,
         "freshness": queries.find_freshness(
             workspace=request.workspace, bots=[bot.pk for bot in values["bot"]], now=report.now
@@ -100,14 +100,19 @@ def usage_export(request: WorkspaceRequest, format: str) -> HttpResponse:
     if not asked.is_valid():
         sentences = [str(sentence) for errors in asked.errors.values() for sentence in errors]
         return HttpResponse(" ".join(sentences), status=400, content_type="text/plain")
-    whole = asked.cleaned_data["report"].whole
-    by_bot = asked.cleaned_data["rows"] == "bot"
-    columns, rows = exports.list_usage(read_usage(request, asked), by_bot=by_bot)
+    values = asked.cleaned_data
+    whole = values["report"].whole
+    columns, rows = exports.list_usage(
+        read_usage(request, asked),
+        by_bot=values["rows"] == "bot",
+        channels=bool(values["channel"]),
+    )
     name = f"usage-{request.workspace.slug}-{whole.starts_at:%Y-%m-%d}.{format}"
+    guarded = ([guard(value) for value in row] for row in rows)
     content, content_type = (
         (exports.write_xlsx(columns, rows), XLSX)
         if format == "xlsx"
-        else ("".join(write_csv(columns, rows)), "text/csv; charset=utf-8")
+        else ("".join(write_csv(columns, guarded)), "text/csv; charset=utf-8")
     )
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return HttpResponse(content, content_type=content_type, headers=headers)

@@ -1,0 +1,330 @@
+"""Who may what, written out by hand: every address and API operation as every role and stranger."""
+
+from typing import NamedTuple
+
+import pytest
+from django.test import Client
+
+from accounts.models import ApiKey, Bot, BotShare, Role, Scope, Workspace
+from accounts.tenancy import in_workspace
+from tests import make
+from tests.accounts.pages import sign_in
+from tests.test_architecture import patterns
+from usage.models import Stream
+from usage.session_queries import name_conversation
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+OWNER, ADMIN, FINANCE, MEMBER, SHARED = Role
+BELOW = "w/<slug:slug>/"
+PLACE = "/w/acme/"
+RANGE = "?from=2026-03-01&to=2026-04-01"
+DAY = "?first=2026-03-02&last=2026-03-02&range=custom"
+
+
+class Page(NamedTuple):
+    """An address below the workspace and who may use it; all others are refused.
+
+    {shared}, {owned} and {other} stand for a bot shared with the person, one that a member owns and
+    one of others; {talk_...} for a conversation with it.
+    """
+
+    address: str
+    may: str  # the letters of the roles
+    post: dict[str, str] | None = None
+
+    def allows(self, role: Role) -> bool:
+        return role.value[0] in self.may
+
+
+# By first letters: owner, admin, finance, member, shared.
+PAGES = [
+    Page("", "oafm"),
+    Page("usage/", "oafms"),
+    Page("usage/usage.csv", "oafms"),
+    Page("usage/usage.xlsx", "oafms"),
+    Page("usage/bots", "oafms"),
+    Page("usage/channels", "oafms"),
+    Page("usage/time-zones", "oafms"),
+    Page("usage/sessions/", "oafms"),
+    Page("usage/sessions.csv", "oafms"),
+    Page("usage/how-sessions-are-counted/", "oafms"),
+    Page("usage/conversations/{talk_shared}/", "oafms"),
+    Page("bots/", "oafms"),
+    Page("bots/export", "oafms"),
+    Page("bots/{shared}/", "oafms"),
+    Page("bots/new", "oa"),
+    Page("bots/new", "oa", {"key": "new"}),
+    Page("bots/{owned}/name", "oam", {"name": "Renamed"}),
+    Page("bots/{owned}/publish-status", "oam", {"publish_status": "suspended"}),
+    Page("bots/{owned}/share", "oam", {"user": "1"}),
+    Page("bots/{owned}/take-back", "oam", {"user": "1"}),
+    Page("bots/{shared}/name", "oa", {"name": "Renamed"}),
+    Page("bots/{shared}/publish-status", "oa", {"publish_status": "suspended"}),
+    Page("bots/{shared}/share", "oa", {"user": "1"}),
+    Page("bots/{shared}/take-back", "oa", {"user": "1"}),
+    Page("bots/{owned}/archive", "oa"),
+    Page("bots/{owned}/archive", "oa", {"reason": "Unused."}),
+    Page("bots/{owned}/restore", "oa"),
+    Page("bots/{owned}/restore", "oa", {"reason": "Used."}),
+    Page("developers/", "oa"),
+    Page("developers/events/", "oa"),
+    Page("developers/events/streams/{stream_shared}/", "oa"),
+    Page("developers/keys/new", "oa"),
+    Page("developers/keys/new", "oa", {"name": "new", "scopes": "usage:read"}),
+    Page("developers/keys/{key_shared}/revoke", "oa"),
+    Page("developers/keys/{key_shared}/revoke", "oa", {"sure": "1"}),
+    Page("settings/", "oa"),
+    Page("settings/general", "oa", {"name": "Acme", "lateness_days": "30"}),
+    Page("settings/retention", "oa", {"retention_months": ""}),
+    Page("settings/zone", "oa", {"timezone": "Europe/Berlin"}),
+]
+# Of bots not shared: who sees all still does, to all others there is none.
+UNSEEN = [
+    Page("usage/conversations/{talk_other}/", "oaf"),
+    Page("bots/{other}/", "oaf"),
+    Page("bots/{other}/name", "oa", {"name": "Renamed"}),
+    Page("bots/{other}/publish-status", "oa", {"publish_status": "suspended"}),
+    Page("bots/{other}/share", "oa", {"user": "1"}),
+    Page("bots/{other}/take-back", "oa", {"user": "1"}),
+]
+MENUS = {
+    OWNER: ["Dashboard", "Usage", "Bots", "Developers", "Settings"],
+    ADMIN: ["Dashboard", "Usage", "Bots", "Developers", "Settings"],
+    FINANCE: ["Dashboard", "Usage", "Bots"],
+    MEMBER: ["Dashboard", "Usage", "Bots"],
+    SHARED: ["Usage", "Bots"],
+}
+SCOPES = {
+    "POST events": {"events:write"},
+    "GET usage?from=2026-03-01&to=2026-03-04": {"usage:read"},
+    "GET sessions": {"usage:read"},
+    "GET conversations/{talk_shared}": {"usage:read"},
+    "GET bots": {"usage:read", "bots:write"},
+    "PUT bots/newbot": {"bots:write"},
+}
+# What is only of others: words of their bots, people and users.
+ADDRESSES = {
+    "Dashboard": "",
+    "Usage": "usage/",
+    "Bots": "bots/",
+    "Developers": "developers/",
+    "Settings": "settings/",
+}
+# What is of others only: words of their bots, users, people and workspaces.
+SECRETS = (
+    "otherbot", "ownedbot", "unseen-user", "own-user", "alerted", "hidden-channel", "theirbot",
+    "their-user", "Globex", "globex", "owner@acme", "admin@acme", "finance@acme", "member@acme",
+)  # fmt: skip
+VARIANTS = (
+    "", "&view=table", "&view=table&rows=bot", "&rows=bot&channel=web", "&kind=all&state=all",
+    "&kind=alert", "&by=month", "&timezone=Asia/Kolkata",
+)  # fmt: skip
+BOT_QUERIES = ("", "?status=archived", "?sort=owner", "?sort=-shares", "?owner={}", "?q=o")
+
+
+def fill() -> dict[str, int | str]:
+    """Make two workspaces; return what stands in addresses for their parameters."""
+    acme, globex = make.workspace("acme"), make.workspace("globex", name="Globex Corp")
+    make.take_in(
+        acme,
+        *make.talk(0, 10, 20, subject="sharedbot", user="seen-user"),
+        *make.talk(0, 16, subject="ownedbot", user="own-user"),
+        *make.talk(0, 10, subject="otherbot", user="unseen-user", channel="hidden-channel"),
+        *(make.event("alert.delivered", subject="otherbot", user="alerted") for _ in range(4321)),
+    )
+    make.take_in(globex, *make.talk(0, subject="theirbot", user="their-user"))
+    users = {"shared": "seen-user", "owned": "own-user", "other": "unseen-user"}
+    return fill_one(acme, users) | fill_one(globex, {"their": "their-user"})
+
+
+def fill_one(place: Workspace, users: dict[str, str]) -> dict[str, int | str]:
+    """Make people and a key; return the numbers of bots, conversations, streams and the key."""
+    make.roll_up(place)
+    make.api_key(place)
+    for role in Role:
+        user = make.member(place, role).user
+        user.name = f"Known {role.value} of {place.slug}"
+        user.save(update_fields=["name"])
+    found: dict[str, int | str] = {}
+    with in_workspace(place.pk):
+        for name, sender in users.items():
+            stream = Stream.objects.for_workspace(place).select_related("bot").get(user=sender)
+            found |= {
+                name: stream.bot.pk,
+                f"talk_{name}": name_conversation(stream.key, make.NOON),
+                f"stream_{name}": stream.id,
+                f"key_{name}": ApiKey.objects.for_workspace(place).get().pk,
+            }
+    return found
+
+
+def enter(role: Role) -> Client:
+    """Sign in a person of acme who has a role, owns `ownedbot` and was given `sharedbot`."""
+    acme = make.workspace("acme")
+    person = make.member(acme, role)
+    with in_workspace(acme.pk):
+        if role == MEMBER:
+            Bot.objects.filter(workspace=acme, key="ownedbot").update(owner=person.user)
+        elif role == SHARED:
+            Bot.objects.filter(workspace=acme, key="ownedbot").update(owner=None)
+        if role in (MEMBER, SHARED):
+            bot = Bot.objects.get(workspace=acme, key="sharedbot")
+            BotShare.objects.get_or_create(workspace=acme, bot=bot, user=person.user)
+    return sign_in(person)
+
+
+def ask(client: Client, page: Page, values: dict[str, int | str]) -> int:
+    """Return the status that a page answers."""
+    address = f"{PLACE}{page.address.format(**values)}"
+    if page.post is None:
+        return client.get(f"{address}{RANGE}").status_code
+    return client.post(address, page.post).status_code
+
+
+def refusal(page: Page, role: Role, *, seen: bool = True) -> int:
+    """Return the status by which a role is refused."""
+    return 404 if role == SHARED or (role == MEMBER and not seen) else 403
+
+
+def test_every_address_is_in_the_table() -> None:
+    walked = {
+        address.removeprefix(BELOW).split("<")[0]
+        for address, _ in patterns()
+        if address.startswith(BELOW)
+    }
+
+    assert walked == {page.address.split("{")[0] for page in PAGES}
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_role_reaches_what_the_table_says(role: Role) -> None:
+    values = fill()
+    client = enter(role)
+
+    wrong = []
+    for seen, pages in ((True, PAGES), (False, UNSEEN)):
+        for page in pages:
+            status = ask(client, page, values)
+            if page.allows(role):
+                right = status in (200, 302)
+            elif role == SHARED and "{owned}" in page.address:
+                right = status == 404
+            else:
+                right = status == refusal(page, role, seen=seen)
+            if not right:
+                wrong.append((page.address, page.post, status))
+
+    assert wrong == []
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_ids_of_another_workspace_are_of_nobody(role: Role) -> None:
+    values = fill()
+    client = enter(role)
+
+    for page in PAGES:
+        theirs = page.address
+        for name in ("shared", "owned"):
+            theirs = theirs.replace(f"{{{name}}}", "{their}")
+        for name in ("talk_shared", "stream_shared", "key_shared"):
+            theirs = theirs.replace(f"{{{name}}}", f"{{{name.split('_')[0]}_their}}")
+        if theirs != page.address:
+            expected = (403, 404) if not page.allows(role) else (404,)
+            assert ask(client, page._replace(address=theirs), values) in expected, theirs
+
+
+def test_strangers_reach_nothing() -> None:
+    values = fill()
+    theirs = sign_in(make.member(make.workspace("globex")))
+
+    for page in (*PAGES, *UNSEEN):
+        assert ask(theirs, page, values) == 404, page
+        assert ask(Client(), page, values) == 302, page
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_menu_has_what_the_role_may_see(role: Role) -> None:
+    fill()
+
+    page = enter(role).get(f"{PLACE}usage/").content.decode()
+
+    shown = [label for label, address in ADDRESSES.items() if f'href="{PLACE}{address}"' in page]
+    assert shown == MENUS[role]
+
+
+def test_shared_user_learns_of_nothing_else() -> None:
+    values = fill()
+    client = enter(SHARED)
+    member = make.member(make.workspace("acme"), MEMBER)
+    secrets = (*SECRETS, "4,3", "432", *(f"Known {role.value}" for role in Role if role != SHARED))
+
+    pages = [page for page in PAGES if page.post is None and page.may.endswith("s")]
+    asked = [f"{PLACE}{page.address.format(**values)}" for page in pages]
+    asked += [f"{address}{RANGE}" for address in asked]
+    asked += [f"{PLACE}usage/{DAY}{more}" for more in VARIANTS]
+    asked += [f"{PLACE}usage/sessions/{RANGE}{more}" for more in VARIANTS]
+    asked += [f"{PLACE}usage/sessions.csv{RANGE}{more}" for more in VARIANTS]
+    asked += [f"{PLACE}bots/{query}" for query in BOT_QUERIES]
+    asked += [f"{PLACE}bots/export{query.format(member.user.pk)}" for query in BOT_QUERIES]
+    asked += [f"{PLACE}{page.address.format(**values)}" for page in UNSEEN]
+    asked += [PLACE, f"{PLACE}settings/", f"{PLACE}developers/events/", "/"]
+    for address in asked:
+        response = client.get(address)
+        text = b"".join(response) if response.streaming else response.content
+        said = text.decode("utf-8", "replace")
+        for secret in secrets:
+            assert secret not in said, (secret, address)
+
+
+@pytest.mark.parametrize("scope", list(Scope))
+def test_api_asks_for_its_scope(scope: Scope) -> None:
+    values = fill()
+    acme = make.workspace("acme")
+    secret = make.api_key(acme, scope, name=scope.value)
+
+    for operation, scopes in SCOPES.items():
+        method, path = operation.format(**values).split(" ")
+        response = Client().generic(
+            method,
+            f"/api/v1/{path}",
+            "{}",
+            content_type="application/json",
+            headers={"Authorization": f"Bearer {secret}"},
+        )
+        assert (response.status_code == 403) == (scope.value not in scopes), operation
+        assert Client().generic(method, f"/api/v1/{path}").status_code == 401, operation
+
+
+def test_every_operation_is_in_the_table() -> None:
+    schema = Client().get("/api/v1/openapi.json").json()
+
+    found = {
+        f"{method.upper()} {path.removeprefix('/api/v1/')}"
+        for path, operations in schema["paths"].items()
+        for method in operations
+    }
+    assert {operation.split("{")[0] for operation in found} == {
+        operation.split("?")[0].split("{")[0].replace("newbot", "") for operation in SCOPES
+    }
+
+
+def test_api_key_reads_nothing_of_another_workspace() -> None:
+    values = fill()
+    secret = make.api_key(make.workspace("acme"), Scope.READ_USAGE, name="reader")
+
+    answers = [
+        Client().get(f"/api/v1/{path}", headers={"Authorization": f"Bearer {secret}"})
+        for path in (
+            "bots?archived=true",
+            "usage?from=2026-03-01&to=2026-03-04",
+            "usage?from=2026-03-01&to=2026-03-04&bot=theirbot",
+            "sessions?from=2026-03-01&to=2026-03-04",
+            f"conversations/{values['talk_their']}",
+        )
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 400, 200, 404]
+    for answer in answers:
+        assert "their-user" not in answer.content.decode()
+        assert "globex" not in answer.content.decode()

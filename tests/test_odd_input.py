@@ -1,0 +1,116 @@
+"""Every address answers odd input with a page or a refusal, never with an error of the program."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.test import Client
+
+from accounts.models import ApiKey, Bot, Workspace
+from accounts.tenancy import in_workspace
+from tests import make
+from tests.accounts.test_access import sign_in
+from tests.test_architecture import patterns
+from usage.models import Stream
+from usage.session_queries import name_conversation
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+BELOW = "w/<slug:slug>/"
+NUMBERS = ("0", "-1", "abc", "1" + 20 * "0", "9" * 5000)
+ODD = ("\0", "\ud800", "<b>", "x" * 100_000)
+PARAMETERS = (
+    "page", "per_page", "sort", "bot", "channel", "timezone", "range", "first", "last", "by",
+    "view", "rows", "kind", "state", "from", "to", "user", "conversation", "q", "owner", "status",
+    "show", "type", "id", "source", "result", "code",
+)  # fmt: skip
+FIELDS = (
+    "key", "name", "owner", "publish_status", "user", "reason", "scopes", "expires_on", "timezone",
+    "lateness_days", "retention_months", "confirmed",
+)  # fmt: skip
+PARTS = ("%00", "a%0ab", "%ff", "a%2F..%2Fb", "a%22b", "0", "-1", "9" * 30, "x" * 2000)
+METHODS = ("HEAD", "PUT", "DELETE", "OPTIONS", "TRACE")
+
+
+@pytest.fixture
+def acme() -> Workspace:
+    acme = make.workspace("acme")
+    make.take_in(acme, *make.talk(0, 10, 20), make.event("alert.delivered"))
+    make.roll_up(acme)
+    return acme
+
+
+@pytest.fixture
+def client(acme: Workspace) -> Client:
+    client = sign_in(make.member(acme).user.email)
+    client.raise_request_exception = False
+    return client
+
+
+def find_parts(acme: Workspace) -> dict[str, str]:
+    """Return what stands in addresses for their parameters."""
+    make.api_key(acme)
+    with in_workspace(acme.pk):
+        stream = Stream.objects.for_workspace(acme).get(user="u1", channel="web", agent="")
+        return {
+            "<slug:slug>": "acme",
+            "<int:bot_id>": str(Bot.objects.for_workspace(acme).get().pk),
+            "<int:key_id>": str(ApiKey.objects.for_workspace(acme).get().pk),
+            "<int:number>": str(stream.id),
+            "<str:name>": name_conversation(stream.key, make.NOON),
+            "<format>": "csv",
+        }
+
+
+def complete(address: str, parts: dict[str, str]) -> str:
+    for name, part in parts.items():
+        address = address.replace(name, part)
+    assert "<" not in address
+    return f"/{address}"
+
+
+def list_addresses() -> Iterator[str]:
+    return (address for address, _ in patterns() if address.startswith(BELOW))
+
+
+def test_odd_parameters(acme: Workspace, client: Client) -> None:
+    parts = find_parts(acme)
+    failed = []
+    for address in list_addresses():
+        path = complete(address, parts)
+        for value in (*NUMBERS, *ODD):
+            sent = value[:2000].encode("utf-8", "surrogatepass")
+            for names in ([name] for name in ("page", "per_page", "sort")):
+                if client.get(path, dict.fromkeys(names, sent)).status_code >= 500:
+                    failed.append((path, names, value[:20]))
+            if client.get(path, dict.fromkeys(PARAMETERS[3:], sent)).status_code >= 500:
+                failed.append((path, ["all"], value[:20]))
+
+    assert failed == []
+
+
+def test_odd_fields(acme: Workspace, client: Client) -> None:
+    parts = find_parts(acme)
+    failed = []
+    for address in list_addresses():
+        path = complete(address, parts)
+        for value in ("", *NUMBERS, *ODD):
+            sent = dict.fromkeys(FIELDS, value.encode("utf-8", "surrogatepass")) if value else {}
+            if client.post(path, sent).status_code >= 500:
+                failed.append((path, value[:20]))
+
+    assert failed == []
+
+
+def test_odd_addresses_and_methods(acme: Workspace, client: Client) -> None:
+    parts = find_parts(acme)
+    failed = []
+    for address in list_addresses():
+        for method in METHODS:
+            if client.generic(method, complete(address, parts)).status_code >= 500:
+                failed.append((address, method))
+        for name in (name for name in parts if name in address):
+            for part in PARTS:
+                if client.get(complete(address, parts | {name: part})).status_code >= 500:
+                    failed.append((address, part[:20]))
+
+    assert failed == []
