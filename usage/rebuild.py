@@ -35,7 +35,7 @@ GROUP BY bot_id ORDER BY bot_id
 # Marks go before anything is read, as in the rollup. Index stream_of_bot.
 CLAIM_STREAMS = """
 WITH portion AS MATERIALIZED (
-    SELECT bot_id, id FROM usage_stream
+    SELECT bot_id, id, agent <> '' AS of_agent, channel, voice FROM usage_stream
     WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s)
         AND (bot_id, id) > (%(after_bot)s, %(after)s)
     ORDER BY bot_id, id LIMIT %(limit)s
@@ -46,11 +46,14 @@ WITH portion AS MATERIALIZED (
     RETURNING stream_id, due_at, touched_from, touched_to
 )
 INSERT INTO stage_claim
-SELECT id, bot_id, '-infinity', 'infinity', coalesce(bool_or(due_at <= %(now)s), false),
-    min(touched_from) FILTER (WHERE touched_to > %(now)s),
-    max(touched_to) FILTER (WHERE touched_to > %(now)s)
-FROM portion LEFT JOIN taken ON taken.stream_id = id
-GROUP BY bot_id, id
+SELECT id, bot_id, of_agent, channel, voice, '-infinity', 'infinity', coalesce(due, false),
+    ahead_from, ahead_to
+FROM portion LEFT JOIN (
+    SELECT stream_id, bool_or(due_at <= %(now)s) AS due,
+        min(touched_from) FILTER (WHERE touched_to > %(now)s) AS ahead_from,
+        max(touched_to) FILTER (WHERE touched_to > %(now)s) AS ahead_to
+    FROM taken GROUP BY stream_id
+) taken ON taken.stream_id = id
 """
 # Conversations always stand with their sessions, so once there are none in the workspace, bots
 # without sessions have none. Index session_of_bot.
