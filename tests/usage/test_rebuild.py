@@ -31,13 +31,18 @@ USERS = ("u1", "u2", "u3")
 
 @pytest.fixture
 def acme() -> Workspace:
-    """Return a workspace with three bots, each with three users and an alert."""
+    """Return a workspace with `make_bots`."""
     acme = make.workspace()
+    make_bots(acme)
+    return acme
+
+
+def make_bots(of: Workspace) -> None:
+    """Give a workspace three bots, each with three users and an alert."""
     for bot in BOTS:
         for user in USERS:
-            make.take_in(acme, *make.talk(0, 10, 20, subject=bot, user=user))
-        make.take_in(acme, make.event("alert.delivered", subject=bot, alert="a"))
-    return acme
+            make.take_in(of, *make.talk(0, 10, 20, subject=bot, user=user))
+        make.take_in(of, make.event("alert.delivered", subject=bot, alert="a"))
 
 
 def run(of: Workspace, now: datetime = LONG_AFTER) -> list[Difference]:
@@ -118,6 +123,22 @@ def test_conversations_without_sessions_are_superfluous(acme: Workspace) -> None
     assert run(acme) == []
 
 
+def test_bucket_that_was_left_without_sessions_is_different(acme: Workspace) -> None:
+    make.roll_up(acme)
+    with in_workspace(acme.pk):
+        faq = UsageBucket.objects.for_workspace(acme).filter(bot__key="faq")
+        faq.filter(starts_at=NOON).update(starts_at=NOON - HOUR, usage_sessions=7)
+        for table in (BillingSession, Conversation, UsageDay, UsageMonth):
+            table.objects.for_workspace(acme).delete()
+
+    found = run(acme)
+
+    assert [(one.bot, one.started_at) for one in found if one.what == "bucket"] == [
+        ("faq", NOON - HOUR)
+    ]
+    assert count_sessions(acme) == SIX_EACH
+
+
 def test_rebuild_leaves_other_workspaces_alone(acme: Workspace) -> None:
     globex = make.workspace("globex")
     make.take_in(globex, *make.talk(0))
@@ -177,7 +198,7 @@ def test_what_was_interrupted_is_done_the_next_time(
 
     with monkeypatch.context() as patched:
         patched.setattr(rebuild, "STREAMS_AT_ONCE", streams_at_once)
-        patched.setattr(totals, "replace_all", stop)
+        patched.setattr(totals, "write_first", stop)
         with pytest.raises(KeyboardInterrupt):
             run(acme)
     assert make.blocks(acme) == []
