@@ -1,5 +1,7 @@
 """Many bots are rebuilt together, in portions and with two workers: the result is the same."""
 
+import subprocess
+import sys
 import threading
 from datetime import datetime
 
@@ -10,6 +12,7 @@ from django.db.models import Sum
 from accounts.models import Workspace
 from accounts.tenancy import in_workspace
 from tests import make
+from tests.conftest import process_environment
 from tests.make import HOUR, LONG_AFTER, NOON
 from usage import rebuild, rollup, totals
 from usage.models import (
@@ -206,3 +209,49 @@ def test_what_was_interrupted_is_done_the_next_time(
     assert run(acme) == []
 
     assert count_sessions(acme) == SIX_EACH
+
+
+# Stops for ever in the third portion, when its sessions are written but nothing of it is committed.
+STOP_IN_THIRD = """
+import django, sys, threading
+django.setup()
+from datetime import datetime
+from usage import rebuild
+
+counted = []
+
+def report(streams):
+    counted.append(streams)
+    if len(counted) == 3:
+        print("half-way", flush=True)
+        threading.Event().wait()
+
+rebuild.STREAMS_AT_ONCE = 4
+now = datetime.fromisoformat(sys.argv[2])
+list(rebuild.run(workspace_id=int(sys.argv[1]), now=now, report=report))
+"""
+
+
+def test_rebuild_killed_half_way_is_completed_by_the_next_one(acme: Workspace) -> None:
+    twin = make.workspace("globex")
+    make_bots(twin)
+    make.roll_up(twin)
+    with subprocess.Popen(
+        [sys.executable, "-c", STOP_IN_THIRD, str(acme.pk), LONG_AFTER.isoformat()],
+        env=process_environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "half-way\n"
+        process.kill()
+    done = {bot for bot, *_ in make.blocks(acme)}
+
+    found = run(acme)
+
+    assert set() < done < set(BOTS)
+    assert found == []
+    assert make.blocks(acme) == make.blocks(twin)
+    assert count_sessions(acme) == SIX_EACH
+    with in_workspace(acme.pk):
+        assert not DirtyStream.objects.for_workspace(acme).exists()
