@@ -7,7 +7,7 @@ from functools import partial
 from usage.agents import hold_seats, sign_in
 from usage.models import Agent, SessionKind
 from usage.postgres_time import FUTURE, PAST, from_count, to_count
-from usage.reading import Claim, StreamReading, read_agents, read_events, read_streams
+from usage.reading import Claim, StreamReading, read_agents, read_events, read_touched, read_whole
 from usage.sessions import (
     SESSION,
     VOICE_CHANNELS,
@@ -47,13 +47,16 @@ def count_streams(
     now = to_count(claim.now)
     rest: list[int] = []
     tied: dict[int, StreamReading] = {}
-    for stream in read_streams(claim, whole=whole, streams=streams):
+    for stream in read_whole(claim, streams=streams) if whole else read_touched(claim):
         if streams is None and (stream.alerts or stream.notifications):
             stage_instants(staged, stream)
         if stream.of_agent:
             staged.agents[stream.stream_id] = stream.bot_id
         elif stream.voice and not whole:
             rest.append(stream.stream_id)
+        elif stream.plain and whole and not stream.reading.more_before:
+            found = count_plain_sessions(stream.instants, stream.letters, now=now)
+            stage(staged, stream, found)
         elif stream.plain:
             barriers = partial(find_plain_barriers, stream.instants, stream.letters)
             stretch = choose(stream, stream.instants, barriers, whole=whole)
@@ -62,7 +65,7 @@ def count_streams(
                 continue
             part = slice(stretch.start, stretch.stop)
             found = count_plain_sessions(stream.instants[part], stream.letters[part], now=now)
-            stage(staged, stream, stretch, found)
+            stage(staged, stream, found, after=stretch.after, before=stretch.before)
         elif stream.tied:
             tied[stream.stream_id] = stream
         elif not count_stream(stream, stream.list_events(), staged, whole=whole, now=now):
@@ -87,7 +90,8 @@ def count_stream(
     if stretch is None:
         return False
     part = slice(stretch.start, stretch.stop)
-    stage(staged, stream, stretch, count_sessions(events[part], channel=stream.channel, now=now))
+    found = count_sessions(events[part], channel=stream.channel, now=now)
+    stage(staged, stream, found, after=stretch.after, before=stretch.before)
     return True
 
 
@@ -111,25 +115,30 @@ def choose(
 
 
 def stage(
-    staged: Staged, stream: StreamReading, stretch: Stretch, found: Sequence[Conversation]
+    staged: Staged,
+    stream: StreamReading,
+    found: Sequence[Conversation],
+    *,
+    after: int | None = None,
+    before: int | None = None,
 ) -> None:
-    """Stage what was counted in one stretch, and a mark for when its open conversation closes."""
+    """Stage what was counted in a stretch, and a mark for when its open conversation closes.
+
+    Stored conversations that start between ``after`` and ``before`` are replaced (None: no bound).
+    """
+    stream_id, bot_id = stream.stream_id, stream.bot_id
     staged.add_stretch(
-        stream.stream_id,
-        after=PAST if stretch.after is None else stretch.after,
-        before=FUTURE if stretch.before is None else stretch.before,
+        stream_id,
+        after=PAST if after is None else after,
+        before=FUTURE if before is None else before,
     )
     channel = pack_text(stream.channel)
     for conversation in found:
         if conversation.usage or conversation.voice_blocks:
-            staged.add_conversation(stream.stream_id, stream.bot_id, conversation, channel=channel)
+            staged.add_conversation(stream_id, bot_id, conversation, channel=channel)
             if not conversation.closed:
-                staged.add_mark(
-                    stream.stream_id,
-                    stream.bot_id,
-                    due=conversation.end + SESSION + 1,
-                    touched=conversation.end,
-                )
+                end = conversation.end
+                staged.add_mark(stream_id, bot_id, due=end + SESSION + 1, touched=end)
 
 
 def stage_instants(staged: Staged, stream: StreamReading) -> None:

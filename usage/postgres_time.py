@@ -5,7 +5,9 @@ so they stay numbers from the database's binary format and back to it.
 """
 
 import struct
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import psycopg
@@ -13,6 +15,7 @@ from django.db import connection
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 from psycopg.pq import Format
+from psycopg.types.string import ByteaBinaryLoader
 
 ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -43,36 +46,38 @@ class CountLoader(Loader):
         return int.from_bytes(data, signed=True)
 
 
-class CountsLoader(Loader):
-    """Reads a ``timestamptz[]`` without NULLs as counts."""
+def unpack_counts(array: bytes) -> tuple[int, ...]:
+    """Return the instants of a ``timestamptz[]`` without NULLs, as `counting_cursor` reads it.
 
-    format = Format.BINARY
-
-    def load(self, data: Buffer) -> tuple[int, ...]:
-        """Return the counts; each element is its length, 8, which is passed by, and its value."""
-        if len(data) <= ARRAY_HEADER:
-            return ()
-        count = (len(data) - ARRAY_HEADER) // 12
-        return struct.unpack_from(">" + "4xq" * count, data, ARRAY_HEADER)
+    Each element is its length, 8, which is passed by, and its value.
+    """
+    return find_unpacker((len(array) - ARRAY_HEADER) // 12)(array, ARRAY_HEADER)
 
 
-class BytesLoader(Loader):
-    """Reads a ``smallint[]`` without NULLs, whose values are small, as bytes."""
+@lru_cache(1000)
+def find_unpacker(count: int) -> Callable[[bytes, int], tuple[int, ...]]:
+    """Return what unpacks an array of ``count`` instants."""
+    return struct.Struct(">" + "4xq" * count).unpack_from
 
-    format = Format.BINARY
 
-    def load(self, data: Buffer) -> bytes:
-        """Return the lower byte of each element, which follows its length, 2, and the upper one."""
-        return bytes(data)[ARRAY_HEADER + 5 :: 6]
+def unpack_small(array: bytes) -> bytes:
+    """Return the elements of a ``smallint[]`` without NULLs, each of which fits into a byte.
+
+    Each is its length, 2, and its upper and lower byte.
+    """
+    return array[ARRAY_HEADER + 5 :: 6]
 
 
 def counting_cursor() -> "psycopg.Cursor[tuple[Any, ...]]":
-    """Return a cursor on the connection of this transaction that reads instants as counts."""
+    """Return a cursor on the connection of this transaction that reads instants as counts.
+
+    Arrays of instants and small numbers stay as the database packs them.
+    """
     connection.ensure_connection()
     raw = connection.connection
     cursor: psycopg.Cursor[tuple[Any, ...]] = psycopg.Cursor(raw)
     cursor.format = Format.BINARY
     cursor.adapters.register_loader("timestamptz", CountLoader)
-    cursor.adapters.register_loader(raw.adapters.types["timestamptz"].array_oid, CountsLoader)
-    cursor.adapters.register_loader(raw.adapters.types["int2"].array_oid, BytesLoader)
+    cursor.adapters.register_loader(raw.adapters.types["timestamptz"].array_oid, ByteaBinaryLoader)
+    cursor.adapters.register_loader(raw.adapters.types["int2"].array_oid, ByteaBinaryLoader)
     return cursor

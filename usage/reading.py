@@ -12,7 +12,7 @@ from psycopg import Cursor
 from accounts.models import Workspace
 from usage import retention
 from usage.agents import AgentEvent
-from usage.postgres_time import counting_cursor
+from usage.postgres_time import FUTURE, PAST, counting_cursor, to_count, unpack_counts, unpack_small
 from usage.sessions import (
     LAST_OF_STREAM,
     LETTERS,
@@ -23,14 +23,17 @@ from usage.sessions import (
 )
 from usage.stretches import REACH, Reading, Touched
 
+EVERYWHERE = Touched(PAST, FUTURE)
+
 # The streams claimed in this transaction and what in them was touched, and what was counted. Nobody
 # keeps statistics of these tables; so where rows are looked up one by one, the statements say so
 # (LATERAL with OFFSET 0), and everywhere else the planner must not.
 STAGES = """
 SET LOCAL enable_nestloop = off;
 CREATE TEMP TABLE IF NOT EXISTS stage_claim (
-    stream_id bigint, bot_id bigint, touched_from timestamptz, touched_to timestamptz, due boolean,
-    ahead_from timestamptz, ahead_to timestamptz
+    stream_id bigint, bot_id bigint, of_agent boolean, channel text, voice boolean,
+    touched_from timestamptz, touched_to timestamptz, due boolean, ahead_from timestamptz,
+    ahead_to timestamptz
 ) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS stage_stretch (
     stream_id bigint, after timestamptz, before timestamptz, instants boolean
@@ -63,7 +66,7 @@ TRUNCATE stage_claim, stage_stretch, stage_conversation, stage_session, stage_ch
 
 # Claimed streams, all or some, and as much of them as is read.
 CLAIMED = """
-SELECT stream_id, touched_from, touched_to,
+SELECT *,
     CASE WHEN %(whole)s THEN %(counted_from)s::timestamptz
         ELSE greatest(touched_from - %(reach)s * interval '1 microsecond', %(counted_from)s)
         END AS since,
@@ -101,28 +104,17 @@ def place_of(type_: int, direction: int = 0) -> int:
 PLACE = "(8 * type + 2 * direction + voice::integer)::smallint"
 ALERT, NOTIFICATION = "!", "."  # no letters of the rule
 LETTER_OF_PLACE = list_letters()
+# The type and direction of each letter, whether an agent belongs to it, and whether it is voice.
+KIND_OF_LETTER = {
+    cased: (type_, direction, letter in "te", cased != letter)
+    for letter, (type_, direction) in LETTERS.items()
+    for cased in (letter, letter.upper())
+}
 WITHOUT_ALERTS = str.maketrans("", "", ALERT + NOTIFICATION)
 
 # Reads index event_of_stream alone, in its order: events of the rule, alerts and notifications (11
 # are failed alerts). What is later than the clock is left out.
-READ_STREAMS = f"""
-SELECT stream.id, stream.bot_id, stream.agent <> '', stream.channel, stream.voice,
-    claim.touched_from, claim.touched_to, claim.since,
-    %(removed)s AND claim.since = %(counted_from)s
-        OR NOT %(whole)s AND EXISTS (
-            SELECT FROM usage_event event
-            WHERE event.workspace_id = %(workspace)s AND event.stream_id = stream.id
-                AND NOT developer AND NOT test AND type <= 5 AND at < claim.since
-        ),
-    NOT %(whole)s AND EXISTS (
-        SELECT FROM usage_event event
-        WHERE event.workspace_id = %(workspace)s AND event.stream_id = stream.id
-            AND NOT developer AND NOT test AND type <= 5
-            AND at > claim.until AND at <= %(now)s
-    ),
-    coalesce(part.instants, '{{}}'), coalesce(part.places, '{{}}'), part.agents
-FROM ({CLAIMED}) claim
-{STREAM_OF_CLAIM}
+EVENTS_OF_CLAIM = f"""
 CROSS JOIN LATERAL (
     SELECT array_agg(at) AS instants, array_agg({PLACE}) AS places,
         array_agg(agent) FILTER (WHERE type IN (3, 4)) AS agents
@@ -130,10 +122,33 @@ CROSS JOIN LATERAL (
         SELECT at, type, direction, voice, agent FROM usage_event
         WHERE workspace_id = %(workspace)s AND stream_id = claim.stream_id
             AND NOT developer AND NOT test AND type <> 11
-            AND at >= claim.since AND at <= least(claim.until, %(now)s)
+            AND at >= {{since}} AND at <= {{until}}
         ORDER BY at, type
     ) event
 ) part
+"""
+READ_WHOLE = f"""
+SELECT stream_id, bot_id, of_agent, channel, voice, instants, places, agents
+FROM stage_claim claim
+{EVENTS_OF_CLAIM.format(since="%(counted_from)s", until="%(now)s")}
+WHERE %(streams)s::bigint[] IS NULL OR stream_id = ANY(%(streams)s)
+"""
+READ_TOUCHED = f"""
+SELECT claim.stream_id, bot_id, of_agent, channel, claim.voice, instants, places, agents,
+    claim.touched_from, claim.touched_to, claim.since,
+    %(removed)s AND claim.since = %(counted_from)s OR EXISTS (
+        SELECT FROM usage_event event
+        WHERE event.workspace_id = %(workspace)s AND event.stream_id = claim.stream_id
+            AND NOT developer AND NOT test AND type <= 5 AND at < claim.since
+    ),
+    EXISTS (
+        SELECT FROM usage_event event
+        WHERE event.workspace_id = %(workspace)s AND event.stream_id = claim.stream_id
+            AND NOT developer AND NOT test AND type <= 5
+            AND at > claim.until AND at <= %(now)s
+    )
+FROM ({CLAIMED}) claim
+{EVENTS_OF_CLAIM.format(since="claim.since", until="least(claim.until, %(now)s)")}
 """
 
 # Rule order: at one instant by type, then by source and id.
@@ -203,13 +218,10 @@ class StreamReading(NamedTuple):
         """Return the events one by one; in rule order, unless they are tied."""
         agents = iter(self.agents or ())
         return [
-            StreamEvent(
-                at,
-                *LETTERS[letter.lower()],
-                next(agents) if letter in "teTE" else "",
-                letter.isupper(),
+            StreamEvent(at, type_, direction, next(agents) if transfer else "", voice)
+            for at, (type_, direction, transfer, voice) in zip(
+                self.instants, map(KIND_OF_LETTER.__getitem__, self.letters), strict=True
             )
-            for at, letter in zip(self.instants, self.letters, strict=True)
         ]
 
 
@@ -251,22 +263,43 @@ def clear_claim(claim: Claim) -> None:
     claim.execute(CLEAR)
 
 
-def read_streams(
-    claim: Claim, *, whole: bool, streams: Sequence[int] | None = None
-) -> Iterator[StreamReading]:
-    """Yield the claimed streams, whole or what lies around the touched instants.
+def read_whole(claim: Claim, *, streams: Sequence[int] | None = None) -> Iterator[StreamReading]:
+    """Yield the claimed streams, or some of them, with all that is counted of them.
 
-    ``streams`` narrows it to some of them. Of an agent's stream the events are not among it.
+    Of an agent's stream the events are not among it.
     """
-    rows = claim.execute(READ_STREAMS, whole=whole, streams=streams).fetchall()
-    for stream, bot, agent, channel, voice, first, last, since, before, after, *events in rows:
-        touched, reading = Touched(first, last), Reading(since, before, after)
-        instants, places, agents = events
-        letters = places.translate(LETTER_OF_PLACE).decode()
-        read = StreamReading(
-            stream, bot, agent, channel, voice, touched, reading, instants, letters, agents
-        )
-        yield read.without_alerts() if ALERT in letters or NOTIFICATION in letters else read
+    since = PAST if claim.counted_from is None else to_count(claim.counted_from)
+    reading = Reading(since, more_before=claim.counted_from is not None, more_after=False)
+    for row in claim.execute(READ_WHOLE, streams=streams).fetchall():
+        yield make_reading(row, touched=EVERYWHERE, reading=reading)
+
+
+def read_touched(claim: Claim) -> Iterator[StreamReading]:
+    """Yield the claimed streams with what lies around the touched instants.
+
+    Of an agent's stream the events are not among it.
+    """
+    for *row, first, last, since, before, after in claim.execute(
+        READ_TOUCHED, whole=False, streams=None
+    ).fetchall():
+        yield make_reading(row, touched=Touched(first, last), reading=Reading(since, before, after))
+
+
+def make_reading(row: Sequence[Any], *, touched: Touched, reading: Reading) -> StreamReading:
+    """Put together what was read of a stream.
+
+    ``row`` (Any: as psycopg has it) begins as those of `READ_WHOLE`; without events its arrays are
+    None.
+    """
+    stream_id, bot_id, of_agent, channel, voice, instants, places, agents = row
+    at = unpack_counts(instants) if instants else ()
+    letters = unpack_small(places).translate(LETTER_OF_PLACE).decode() if places else ""
+    # An event that was committed after the claim may be the stream's first one with voice.
+    voice = voice or letters != letters.lower()
+    read = StreamReading(
+        stream_id, bot_id, of_agent, channel, voice, touched, reading, at, letters, agents
+    )
+    return read.without_alerts() if ALERT in letters or NOTIFICATION in letters else read
 
 
 def read_events(

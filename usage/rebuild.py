@@ -4,7 +4,7 @@ What the increments of the rollup left is compared on the way: they must have le
 Streams that were due anyway are no difference; what they held was known to be old.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
@@ -35,7 +35,7 @@ GROUP BY bot_id ORDER BY bot_id
 # Marks go before anything is read, as in the rollup. Index stream_of_bot.
 CLAIM_STREAMS = """
 WITH portion AS MATERIALIZED (
-    SELECT bot_id, id FROM usage_stream
+    SELECT bot_id, id, agent <> '' AS of_agent, channel, voice FROM usage_stream
     WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s)
         AND (bot_id, id) > (%(after_bot)s, %(after)s)
     ORDER BY bot_id, id LIMIT %(limit)s
@@ -46,25 +46,31 @@ WITH portion AS MATERIALIZED (
     RETURNING stream_id, due_at, touched_from, touched_to
 )
 INSERT INTO stage_claim
-SELECT id, bot_id, '-infinity', 'infinity', coalesce(bool_or(due_at <= %(now)s), false),
-    min(touched_from) FILTER (WHERE touched_to > %(now)s),
-    max(touched_to) FILTER (WHERE touched_to > %(now)s)
-FROM portion LEFT JOIN taken ON taken.stream_id = id
-GROUP BY bot_id, id
+SELECT id, bot_id, of_agent, channel, voice, '-infinity', 'infinity', coalesce(due, false),
+    ahead_from, ahead_to
+FROM portion LEFT JOIN (
+    SELECT stream_id, bool_or(due_at <= %(now)s) AS due,
+        min(touched_from) FILTER (WHERE touched_to > %(now)s) AS ahead_from,
+        max(touched_to) FILTER (WHERE touched_to > %(now)s) AS ahead_to
+    FROM taken GROUP BY stream_id
+) taken ON taken.stream_id = id
 """
 # Conversations always stand with their sessions, so once there are none in the workspace, bots
-# without sessions have none. Index session_of_bot.
+# without sessions have none. Index session_of_bot and primary keys.
 HAS_CONVERSATIONS = """
 SELECT FROM usage_conversation WHERE workspace_id = %(workspace)s LIMIT 1
 """
-HAS_SESSIONS = """
+HAS_SESSIONS_OR_TOTALS = " UNION ALL ".join(
+    f"""(
 SELECT FROM unnest(%(bots)s::bigint[]) AS bot (bot_id) CROSS JOIN LATERAL (
-    SELECT FROM usage_billingsession
+    SELECT FROM {table}
     WHERE workspace_id = %(workspace)s AND bot_id = bot.bot_id
     LIMIT 1
 ) stored
 LIMIT 1
-"""
+)"""
+    for table in ("usage_billingsession", "usage_usagebucket", "usage_usageday", "usage_usagemonth")
+)
 LAST_CLAIMED = "SELECT bot_id, stream_id FROM stage_claim ORDER BY 1 DESC, 2 DESC LIMIT 1"
 
 # Conversations are of kind 0 here.
@@ -182,16 +188,28 @@ def rebuild_bots(
         clocks: dict[datetime, list[int]] = {}
         for rolled in locked:
             clocks.setdefault(rolled.advance(now), []).append(rolled.bot_id)
+        first = empty and not has_sessions_or_totals(workspace, locked)
         for clock, alike in clocks.items():
             claim = open_claim(workspace=workspace, now=clock)
-            first = empty and not claim.execute(HAS_SESSIONS, bots=alike).rowcount
             differences += rebuild_streams(claim, alike, keys=keys, first=first, report=report)
-        differences += [
-            Difference(keys[bot_id], "bucket", "different", slot)
-            for bot_id, slot in totals.replace_all(rolled=locked, zone=ZoneInfo(workspace.timezone))
-        ]
+        zone = ZoneInfo(workspace.timezone)
+        if first:
+            totals.write_first(rolled=locked, zone=zone)
+        else:
+            differences += [
+                Difference(keys[bot_id], "bucket", "different", slot)
+                for bot_id, slot in totals.replace_all(rolled=locked, zone=zone)
+            ]
         RolledBot.objects.bulk_update(locked, ["rolled_to"])
     return differences
+
+
+def has_sessions_or_totals(workspace: Workspace, rolled: Sequence[RolledBot]) -> bool:
+    """Tell whether anything that was counted is stored of one of the bots."""
+    bots = [of.bot_id for of in rolled]
+    with connection.cursor() as cursor:
+        cursor.execute(HAS_SESSIONS_OR_TOTALS, {"workspace": workspace.pk, "bots": bots})
+        return bool(cursor.rowcount)
 
 
 def rebuild_streams(
@@ -204,7 +222,7 @@ def rebuild_streams(
 ) -> Iterator[Difference]:
     """Count all streams of bots that have one clock again; yield what was otherwise.
 
-    ``first``: none of their sessions are stored.
+    ``first``: nothing that was counted is stored of them.
     """
     last = (0, 0)
     while streams := claim_streams(claim, bots, after=last):
@@ -213,7 +231,7 @@ def rebuild_streams(
         for stream_id in counting.count_agents(claim, streams=staged.agents):
             if stream_id not in due:
                 yield Difference(keys[staged.agents[stream_id]], "agent", "different", None)
-        staging.write(claim, staged)
+        staging.write(claim, staged, first=first)
         if first:
             staging.write_first(claim)
         else:

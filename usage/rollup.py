@@ -15,7 +15,7 @@ from accounts.models import Workspace
 from accounts.tenancy import in_workspace
 from usage import counting, staging, totals
 from usage.models import RolledBot
-from usage.reading import open_claim
+from usage.reading import STREAM_OF_CLAIM, open_claim
 
 STREAMS_AT_ONCE = 2000
 
@@ -28,7 +28,7 @@ WHERE workspace_id = %(workspace)s AND EXISTS (
 ORDER BY bot_id LIMIT 1 FOR UPDATE
 """
 
-CLAIM_STREAMS = """
+CLAIM_STREAMS = f"""
 WITH taken AS (
     DELETE FROM usage_dirtystream
     WHERE workspace_id = %(workspace)s AND bot_id = %(bot)s AND stream_id = ANY(ARRAY(
@@ -38,10 +38,15 @@ WITH taken AS (
     RETURNING stream_id, touched_from, touched_to
 )
 INSERT INTO stage_claim
-SELECT stream_id, %(bot)s, min(touched_from), max(touched_to), true,
-    min(touched_from) FILTER (WHERE touched_to > %(now)s),
-    max(touched_to) FILTER (WHERE touched_to > %(now)s)
-FROM taken GROUP BY stream_id
+SELECT stream_id, %(bot)s, agent <> '', channel, voice, touched_from, touched_to, true, ahead_from,
+    ahead_to
+FROM (
+    SELECT stream_id, min(touched_from) AS touched_from, max(touched_to) AS touched_to,
+        min(touched_from) FILTER (WHERE touched_to > %(now)s) AS ahead_from,
+        max(touched_to) FILTER (WHERE touched_to > %(now)s) AS ahead_to
+    FROM taken GROUP BY stream_id
+) claim
+{STREAM_OF_CLAIM}
 """
 
 # What was counted with a later clock, and has events after the given instant or had an open

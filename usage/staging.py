@@ -99,10 +99,10 @@ INSERT INTO usage_conversation
     (workspace_id, stream_id, started_at, ended_at, bot_id, closed, voice, bot_time)
 SELECT %(workspace)s, stream_id, started_at, ended_at, bot_id, closed, voice, bot_time
 FROM stage_conversation {changed}
-ORDER BY stream_id, started_at
 """
 WRITE_CONVERSATIONS = f"""
 {INSERT_CONVERSATIONS.format(changed=CHANGED_CONVERSATIONS)}
+ORDER BY stream_id, started_at
 ON CONFLICT (workspace_id, stream_id, started_at) DO UPDATE
     SET ended_at = excluded.ended_at, closed = excluded.closed, voice = excluded.voice,
         bot_time = excluded.bot_time
@@ -114,10 +114,10 @@ INSERT INTO usage_billingsession
 SELECT %(workspace)s, stream_id, bot_id, started_at, ended_at, conversation_started_at, number,
     kind, %(rule)s, closed, completed, channel
 FROM stage_session {changed}
-ORDER BY stream_id, started_at, kind, number
 """
 WRITE_SESSIONS = f"""
 {INSERT_SESSIONS.format(changed=CHANGED_SESSIONS)}
+ORDER BY stream_id, started_at, kind, number
 ON CONFLICT (workspace_id, stream_id, started_at, kind, number) DO UPDATE
     SET ended_at = excluded.ended_at, rule = excluded.rule, closed = excluded.closed,
         conversation_started_at = excluded.conversation_started_at,
@@ -142,11 +142,6 @@ INSERT INTO stage_slot
 SELECT bot_id, date_bin('15 minutes', started_at, '2000-01-01Z')
 FROM stage_change JOIN stage_claim USING (stream_id)
 WHERE kind > 0
-GROUP BY 1, 2
-"""
-TOUCH_ALL_SLOTS = """
-INSERT INTO stage_slot
-SELECT bot_id, date_bin('15 minutes', started_at, '2000-01-01Z') FROM stage_session
 GROUP BY 1, 2
 """
 
@@ -226,14 +221,19 @@ def pack_text(text: str) -> bytes:
     return len(value).to_bytes(4) + value
 
 
-def write(claim: Claim, staged: Staged) -> None:
-    """Fill the temporary tables of this transaction."""
+def write(claim: Claim, staged: Staged, *, first: bool = False) -> None:
+    """Fill the temporary tables of this transaction.
+
+    ``first``: nothing is stored that could be replaced.
+    """
     for table, rows in (
-        ("stage_stretch", staged.stretches),
+        ("stage_stretch", () if first else staged.stretches),
         ("stage_conversation", staged.conversations),
         ("stage_session", staged.sessions),
         ("stage_mark", staged.marks),
     ):
+        if not rows:
+            continue
         with claim.cursor.copy(f"COPY {table} FROM STDIN (FORMAT BINARY)".encode()) as copy:
             copy.write(b"".join((COPY_HEADER, *rows, COPY_TRAILER)))
 
@@ -246,7 +246,6 @@ def write_first(claim: Claim) -> None:
     claim.execute(INSERT_CONVERSATIONS.format(changed=""))
     claim.execute(INSERT_SESSIONS.format(changed=""), rule=RULE)
     claim.execute(LIST_MISSING)
-    claim.execute(TOUCH_ALL_SLOTS)
     write_marks(claim)
 
 

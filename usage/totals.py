@@ -83,6 +83,16 @@ CROSS JOIN LATERAL (
 ) counted
 """
 
+INSERT = """
+INSERT INTO {table}
+    (workspace_id, bot_id, {place}, channel, usage_sessions, alert_sessions, voice_sessions,
+     conversations, notifications)
+SELECT %(workspace)s, bot_id, {place}, channel, usage_sessions, alert_sessions, voice_sessions,
+    conversations, notifications
+FROM ({counted}) counted
+WHERE usage_sessions + alert_sessions + voice_sessions + conversations + notifications > 0
+ORDER BY bot_id, {place}, channel
+"""
 REPLACE = """
 WITH counted AS MATERIALIZED (
     SELECT * FROM ({counted}) counted
@@ -132,6 +142,11 @@ EXCEPT SELECT bot_id, starts_at FROM stage_slot
 REPLACE_DAYS = REPLACE.format(table="usage_usageday", place="day", counted=COUNTED_DAYS)
 REPLACE_ALL_DAYS = REPLACE.format(table="usage_usageday", place="day", counted=COUNTED_ALL_DAYS)
 REPLACE_MONTHS = REPLACE.format(table="usage_usagemonth", place="month", counted=COUNTED_MONTHS)
+INSERT_SLOTS = INSERT.format(
+    table="usage_usagebucket", place="starts_at", counted=COUNTED_ALL_SLOTS
+)
+INSERT_DAYS = INSERT.format(table="usage_usageday", place="day", counted=COUNTED_ALL_DAYS)
+INSERT_MONTHS = INSERT.format(table="usage_usagemonth", place="month", counted=COUNTED_MONTHS)
 
 BUCKETS_REACH = """
 SELECT min(starts_at), max(starts_at) FROM usage_usagebucket
@@ -165,18 +180,40 @@ def replace_all(*, rolled: Sequence[RolledBot], zone: ZoneInfo) -> list[tuple[in
     return sorted(wrong)
 
 
+def write_first(*, rolled: Sequence[RolledBot], zone: ZoneInfo) -> None:
+    """Count all totals of some bots of a workspace that have none yet, without comparing."""
+    workspace_id, bots = rolled[0].workspace_id, [of.bot_id for of in rolled]
+    insert(INSERT_SLOTS, workspace=workspace_id, bots=bots)
+    days = list_days(rolled, zone=zone)
+    starts = [start_of_day(day, zone) for day in days]
+    insert(INSERT_DAYS, workspace=workspace_id, bots=bots, places=days, starts=starts)
+    months = sorted({day.replace(day=1) for day in days})
+    insert(INSERT_MONTHS, workspace=workspace_id, bots=bots, places=months)
+    note_zone(rolled, zone=zone)
+
+
 def replace_all_days(*, rolled: Sequence[RolledBot], zone: ZoneInfo) -> None:
     """Count all days and months of some bots again from their buckets, and note their zone."""
+    workspace_id, bots = rolled[0].workspace_id, [of.bot_id for of in rolled]
+    days = list_days(rolled, zone=zone)
+    replace_days(days, every=True, workspace_id=workspace_id, bots=bots, zone=zone)
+    note_zone(rolled, zone=zone)
+
+
+def list_days(rolled: Sequence[RolledBot], *, zone: ZoneInfo) -> list[date]:
+    """Return the local days from the first bucket of some bots to the last one, without gaps."""
     workspace_id, bots = rolled[0].workspace_id, [of.bot_id for of in rolled]
     with connection.cursor() as cursor:
         cursor.execute(BUCKETS_REACH, {"workspace": workspace_id, "bots": bots})
         reach = cursor.fetchone()
-    days: list[date] = []
-    if reach and reach[0]:
-        first, last = reach
-        day, last_day = first.astimezone(zone).date(), last.astimezone(zone).date()
-        days = [day + number * DAY for number in range((last_day - day).days + 1)]
-    replace_days(days, every=True, workspace_id=workspace_id, bots=bots, zone=zone)
+    if not reach or not reach[0]:
+        return []
+    first, last = (slot.astimezone(zone).date() for slot in reach)
+    return [first + number * DAY for number in range((last - first).days + 1)]
+
+
+def note_zone(rolled: Sequence[RolledBot], *, zone: ZoneInfo) -> None:
+    """Note whose local days some bots have now."""
     for of in rolled:
         of.zone = zone.key
     RolledBot.objects.bulk_update(rolled, ["zone"])
@@ -205,6 +242,12 @@ def replace_days(
     )
     months = {day.replace(day=1) for day in days}
     replace(REPLACE_MONTHS, months, every=every, workspace=workspace_id, bots=list(bots))
+
+
+def insert(sql: str, **values: Any) -> None:
+    """Insert totals where there are none (Any: psycopg adapts the values)."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
 
 
 def replace(

@@ -1,5 +1,7 @@
 """Many bots are rebuilt together, in portions and with two workers: the result is the same."""
 
+import subprocess
+import sys
 import threading
 from datetime import datetime
 
@@ -10,6 +12,7 @@ from django.db.models import Sum
 from accounts.models import Workspace
 from accounts.tenancy import in_workspace
 from tests import make
+from tests.conftest import process_environment
 from tests.make import HOUR, LONG_AFTER, NOON
 from usage import rebuild, rollup, totals
 from usage.models import (
@@ -31,13 +34,18 @@ USERS = ("u1", "u2", "u3")
 
 @pytest.fixture
 def acme() -> Workspace:
-    """Return a workspace with three bots, each with three users and an alert."""
+    """Return a workspace with `make_bots`."""
     acme = make.workspace()
+    make_bots(acme)
+    return acme
+
+
+def make_bots(of: Workspace) -> None:
+    """Give a workspace three bots, each with three users and an alert."""
     for bot in BOTS:
         for user in USERS:
-            make.take_in(acme, *make.talk(0, 10, 20, subject=bot, user=user))
-        make.take_in(acme, make.event("alert.delivered", subject=bot, alert="a"))
-    return acme
+            make.take_in(of, *make.talk(0, 10, 20, subject=bot, user=user))
+        make.take_in(of, make.event("alert.delivered", subject=bot, alert="a"))
 
 
 def run(of: Workspace, now: datetime = LONG_AFTER) -> list[Difference]:
@@ -118,6 +126,22 @@ def test_conversations_without_sessions_are_superfluous(acme: Workspace) -> None
     assert run(acme) == []
 
 
+def test_bucket_that_was_left_without_sessions_is_different(acme: Workspace) -> None:
+    make.roll_up(acme)
+    with in_workspace(acme.pk):
+        faq = UsageBucket.objects.for_workspace(acme).filter(bot__key="faq")
+        faq.filter(starts_at=NOON).update(starts_at=NOON - HOUR, usage_sessions=7)
+        for table in (BillingSession, Conversation, UsageDay, UsageMonth):
+            table.objects.for_workspace(acme).delete()
+
+    found = run(acme)
+
+    assert [(one.bot, one.started_at) for one in found if one.what == "bucket"] == [
+        ("faq", NOON - HOUR)
+    ]
+    assert count_sessions(acme) == SIX_EACH
+
+
 def test_rebuild_leaves_other_workspaces_alone(acme: Workspace) -> None:
     globex = make.workspace("globex")
     make.take_in(globex, *make.talk(0))
@@ -177,7 +201,7 @@ def test_what_was_interrupted_is_done_the_next_time(
 
     with monkeypatch.context() as patched:
         patched.setattr(rebuild, "STREAMS_AT_ONCE", streams_at_once)
-        patched.setattr(totals, "replace_all", stop)
+        patched.setattr(totals, "write_first", stop)
         with pytest.raises(KeyboardInterrupt):
             run(acme)
     assert make.blocks(acme) == []
@@ -185,3 +209,49 @@ def test_what_was_interrupted_is_done_the_next_time(
     assert run(acme) == []
 
     assert count_sessions(acme) == SIX_EACH
+
+
+# Stops for ever in the third portion, when its sessions are written but nothing of it is committed.
+STOP_IN_THIRD = """
+import django, sys, threading
+django.setup()
+from datetime import datetime
+from usage import rebuild
+
+counted = []
+
+def report(streams):
+    counted.append(streams)
+    if len(counted) == 3:
+        print("half-way", flush=True)
+        threading.Event().wait()
+
+rebuild.STREAMS_AT_ONCE = 4
+now = datetime.fromisoformat(sys.argv[2])
+list(rebuild.run(workspace_id=int(sys.argv[1]), now=now, report=report))
+"""
+
+
+def test_rebuild_killed_half_way_is_completed_by_the_next_one(acme: Workspace) -> None:
+    twin = make.workspace("globex")
+    make_bots(twin)
+    make.roll_up(twin)
+    with subprocess.Popen(
+        [sys.executable, "-c", STOP_IN_THIRD, str(acme.pk), LONG_AFTER.isoformat()],
+        env=process_environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "half-way\n"
+        process.kill()
+    done = {bot for bot, *_ in make.blocks(acme)}
+
+    found = run(acme)
+
+    assert set() < done < set(BOTS)
+    assert found == []
+    assert make.blocks(acme) == make.blocks(twin)
+    assert count_sessions(acme) == SIX_EACH
+    with in_workspace(acme.pk):
+        assert not DirtyStream.objects.for_workspace(acme).exists()
