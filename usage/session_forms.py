@@ -209,6 +209,10 @@ class SessionFilter(forms.Form):
     def list_set(self) -> Iterator[tuple[str, str, str]]:
         """Yield each filter that is set: its parameter, its value, and what a chip says."""
         labels = {"kind": KIND_LABELS, "state": STATE_LABELS}
+        for name in ("from", "to"):
+            if isinstance(at := self.cleaned_data.get(name), datetime):
+                local = at.astimezone(self.zone)
+                labels[name] = {self.data[name]: f"{local.day} {local:%b %Y, %H:%M}"}
         for name in ("from", "to", "bot", "channel", "kind", "state", "user", "conversation",
                      "timezone"):  # fmt: skip
             for value in dict.fromkeys(self.query.getlist(name)):

@@ -176,4 +176,4 @@ def list_all(key: str, **query: Any) -> list[dict[str, Any]]:
         found += answer["sessions"]
         if answer["next"] is None:
             return found
-        more = {"after": answer["next"]}
+        more = {"cursor": answer["next"]}
