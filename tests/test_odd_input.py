@@ -18,16 +18,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 BELOW = "w/<slug:slug>/"
 NUMBERS = ("0", "-1", "1" + 20 * "0")
-ODD = ("\0", "\ud800", "<b>", "x" * 100_000)
+ODD = ("\0", "\ud800", "<b>", "x" * 2000)
 PAGING = ("page", "per_page", "sort")
 FILTERS = (
     "bot", "channel", "timezone", "range", "first", "last", "by", "view", "rows", "kind", "state",
     "from", "to", "user", "conversation", "q", "owner", "status", "show", "type", "id", "source",
     "result", "code",
-)  # fmt: skip
-FIELDS = (
-    "key", "name", "owner", "publish_status", "user", "reason", "scopes", "expires_on", "timezone",
-    "lateness_days", "retention_months", "confirmed",
 )  # fmt: skip
 PARTS = ("%00", "a%0ab", "%ff", "a%2F..%2Fb", "a%22b", "0", "-1", "9" * 30, "x" * 2000)
 METHODS = ("HEAD", "PUT", "TRACE")
@@ -81,25 +77,9 @@ def test_odd_parameters(acme: Workspace, client: Client) -> None:
         if client.get(path).status_code == 405:
             continue
         for value, names in product((*NUMBERS, *ODD), (PAGING, FILTERS)):
-            sent = value[:2000].encode("utf-8", "surrogatepass")
+            sent = value.encode("utf-8", "surrogatepass")
             if client.get(path, dict.fromkeys(names, sent)).status_code >= 500:
                 failed.append((path, names, value[:20]))
-
-    assert failed == []
-
-
-def test_odd_fields(acme: Workspace, client: Client) -> None:
-    parts = find_parts(acme)
-    failed = []
-    for address in list_addresses():
-        path = complete(address, parts)
-        # Without fields first.
-        if client.post(path).status_code == 405:
-            continue
-        for value in (*NUMBERS, *ODD):
-            sent = dict.fromkeys(FIELDS, value.encode("utf-8", "surrogatepass"))
-            if client.post(path, sent).status_code >= 500:
-                failed.append((path, value[:20]))
 
     assert failed == []
 
