@@ -92,7 +92,9 @@ def known_zone(name: str) -> None:
         ValidationError: it is not.
     """
     if name not in list_zones():
-        raise ValidationError(f"There is no time zone {name!r}; one is Europe/Berlin, for example.")
+        raise ValidationError(
+            f"There is no time zone {name[:64]!r}; one is Europe/Berlin, for example."
+        )
 
 
 class Workspace(models.Model):

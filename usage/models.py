@@ -218,8 +218,11 @@ class RolledBotQuerySet(WorkspaceOwnedQuerySet["RolledBot"]):
     """Bots that were rolled up, or are to be."""
 
     def in_other_zone(self) -> Self:
-        """Keep the bots whose days and months are not those of their workspace's zone."""
-        return self.exclude(zone=F("workspace__timezone"))
+        """Keep the bots whose days and months are not those of their workspace's zone.
+
+        A bot that was never rolled up has none.
+        """
+        return self.exclude(zone=F("workspace__timezone")).exclude(rolled_to=None)
 
 
 class RolledBot(LargeTable):

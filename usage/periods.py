@@ -46,10 +46,18 @@ def cut(whole: Period, *, by: Grain, zone: ZoneInfo) -> Iterator[Period]:
     23 or 25 of them; in a zone off the hour they begin with its own full hours.
     """
     starts_at = whole.starts_at
-    while starts_at < whole.ends_at:
-        ends_at = min(next_start(starts_at, by=by, zone=zone), whole.ends_at)
+    while in_utc(starts_at) < in_utc(whole.ends_at):
+        ends_at = min(next_start(starts_at, by=by, zone=zone), whole.ends_at, key=in_utc)
         yield Period(starts_at, ends_at)
         starts_at = ends_at
+
+
+def in_utc(at: datetime) -> datetime:
+    """Return an instant by which it can be compared.
+
+    Two of one zone compare by what the clock shows, and that comes twice when it is put back.
+    """
+    return at.astimezone(UTC)
 
 
 def next_start(at: datetime, *, by: Grain, zone: ZoneInfo) -> datetime:

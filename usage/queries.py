@@ -28,7 +28,7 @@ ORDER BY id
 FIND_WORKSPACES_IN_OLD_ZONE = """
 SELECT DISTINCT workspace.id FROM usage_rolledbot bot
 JOIN accounts_workspace workspace ON workspace.id = bot.workspace_id
-WHERE bot.zone <> workspace.timezone
+WHERE bot.zone <> workspace.timezone AND bot.rolled_to IS NOT NULL
 ORDER BY 1
 """
 

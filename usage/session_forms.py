@@ -14,7 +14,7 @@ from django.http import QueryDict
 from accounts.models import Bot, Workspace, known_zone
 from usage.forms import ListField
 from usage.models import SessionKind
-from usage.periods import Period, start_of_day
+from usage.periods import Period, in_utc, start_of_day
 from usage.session_queries import Chosen, TooManyStreams, find_streams
 
 DAYS_SHOWN = 30
@@ -175,7 +175,7 @@ class SessionFilter(forms.Form):
         if first is None:
             first = start_of_day(ends_at.date() - DAYS_SHOWN * day, self.zone)
         starts_at = self.to_instant(first)
-        if starts_at >= ends_at:
+        if in_utc(starts_at) >= in_utc(ends_at):
             raise ValidationError("The range is empty: its end must lie after its start.")
         return Period(starts_at, ends_at)
 
@@ -209,6 +209,10 @@ class SessionFilter(forms.Form):
     def list_set(self) -> Iterator[tuple[str, str, str]]:
         """Yield each filter that is set: its parameter, its value, and what a chip says."""
         labels = {"kind": KIND_LABELS, "state": STATE_LABELS}
+        for name in ("from", "to"):
+            if isinstance(at := self.cleaned_data.get(name), datetime):
+                local = at.astimezone(self.zone)
+                labels[name] = {self.data[name]: f"{local.day} {local:%b %Y, %H:%M}"}
         for name in ("from", "to", "bot", "channel", "kind", "state", "user", "conversation",
                      "timezone"):  # fmt: skip
             for value in dict.fromkeys(self.query.getlist(name)):

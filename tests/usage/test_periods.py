@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from usage.periods import Grain, split, start_of_day
+from usage.periods import Grain, Period, cut, split, start_of_day
 
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Asia/Kathmandu")
 ODD_ZONES = (
@@ -30,6 +30,16 @@ def hours(day: date, zone: str) -> int:
 )
 def test_day_has_as_many_hours_as_the_clock_shows(day: date, count: int) -> None:
     assert hours(day, "Europe/Berlin") == count
+
+
+def test_hour_that_comes_twice_is_two_also_at_an_end() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    first = datetime(2026, 10, 25, 2, tzinfo=berlin)
+    whole = Period(first - timedelta(hours=1), first.replace(fold=1))
+
+    periods = list(cut(whole, by=Grain.HOUR, zone=berlin))
+
+    assert [f"{period.ends_at:%H:%M%z}" for period in periods] == ["02:00+0200", "02:00+0100"]
 
 
 def test_hours_off_the_hour_begin_with_the_zones_own() -> None:

@@ -83,6 +83,13 @@ def test_day_of_24_hours_has_as_many_when_the_clocks_change() -> None:
     assert local(found.previous) == ("2026-03-27 12:00", "2026-03-28 11:30")
 
 
+def test_hour_that_comes_twice_is_among_the_24() -> None:
+    found = report(Range.LAST_24_HOURS, now=datetime(2026, 10, 25, 0, 30, tzinfo=UTC))
+
+    assert len(found.periods) == 24
+    assert found.periods[-1].starts_at <= found.now
+
+
 def test_hours_of_a_zone_off_the_hour_are_its_own() -> None:
     found = report(Range.LAST_24_HOURS, KOLKATA)
 

@@ -292,3 +292,10 @@ def test_help_draws_its_examples(client: Client) -> None:
 
     assert page.count('<svg viewBox="0 0 960') == 7
     assert "3 usage sessions." in page
+
+
+def test_chip_of_an_instant_says_it_in_the_zone_of_the_page(client: Client) -> None:
+    page = show(client, **{"from": "2026-03-02T00:00:00+00:00", "timezone": "Asia/Kolkata"})
+
+    assert "From: 2 Mar 2026, 05:30" in page
+    assert "To: 2026-04-01" in page

@@ -221,3 +221,12 @@ def test_rebuild_finds_nothing_wrong_and_takes_the_new_zone(acme: Workspace) -> 
     assert differences == []
     assert days(acme) == in_kolkata()
     assert zones_of_bots(acme) == [KOLKATA] * 3
+
+
+def test_bot_before_its_first_roll_up_has_no_days_of_another_zone(acme: Workspace) -> None:
+    make.take_in(acme, *make.talk(0, start=EVENING, subject="new"))
+
+    with in_workspace(acme.pk):
+        assert queries.find_bots_in_old_zone(acme) == []
+    assert queries.find_workspaces_in_old_zone() == []
+    assert "" in zones_of_bots(acme)
