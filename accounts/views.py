@@ -13,7 +13,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import bots, first_request, forms, keys, queries, workspaces
 from accounts.access import (
@@ -36,7 +36,7 @@ OF_PEOPLE = ("owner", "shares")  # columns that a shared-account user does not s
 
 
 @login_required
-@require_GET
+@require_safe
 def workspace_list(request: SignedInRequest) -> HttpResponse:
     """Show the workspaces that a person has a role in."""
     with admitted(USER, request.user.pk):
@@ -45,7 +45,7 @@ def workspace_list(request: SignedInRequest) -> HttpResponse:
 
 
 @workspace_view("bots.view")
-@require_GET
+@require_safe
 def bot_list(request: WorkspaceRequest) -> HttpResponse:
     """Show the bots that a person may see, as far as they ask for them."""
     form = read_bot_filter(request)
@@ -70,7 +70,7 @@ def bot_list(request: WorkspaceRequest) -> HttpResponse:
 
 
 @workspace_view("bots.view")
-@require_GET
+@require_safe
 def bot_export(request: WorkspaceRequest) -> HttpResponse:
     """Send what the list shows, all pages of it, as CSV."""
     table = make_bot_table(request, read_bot_filter(request))
@@ -192,7 +192,7 @@ def bot_create(request: WorkspaceRequest) -> HttpResponse:
 
 
 @workspace_view("bots.view")
-@require_GET
+@require_safe
 def bot(request: WorkspaceRequest, bot_id: int) -> HttpResponse:
     """Show a bot: its facts, what it used this month, and what may be done with it."""
     found = find_bot(request, bot_id)
@@ -345,7 +345,7 @@ def bot_restore(request: WorkspaceRequest, bot_id: int) -> HttpResponse:
 
 
 @workspace_view("developers.view")
-@require_GET
+@require_safe
 def developers(request: WorkspaceRequest) -> HttpResponse:
     """Show the API keys, and how to send the first request."""
     table = KeyTable(queries.list_keys(request.workspace))
@@ -415,7 +415,7 @@ def api_key_revoke(request: WorkspaceRequest, key_id: int) -> HttpResponse:
 
 
 @workspace_view("settings.view")
-@require_GET
+@require_safe
 def settings(request: WorkspaceRequest) -> HttpResponse:
     """Show what a workspace has set, and which people have which bots shared."""
     return render(

@@ -152,3 +152,9 @@ def test_health_tells_whether_the_database_answers() -> None:
 
     assert response.status_code == 200
     assert response.json() == {"database": True, "redis": True}
+
+
+def test_head_is_answered_like_get(acme: Workspace) -> None:
+    client = sign_in(make.member(acme).user.email)
+
+    assert client.head("/w/acme/usage/").status_code == 200

@@ -4,14 +4,14 @@ from datetime import UTC, datetime
 
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from accounts.access import WorkspaceRequest, may, workspace_view
 from usage import dashboard, queries
 
 
 @workspace_view("dashboard.view")
-@require_GET
+@require_safe
 def show_dashboard(request: WorkspaceRequest) -> HttpResponse:
     """Show what a person's bots did this month and what needs attention."""
     board = dashboard.read(membership=request.membership, now=datetime.now(UTC))

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 from django_tables2 import LazyPaginator
 
 from accounts.access import WorkspaceRequest, workspace_view
@@ -26,7 +26,7 @@ LISTS: dict[str, tuple[Callable[[Workspace, Sought], Found[Any]], type[LogTable]
 
 
 @workspace_view("developers.view")
-@require_GET
+@require_safe
 def show_event_log(request: WorkspaceRequest) -> HttpResponse:
     """Show what came in: batches, accepted events or refused ones."""
     form = EventFilter(request.GET, workspace=request.workspace)
@@ -51,7 +51,7 @@ def show_event_log(request: WorkspaceRequest) -> HttpResponse:
 
 
 @workspace_view("developers.view")
-@require_GET
+@require_safe
 def show_event_stream(request: WorkspaceRequest, number: int) -> HttpResponse:
     """Show all events of one stream in order."""
     stream = event_log.find_stream(request.workspace, number)

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 from django_tables2 import LazyPaginator
 
 from accounts.access import WorkspaceRequest, workspace_view
@@ -51,7 +51,7 @@ def read_filter(request: WorkspaceRequest) -> SessionFilter:
 
 
 @workspace_view("usage.view")
-@require_GET
+@require_safe
 def session_list(request: WorkspaceRequest) -> HttpResponse:
     """Show sessions, newest first."""
     asked = read_filter(request)
@@ -90,7 +90,7 @@ def without_page(request: WorkspaceRequest) -> str:
 
 
 @workspace_view("usage.view")
-@require_GET
+@require_safe
 def session_export(request: WorkspaceRequest) -> HttpResponse | StreamingHttpResponse:
     """Download all sessions that the list shows with the same filters, oldest first."""
     asked = read_filter(request)
@@ -115,7 +115,7 @@ def write_sessions(chosen: Chosen) -> Iterator[str]:
 
 
 @workspace_view("usage.view")
-@require_GET
+@require_safe
 def conversation(request: WorkspaceRequest, name: str) -> HttpResponse:
     """Show a conversation and why it is that many sessions."""
     now = datetime.now(UTC)
@@ -232,7 +232,7 @@ def find_usage_page(workspace: Workspace, bot: Bot, *, day: datetime) -> str:
 
 
 @workspace_view("usage.view")
-@require_GET
+@require_safe
 def counting_help(request: WorkspaceRequest) -> HttpResponse:
     """Say how sessions are counted, with worked time lines."""
     return render(request, "usage/counting_help.html", {"examples": list_examples()})

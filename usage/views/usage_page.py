@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from accounts.access import WorkspaceRequest, workspace_view
 from accounts.exports import guard, write_csv
@@ -28,7 +28,7 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @workspace_view("usage.view")
-@require_GET
+@require_safe
 def usage(request: WorkspaceRequest) -> HttpResponse:
     """Show what bots used, as graph or table; a part of the page for a request of htmx."""
     asked = UsageFilter(request.GET, membership=request.membership, now=datetime.now(UTC))
@@ -93,7 +93,7 @@ def read_usage(request: WorkspaceRequest, asked: UsageFilter) -> Usage:
 
 
 @workspace_view("usage.view")
-@require_GET
+@require_safe
 def usage_export(request: WorkspaceRequest, format: str) -> HttpResponse:
     """Download what the page shows with the same filters, all its rows."""
     asked = UsageFilter(request.GET, membership=request.membership, now=datetime.now(UTC))
@@ -119,7 +119,7 @@ def usage_export(request: WorkspaceRequest, format: str) -> HttpResponse:
 
 
 @workspace_view("usage.view")
-@require_GET
+@require_safe
 def bot_options(request: WorkspaceRequest) -> HttpResponse:
     """Return the first visible bots whose name or key holds what was typed."""
     typed = (request.GET.getlist("bot") or [""])[-1].replace("\0", "")
@@ -131,7 +131,7 @@ def bot_options(request: WorkspaceRequest) -> HttpResponse:
 
 
 @workspace_view("usage.view")
-@require_GET
+@require_safe
 def channel_options(request: WorkspaceRequest) -> HttpResponse:
     """Return the channels on which the visible bots were used."""
     channels = queries.list_channels(request.membership)
@@ -139,7 +139,7 @@ def channel_options(request: WorkspaceRequest) -> HttpResponse:
 
 
 @workspace_view("usage.view")
-@require_GET
+@require_safe
 def timezone_options(request: WorkspaceRequest) -> HttpResponse:
     """Return all time zones."""
     options = [(zone, "") for zone in list_zones()]
