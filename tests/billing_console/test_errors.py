@@ -82,7 +82,7 @@ def test_wrong_method_gets_a_page_and_says_what_is_allowed(acme: Membership) -> 
     page = sign_in(acme).post("/w/acme/")
 
     assert page.status_code == 405
-    assert page.headers["Allow"] == "GET"
+    assert page.headers["Allow"] == "GET, HEAD"
     assert "This address is not used that way" in text(page)
 
 
