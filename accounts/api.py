@@ -70,23 +70,22 @@ class BotsAnswer(Schema):
     bots: list[BotAnswer]
 
 
-REFUSALS: dict[Any, Any] = {  # Any: as ninja has it
-    frozenset(
-        {
-            HTTPStatus.BAD_REQUEST,
-            HTTPStatus.UNAUTHORIZED,
-            HTTPStatus.FORBIDDEN,
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            HTTPStatus.TOO_MANY_REQUESTS,
-        }
-    ): Refusal
-}
+# What any operation may refuse, as ninja documents answers.
+REFUSALS: frozenset[int] = frozenset(
+    {
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        HTTPStatus.TOO_MANY_REQUESTS,
+    }
+)
 
 
 @router.get(
     "bots",
     auth=ApiKeyAccess(Scope.READ_USAGE, Scope.WRITE_BOTS),
-    response={HTTPStatus.OK: BotsAnswer, **REFUSALS},
+    response={HTTPStatus.OK: BotsAnswer, REFUSALS: Refusal},
     summary="List bots",
 )
 def get_bots(request: ApiRequest, archived: bool = False) -> dict[str, list[Bot]]:
@@ -104,7 +103,7 @@ def get_bots(request: ApiRequest, archived: bool = False) -> dict[str, list[Bot]
 @router.put(
     "bots/{bot_key:key}",
     auth=ApiKeyAccess(Scope.WRITE_BOTS),
-    response={HTTPStatus.OK: BotAnswer, HTTPStatus.CREATED: BotAnswer, **REFUSALS},
+    response={HTTPStatus.OK: BotAnswer, HTTPStatus.CREATED: BotAnswer, REFUSALS: Refusal},
     summary="Register or change a bot",
 )
 def put_bot(

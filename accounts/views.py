@@ -1,6 +1,5 @@
 """Pages of people and workspaces: bots, API keys and settings."""
 
-import zoneinfo
 from datetime import UTC, date, datetime
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -27,7 +26,7 @@ from accounts.access import (
 )
 from accounts.exports import BOT_COLUMNS, bot_values, write_csv
 from accounts.menu import find_first_page
-from accounts.models import ApiKey, Bot, Membership, PublishStatus, Workspace
+from accounts.models import ApiKey, Bot, Membership, PublishStatus, Workspace, list_zones
 from accounts.tables import BotRow, BotTable, KeyTable, show_page
 from accounts.tenancy import USER, admitted
 from usage.queries import count_month
@@ -422,7 +421,7 @@ def settings(request: WorkspaceRequest) -> HttpResponse:
         request,
         "accounts/settings.html",
         {
-            "zones": sorted(zoneinfo.available_timezones()),
+            "zones": list_zones(),
             "sharing": queries.list_sharing(request.workspace),
         },
     )

@@ -9,13 +9,13 @@ from typing import Any
 from accounts import bots, keys, people, workspaces
 from accounts.models import Bot, Membership, Role, Scope, Workspace
 from accounts.tenancy import in_workspace
-from usage import intake, queries, retention, rollup
+from usage import intake, retention, rollup
 from usage.chunks import check_events
 from usage.event_format import Limits
 from usage.intake import Outcome
 from usage.models import SessionKind
 from usage.periods import Period
-from usage.queries import SessionRow
+from usage.session_queries import Chosen, SessionRow, read_chosen
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -97,14 +97,14 @@ def roll_up(of: Workspace, now: datetime = LONG_AFTER) -> int:
 def sessions(of: Workspace) -> list[SessionRow]:
     """Return the completed sessions in order of their start."""
     with in_workspace(of.pk):
-        return list(
-            queries.read_sessions(
-                workspace=of,
-                bots=list(Bot.objects.for_workspace(of).values_list("pk", flat=True)),
-                kinds=list(SessionKind),
-                period=ALWAYS,
-            )
+        chosen = Chosen(
+            workspace_id=of.pk,
+            bots=list(Bot.objects.for_workspace(of).values_list("pk", flat=True)),
+            period=ALWAYS,
+            kinds=list(SessionKind),
+            completed=[True],
         )
+        return list(read_chosen(chosen))
 
 
 def blocks(of: Workspace) -> list[tuple[str, str, str, datetime, datetime]]:

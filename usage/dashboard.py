@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 
 from accounts.models import Bot, BotQuerySet, Membership, Role
+from usage.cards import CARDS
 from usage.periods import start_of_day
 from usage.queries import Counts, Freshness, find_freshness
 from usage.trends import (
@@ -261,28 +262,10 @@ def list_figures(
     by_day: Mapping[date, Counts], parts: Iterable[Counts], month: MonthSoFar
 ) -> list[Figure]:
     """Return the cards of this month; ``parts`` are of the begun day of the month before."""
-    now = add(counts for day, counts in by_day.items() if day >= month.first)
-    before = add(
-        [
-            *(counts for day, counts in by_day.items() if day < min(month.cut_day, month.first)),
-            *parts,
-        ]
-    )
-    labels = {
-        "Billing sessions": "billing_sessions",
-        "Usage sessions": "usage_sessions",
-        "Alert sessions": "alert_sessions",
-        "Voice sessions": "voice_sessions",
-        "Conversations": "conversations",
-    }
-    return [
-        Figure(label, getattr(now, name), getattr(before, name)) for label, name in labels.items()
-    ]
-
-
-def add(many: Iterable[Counts]) -> Counts:
-    """Return the sums."""
-    return Counts(*(sum(numbers) for numbers in zip(*many, strict=True)))
+    now = Counts.total(counts for day, counts in by_day.items() if day >= month.first)
+    whole_days = (counts for day, counts in by_day.items() if day < min(month.cut_day, month.first))
+    before = Counts.total([*whole_days, *parts])
+    return [Figure(label, getattr(now, name), getattr(before, name)) for label, name, _ in CARDS]
 
 
 def list_chart_days(by_day: Mapping[date, Counts], month: MonthSoFar) -> list[Day]:

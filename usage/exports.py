@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from xlsxwriter import Workbook
 
 from accounts.exports import Value, guard
-from usage.queries import Counts, SessionRow, UsageRow
+from usage.queries import Counts, UsageRow
 from usage.report_queries import Usage
+from usage.session_queries import SessionRow
 
 SESSION_COLUMNS = (
     "bot",

@@ -1,10 +1,10 @@
 """What pages, exports and the API read of usage."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, datetime
+from functools import reduce
 from operator import add
 from typing import NamedTuple
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import connection, connections
@@ -12,7 +12,7 @@ from django.db.models import F, Q, Sum
 
 from accounts.models import Bot, Membership, Workspace
 from usage.agents import Span, count_holders, find_peak
-from usage.models import Agent, RolledBot, SessionKind, UsageBucket, UsageMonth
+from usage.models import Agent, RolledBot, UsageBucket, UsageMonth
 from usage.periods import Period, next_month, start_of_day
 from usage.postgres_time import to_count
 
@@ -42,30 +42,6 @@ WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s)
 GROUP BY 1, 2
 """
 
-# Index session_of_bot; all else is looked up row by row (OFFSET 0), whatever the planner believes
-# of the numbers of rows. The order is the same whatever the numbers of streams are.
-READ_SESSIONS = """
-SELECT bot.key, session.kind, stream."user", stream.channel, stream.conversation,
-    session.conversation_started_at, conversation.ended_at, stream.key, session.started_at,
-    session.ended_at, session.number, session.rule
-FROM usage_billingsession session
-CROSS JOIN LATERAL (
-    SELECT "user", channel, conversation, key FROM usage_stream
-    WHERE workspace_id = session.workspace_id AND id = session.stream_id
-    OFFSET 0
-) stream
-CROSS JOIN LATERAL (SELECT key FROM accounts_bot WHERE id = session.bot_id OFFSET 0) bot
-LEFT JOIN LATERAL (
-    SELECT ended_at FROM usage_conversation
-    WHERE workspace_id = session.workspace_id AND stream_id = session.stream_id
-        AND started_at = session.conversation_started_at
-    OFFSET 0
-) conversation ON true
-WHERE session.workspace_id = %(workspace)s AND session.bot_id = ANY(%(bots)s)
-    AND session.completed AND session.kind = ANY(%(kinds)s)
-    AND session.started_at >= %(starts_at)s AND session.started_at < %(ends_at)s
-ORDER BY session.started_at, bot.key, stream.key, session.kind, session.number
-"""
 # Primary key of the marks, index session_open.
 FIND_FRESHNESS = """
 SELECT (
@@ -76,7 +52,6 @@ SELECT (
     WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s) AND NOT completed AND kind = 1
 )
 """
-ROWS_AT_ONCE = 5000
 ROWS_IN_MEMORY = 200_000
 
 
@@ -98,6 +73,11 @@ class Counts(NamedTuple):
         """Return the sums of two counts."""
         return Counts(*map(add, self, other))
 
+    @classmethod
+    def total(cls, many: Iterable["Counts"]) -> "Counts":
+        """Return the sums of many counts, zeros of none."""
+        return reduce(cls.plus, many, cls())
+
 
 class UsageRow(NamedTuple):
     """One bot in one period; ``agents`` held a seat, ``agents_peak`` were signed in at once."""
@@ -107,22 +87,6 @@ class UsageRow(NamedTuple):
     counts: Counts
     agents: int
     agents_peak: int
-
-
-class SessionRow(NamedTuple):
-    """One completed session as it is exported; alerts belong to no conversation."""
-
-    bot: str
-    kind: SessionKind
-    user: str
-    channel: str
-    conversation: str
-    conversation_started_at: datetime | None
-    conversation_ended_at: datetime | None
-    session_id: str
-    started_at: datetime
-    ended_at: datetime
-    rule: int
 
 
 class Freshness(NamedTuple):
@@ -253,38 +217,3 @@ def read_agents(
         end = None if ended_at is None else to_count(ended_at)
         found.setdefault(bot_id, []).append((stream_id, Span(to_count(started_at), end)))
     return found
-
-
-def read_sessions(
-    *,
-    workspace: Workspace,
-    bots: Collection[int],
-    kinds: Collection[SessionKind],
-    period: Period,
-) -> Iterator[SessionRow]:
-    """Yield completed sessions that start in a period, in order of their start.
-
-    Reads with a cursor in the database, so millions take no more memory than some; to be consumed
-    inside the transaction that admits the workspace.
-    """
-    values: dict[str, int | datetime | list[int]] = {
-        "workspace": workspace.pk,
-        "bots": list(bots),
-        "kinds": [int(kind) for kind in kinds],
-        "starts_at": period.starts_at,
-        "ends_at": period.ends_at,
-    }
-    with connection.chunked_cursor() as cursor:
-        cursor.execute(READ_SESSIONS, values)
-        while rows := cursor.fetchmany(ROWS_AT_ONCE):
-            for bot, kind, user, channel, name, first, last, key, start, end, number, rule in rows:
-                session_id = name_session(key, SessionKind(kind), start, number)
-                yield SessionRow(
-                    bot, SessionKind(kind), user, channel, name, first, last, session_id, start,
-                    end, rule,
-                )  # fmt: skip
-
-
-def name_session(stream_key: UUID, kind: SessionKind, started_at: datetime, number: int) -> str:
-    """Return the id of a session, which follows from what it is: counted again it has the same."""
-    return f"{stream_key.hex}-{to_count(started_at):x}-{kind.label[0]}{number}"

@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import reduce
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -121,7 +120,7 @@ def read_usage(
     if any(map(any, rest.counts)) or any(rest.agents):
         lines.append(rest)
     return Usage(
-        total=add(by_period),
+        total=Counts.total(by_period),
         previous=reader.count_previous(bots),
         agents=agents.in_all(bots),
         by_bot=[BotUsage(bot, by_bot[bot.pk], agents.in_all([bot])) for bot in ranked],
@@ -182,7 +181,9 @@ class Reader:
 
     def count_previous(self, bots: Iterable[BotName]) -> Counts:
         """Return what all bots used in the period before."""
-        return add(counts for _, _, counts in self.count(self.report.previous, bots, BY_BOT))
+        return Counts.total(
+            counts for _, _, counts in self.count(self.report.previous, bots, BY_BOT)
+        )
 
     def count_bots_and_periods(
         self, bots: Iterable[BotName]
@@ -273,11 +274,6 @@ class Agents:
     def in_all(self, bots: Iterable[BotName]) -> int:
         """Return how many there were in all periods together."""
         return len({agent for bot in bots for agent, _, _ in self.seats[bot.pk]})
-
-
-def add(counts: Iterable[Counts]) -> Counts:
-    """Return the sum of counts."""
-    return reduce(Counts.plus, counts, Counts())
 
 
 def take_rest(whole: Line, lines: Sequence[Line]) -> Line:

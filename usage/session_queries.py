@@ -11,8 +11,8 @@ from django.db import connection
 from usage.models import SessionKind
 from usage.periods import Period
 from usage.postgres_time import from_count, to_count
-from usage.queries import ROWS_AT_ONCE, SessionRow, name_session
 
+ROWS_AT_ONCE = 5000
 MOST_STREAMS = 10_000  # that a user or conversation id may stand for
 CURSOR = re.compile(r"(-?\d{1,18})\.(\d{1,18})\.([1-4])\.(\d{1,9})", re.ASCII)
 
@@ -89,13 +89,30 @@ NEWEST_FIRST = """
 ORDER BY session.started_at DESC, session.stream_id DESC, session.kind DESC, session.number DESC
 LIMIT %(limit)s OFFSET %(offset)s
 """
+# The same order whatever the numbers of streams are.
 OLDEST_FIRST = """
-ORDER BY session.started_at, session.stream_id, session.kind, session.number
+ORDER BY session.started_at, bot.key, stream.key, session.kind, session.number
 """
 
 
 class TooManyStreams(Exception):
     """The beginning of a user or conversation id is that of too many."""
+
+
+class SessionRow(NamedTuple):
+    """One completed session as it is exported; alerts belong to no conversation."""
+
+    bot: str
+    kind: SessionKind
+    user: str
+    channel: str
+    conversation: str
+    conversation_started_at: datetime | None
+    conversation_ended_at: datetime | None
+    session_id: str
+    started_at: datetime
+    ended_at: datetime
+    rule: int
 
 
 class Chosen(NamedTuple):
@@ -208,7 +225,8 @@ def find_oldest_of_page(chosen: Chosen, *, limit: int, after: Cursor | None) -> 
 def read_chosen(chosen: Chosen) -> Iterator[SessionRow]:
     """Yield all chosen sessions in order of their start, in constant memory.
 
-    To be consumed inside the transaction that admits the workspace.
+    Reads with a cursor in the database, so millions take no more than some. To be consumed inside
+    the transaction that admits the workspace.
     """
     with connection.chunked_cursor() as cursor:
         cursor.execute(select(chosen, of="0") + OLDEST_FIRST, bind(chosen))
@@ -273,3 +291,8 @@ def make_listed(
 def name_conversation(stream_key: UUID, started_at: datetime) -> str:
     """Return the id of a conversation, which follows from what it is, like that of a session."""
     return f"{stream_key.hex}-{to_count(started_at):x}"
+
+
+def name_session(stream_key: UUID, kind: SessionKind, started_at: datetime, number: int) -> str:
+    """Return the id of a session, which follows from what it is: counted again it has the same."""
+    return f"{stream_key.hex}-{to_count(started_at):x}-{kind.label[0]}{number}"

@@ -12,13 +12,14 @@ from django_tables2.data import TableData
 from accounts.models import Workspace
 from accounts.tables import NUMBER
 from usage.models import SessionKind
+from usage.postgres_time import MICROSECOND
 from usage.session_queries import Chosen, ListedSession, list_sessions
 from usage.wording import say_length
 
 ID = {"td": {"class": "id name"}}
 
 
-class SessionPages(TableData):  # type: ignore[misc]  # django_tables2 has no types
+class SessionPages(TableData):
     """Chosen sessions, of which a page is read when it is asked for."""
 
     def __getitem__(self, key: slice) -> list[ListedSession]:
@@ -26,7 +27,7 @@ class SessionPages(TableData):  # type: ignore[misc]  # django_tables2 has no ty
         return list_sessions(self.data, limit=key.stop - key.start, offset=key.start)
 
 
-class SessionTable(tables.Table):  # type: ignore[misc]
+class SessionTable(tables.Table):
     """Sessions, newest first."""
 
     started = tables.Column(accessor="row__started_at", verbose_name="Started")
@@ -65,7 +66,7 @@ class SessionTable(tables.Table):  # type: ignore[misc]
         """Return how long the session is; alerts have no length."""
         if record.conversation_id is None:
             return "–"
-        return say_length(count_microseconds(record.row.started_at, record.row.ended_at))
+        return say_length((record.row.ended_at - record.row.started_at) // MICROSECOND)
 
     def render_number(self, record: ListedSession) -> str:
         """Return its place in its conversation."""
@@ -82,9 +83,3 @@ def show_instant(at: datetime, zone: ZoneInfo) -> SafeString:
     local = at.astimezone(zone)
     said = f"{local.day} {local:%b %Y, %H:%M:%S}"
     return format_html('<time class="text-nowrap" datetime="{}">{}</time>', local.isoformat(), said)
-
-
-def count_microseconds(start: datetime, end: datetime) -> int:
-    """Return how long it is from one instant to another."""
-    length = end - start
-    return (length.days * 86_400 + length.seconds) * 1_000_000 + length.microseconds

@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest, QueryDict
 from ninja import P, PathEx, QueryEx, Router, Schema
 
 from accounts.access import ApiKeyAccess, ApiRefused, ApiRequest
-from accounts.api import Refusal
+from accounts.api import REFUSALS, Refusal
 from accounts.models import Bot, Scope, Workspace
 from accounts.tenancy import in_workspace
 from usage.conversations import Known, NoConversation, read_conversation
@@ -23,16 +23,6 @@ from usage.wording import LocalClock
 
 MOST_AT_ONCE = 1000
 FILTERS = ("from", "to", "bot", "channel", "kind", "user", "conversation", "timezone", "state")
-REFUSALS = frozenset(
-    {
-        HTTPStatus.BAD_REQUEST,
-        HTTPStatus.UNAUTHORIZED,
-        HTTPStatus.FORBIDDEN,
-        HTTPStatus.NOT_FOUND,
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-        HTTPStatus.TOO_MANY_REQUESTS,
-    }
-)
 TEXT = {"type": "string"}
 TEXTS = {"type": "array", "items": TEXT}
 
@@ -188,7 +178,11 @@ def make_session(listed: ListedSession) -> Session:
 
 @router.get(
     "conversations/{id}",
-    response={HTTPStatus.OK: ConversationAnswer, REFUSALS: Refusal},
+    response={
+        HTTPStatus.OK: ConversationAnswer,
+        REFUSALS: Refusal,
+        HTTPStatus.NOT_FOUND: Refusal,
+    },
     summary="Explain a conversation",
 )
 def get_conversation(request: ApiRequest, id: PathEx[str, P(max_length=64)]) -> ConversationAnswer:

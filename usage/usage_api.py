@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from ninja import Query, Router, Schema
 
 from accounts.access import ApiKeyAccess, ApiRefused, ApiRequest
-from accounts.api import Refusal
+from accounts.api import REFUSALS, Refusal
 from accounts.models import Bot, Scope, Workspace, known_zone
 from accounts.tenancy import in_workspace
 from usage import queries, reports
@@ -18,15 +18,6 @@ from usage.queries import UsageRow
 from usage.reports import Range, RangeRefused, Report
 
 MOST_ROWS = 100_000
-REFUSALS = frozenset(
-    {
-        HTTPStatus.BAD_REQUEST,
-        HTTPStatus.UNAUTHORIZED,
-        HTTPStatus.FORBIDDEN,
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-        HTTPStatus.TOO_MANY_REQUESTS,
-    }
-)
 
 router = Router(tags=["Usage"], auth=ApiKeyAccess(Scope.READ_USAGE))
 

@@ -81,7 +81,7 @@ def export(acme: Workspace, periods: list[Period]) -> dict[tuple[str, int], quer
 
 
 def total(rows: list[queries.UsageRow]) -> Counts:
-    return report_queries.add(row.counts for row in rows)
+    return Counts.total(row.counts for row in rows)
 
 
 @pytest.mark.parametrize("zone", [ZONE, "Asia/Kathmandu"])
@@ -131,7 +131,7 @@ def test_lines_add_up_to_the_total(acme: Workspace) -> None:
     assert [line.name for line in usage.lines[-2:]][-1] == "All others"
     assert len(usage.lines) == 11
     for place, (_, counts, agents) in enumerate(usage.by_period):
-        assert counts == report_queries.add(line.counts[place] for line in usage.lines)
+        assert counts == Counts.total(line.counts[place] for line in usage.lines)
         assert agents == sum(line.agents[place] for line in usage.lines)
 
 

@@ -1,7 +1,7 @@
 """Pages from a number to its sessions, and from a session to why it is one."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -24,10 +24,10 @@ from usage.counting_examples import list_examples
 from usage.explaining import Measured, closes_after, describe_events, explain
 from usage.links import drop
 from usage.models import SessionKind
-from usage.postgres_time import ORIGIN, from_count, to_count
+from usage.postgres_time import MICROSECOND, ORIGIN, from_count, to_count
 from usage.session_forms import SessionFilter
 from usage.session_queries import Chosen, has_sessions, read_chosen
-from usage.session_tables import SessionTable, count_microseconds
+from usage.session_tables import SessionTable
 from usage.sessions import RULE, Direction
 from usage.timeline import draw, name_event
 from usage.wording import LocalClock, say_length
@@ -192,11 +192,10 @@ def show_stored(known: Known, zone: ZoneInfo) -> dict[str, Any]:
         for session in known.sessions
     ]
     stored = known.stored
-    bot_time = stored.bot_time if stored else timedelta(0)
     kinds = [session.kind for session in known.sessions]
     return {
         "blocks": Edges.of(blocks),
-        "bot_time": say_length(count_microseconds(ORIGIN, ORIGIN + bot_time)) if stored else "–",
+        "bot_time": say_length(stored.bot_time // MICROSECOND) if stored else "–",
         "usage_count": kinds.count(SessionKind.USAGE),
         "voice_count": kinds.count(SessionKind.VOICE),
         "voice": SessionKind.VOICE in kinds,

@@ -6,9 +6,10 @@ from django.core.management.base import CommandParser
 from accounts.exports import write_csv
 from accounts.management.workspace_command import WorkspaceCommand
 from accounts.tenancy import in_workspace
-from usage import exports, queries
+from usage import exports
 from usage.management import arguments
 from usage.models import SessionKind
+from usage.session_queries import Chosen, read_chosen
 
 KINDS = {kind.label: kind for kind in (SessionKind.USAGE, SessionKind.ALERT, SessionKind.VOICE)}
 FORMATS = {"csv": write_csv, "jsonl": exports.write_json_lines}
@@ -46,12 +47,13 @@ class Command(WorkspaceCommand):
         period = arguments.to_period(from_, to_, of=found)
         bots = arguments.find_bots(bot, workspace=found)
         with in_workspace(found.pk):
-            sessions = queries.read_sessions(
-                workspace=found,
+            chosen = Chosen(
+                workspace_id=found.pk,
                 bots=[bot.pk for bot in bots],
-                kinds=[KINDS[name] for name in kind or KINDS],
                 period=period,
+                kinds=[KINDS[name] for name in kind or KINDS],
+                completed=[True],
             )
-            rows = map(exports.session_values, sessions)
+            rows = map(exports.session_values, read_chosen(chosen))
             for text in FORMATS[format](exports.SESSION_COLUMNS, rows):
                 self.stdout.write(text, ending="")
