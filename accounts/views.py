@@ -1,7 +1,6 @@
 """Pages of people and workspaces: bots, API keys and settings."""
 
 from datetime import UTC, date, datetime
-from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django import forms as django_forms
@@ -14,7 +13,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import bots, first_request, forms, keys, queries, workspaces
+from accounts import bots, chips, first_request, forms, keys, queries, workspaces
 from accounts.access import (
     SignedInRequest,
     WorkspaceRequest,
@@ -24,9 +23,10 @@ from accounts.access import (
     sees_people,
     workspace_view,
 )
+from accounts.chips import Chip
 from accounts.exports import BOT_COLUMNS, bot_values, write_csv
 from accounts.menu import find_first_page
-from accounts.models import ApiKey, Bot, Membership, PublishStatus, Workspace, list_zones
+from accounts.models import ApiKey, Bot, Membership, PublishStatus, User, Workspace, list_zones
 from accounts.tables import BotRow, BotTable, KeyTable, show_page
 from accounts.tenancy import USER, admitted
 from usage.queries import count_month
@@ -56,8 +56,9 @@ def bot_list(request: WorkspaceRequest) -> HttpResponse:
             "form": form,
             "table": make_bot_table(request, form),
             "owners": owners,
-            "tabs": list_tabs(form),
-            "chips": list_chips(form, {owner.pk: owner.known_as for owner in owners}),
+            "tabs": forms.STATUSES,
+            "shown": form.cleaned_data.get("status", ""),
+            "chips": list_chips(request, form, owners),
             "any": Bot.objects.for_workspace(request.workspace)
             .visible_to(request.membership)
             .exists(),
@@ -134,35 +135,18 @@ def find_month(workspace: Workspace) -> date:
     return datetime.now(UTC).astimezone(ZoneInfo(workspace.timezone)).date().replace(day=1)
 
 
-def list_tabs(form: forms.BotFilter) -> list[tuple[str, str, bool]]:
-    """Return the quick tabs: label, query and whether it is the one that is shown."""
-    others = without(form, "status")
-    shown = form.cleaned_data.get("status", "")
-    return [
-        (label, urlencode({**others, "status": value} if value else others), value == shown)
-        for value, label in forms.STATUSES
-    ]
-
-
-def list_chips(form: forms.BotFilter, owners: dict[int, str]) -> list[tuple[str, str]]:
-    """Return the filters that are on: what they say, and the query without them."""
+def list_chips(request: WorkspaceRequest, form: forms.BotFilter, owners: list[User]) -> list[Chip]:
+    """Return the filters that are on, but for the tabs."""
+    names = {owner.pk: owner.known_as for owner in owners}
     asked = form.cleaned_data
-    chips = []
+    found = []
     if text := asked.get("q"):
-        chips.append((f"Name or key: {text}", urlencode(without(form, "q"))))
+        label = f"Name or key: {text}"
+        found.append(chips.make(request.GET, "q", request.GET["q"], label=label))
     if owner := asked.get("owner"):
-        name = owners.get(owner, "nobody who owns a bot here")
-        chips.append((f"Owner: {name}", urlencode(without(form, "owner"))))
-    return chips
-
-
-def without(form: forms.BotFilter, name: str) -> dict[str, str]:
-    """Return the parameters of a filter but for one."""
-    return {
-        other: str(value)
-        for other, value in form.cleaned_data.items()
-        if other != name and value not in (None, "")
-    }
+        label = f"Owner: {names.get(owner, 'nobody who owns a bot here')}"
+        found.append(chips.make(request.GET, "owner", request.GET["owner"], label=label))
+    return found
 
 
 @workspace_view("bots.create")
@@ -326,7 +310,8 @@ def bot_archive(request: WorkspaceRequest, bot_id: int) -> HttpResponse:
         words = "is archived" if done else "was archived before"
         messages.success(request, f"{archived.name} {words}.")
         return back_to(request, archived)
-    return render(request, "accounts/bot_archive.html", {"bot": archived, "form": form})
+    context = {"bot": archived, "form": form, "verb": "Archive"}
+    return render(request, "accounts/bot_archive.html", context)
 
 
 @workspace_view("bots.archive")
@@ -340,7 +325,8 @@ def bot_restore(request: WorkspaceRequest, bot_id: int) -> HttpResponse:
         words = "is in the lists again" if done else "was not archived"
         messages.success(request, f"{restored.name} {words}.")
         return back_to(request, restored)
-    return render(request, "accounts/bot_restore.html", {"bot": restored, "form": form})
+    context = {"bot": restored, "form": form, "verb": "Restore"}
+    return render(request, "accounts/bot_restore.html", context)
 
 
 @workspace_view("developers.view")

@@ -1,18 +1,18 @@
 """What people look for in the event log, checked."""
 
 from collections.abc import Iterator
-from datetime import date
-from typing import Any, NamedTuple
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.http import QueryDict
 
+from accounts import chips
 from accounts.models import Bot, Workspace
 from usage.event_format import TYPES
 from usage.event_log import Sought
+from usage.forms import IN_TIME
 from usage.periods import DAY, start_of_day
 
 SHOWN = {"batches": "Batches", "events": "Accepted events", "rejected": "Refused events"}
@@ -32,17 +32,6 @@ CODES = (
     *("bad_field", "bad_json", "bad_time", "in_future", "missing_field", "no_offset", "too_long"),
     *("too_old", "unknown_bot", "unknown_type"),
 )
-IN_TIME = [
-    MinValueValidator(date(1970, 1, 2), "The year lies before 1970."),
-    MaxValueValidator(date(2199, 12, 31), "The year lies after 2199."),
-]
-
-
-class Chip(NamedTuple):
-    """A filter in force, and the address of the list without it."""
-
-    text: str
-    address: str
 
 
 def any_of(labels: dict[str, str], *, otherwise: str) -> list[tuple[str, str]]:
@@ -115,7 +104,7 @@ class EventFilter(forms.Form):
             until=start_of_day(last + DAY, zone) if last else None,
         )
 
-    def list_chips(self) -> Iterator[Chip]:
+    def list_chips(self) -> Iterator[chips.Chip]:
         """Yield the filters in force."""
         for name, field in self.fields.items():
             value = self.parameters.get(name, "")
@@ -124,7 +113,5 @@ class EventFilter(forms.Form):
             choices = dict(getattr(field, "choices", ()))
             text = choices.get(value, value)
             label = field.label or name.capitalize()
-            rest = self.parameters.copy()
-            for left_out in (name, "page"):
-                rest.pop(left_out, None)
-            yield Chip(f"{label}: {str(text)[:80]}", f"?{rest.urlencode()}")
+            said = f"{label}: {str(text)[:80]}"
+            yield chips.make(self.parameters, name, value, label=said)

@@ -17,7 +17,7 @@ from usage.reports import Range, RangeRefused
 
 MOST_CHOSEN = 50  # bots or channels that a person may name; without any they are all meant
 IN_TIME = [
-    MinValueValidator(date(1970, 1, 1), "The year lies before 1970."),
+    MinValueValidator(date(1970, 1, 2), "The year lies before 1970."),
     MaxValueValidator(date(2199, 12, 31), "The year lies after 2199."),
 ]
 

@@ -1,21 +1,12 @@
 """Addresses that carry a report's filters from one page to another."""
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 from urllib.parse import quote, urlencode
 
-from django.http import QueryDict
 from django.urls import reverse
 
 from accounts.models import Workspace
 from usage.periods import Period
-
-
-class Chip(NamedTuple):
-    """A filter that is set: what it says, and the address of the page without it."""
-
-    label: str
-    address: str
 
 
 class SessionLinks:
@@ -37,21 +28,3 @@ class SessionLinks:
         start, end = quote(period.starts_at.isoformat()), quote(period.ends_at.isoformat())
         bots = urlencode({"bot": bot}) if bot else self.bots
         return f"{self.address}?kind={kind}&from={start}&to={end}&{self.shared}&{bots}"
-
-
-def list_chips(query: QueryDict, names: Iterable[str]) -> list[Chip]:
-    """Return a chip for each value of some parameters, in the order of the address."""
-    return [
-        Chip(value, drop(query, name, value))
-        for name in names
-        for value in dict.fromkeys(query.getlist(name))
-        if value.strip()
-    ]
-
-
-def drop(query: QueryDict, name: str, value: str) -> str:
-    """Return a query without one value of a parameter, from the first page on."""
-    rest = query.copy()
-    rest.setlist(name, [other for other in query.getlist(name) if other != value])
-    rest.pop("page", None)
-    return f"?{rest.urlencode()}"

@@ -131,7 +131,7 @@ def test_an_event_leads_to_its_stream_and_filters_are_removed(page: Page, acme: 
     page.get_by_label("Type").select_option("conversation.message")
     page.get_by_role("button", name="Show").click()
     expect(page.get_by_text("Nothing matches")).to_be_visible()
-    page.get_by_role("link", name="Remove Type").click()
+    page.get_by_role("link", name="Remove the filter Type").click()
 
     page.get_by_role("table").get_by_role("link").first.click()
 

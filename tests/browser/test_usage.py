@@ -65,7 +65,7 @@ def test_graph_and_table_switch_by_keyboard_and_keep_the_focus(usage: Page) -> N
 
 def test_filter_is_typed_chosen_and_removed(usage: Page) -> None:
     usage.get_by_label("Bot", exact=True).press_sequentially("alp")
-    expect(usage.locator("#bot-options option")).to_have_count(1)
+    expect(usage.locator("#bot-added-options option")).to_have_count(1)
     usage.get_by_label("Bot", exact=True).fill("alpha")
     usage.keyboard.press("Enter")
 

@@ -45,6 +45,7 @@ def show_event_log(request: WorkspaceRequest) -> HttpResponse:
         "looked_from": looked_from,
         "looked_at": event_log.LOOKED_AT,
         "chips": list(form.list_chips()),
+        "clear": f"?show={form.shown}",
         "zone": request.workspace.timezone,
     }
     return render(request, "usage/event_log.html", context)

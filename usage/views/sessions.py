@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 from django_tables2 import LazyPaginator
 
+from accounts import chips
 from accounts.access import WorkspaceRequest, workspace_view
 from accounts.exports import write_csv
 from accounts.models import Bot, Workspace
@@ -22,7 +23,6 @@ from usage import exports
 from usage.conversations import Known, NoConversation, read_conversation
 from usage.counting_examples import list_examples
 from usage.explaining import Measured, closes_after, describe_events, explain
-from usage.links import drop
 from usage.models import SessionKind
 from usage.postgres_time import MICROSECOND, ORIGIN, from_count, to_count
 from usage.session_forms import SessionFilter
@@ -71,22 +71,13 @@ def session_list(request: WorkspaceRequest) -> HttpResponse:
         }
     context |= {
         "zone": asked.zone.key,
-        "bots": visible_bots(request).order_by("name", "key"),
         "chips": [
-            (label, drop(request.GET, name, value)) for name, value, label in asked.list_set()
+            chips.make(request.GET, name, value, label=label)
+            for name, value, label in asked.list_set()
         ],
         "address": reverse("usage:session_list", args=[request.workspace.slug]),
-        "export": f"{reverse('usage:session_export', args=[request.workspace.slug])}"
-        f"?{without_page(request)}",
     }
     return render(request, "usage/session_list.html", context)
-
-
-def without_page(request: WorkspaceRequest) -> str:
-    """Return the filters alone."""
-    rest = request.GET.copy()
-    rest.pop("page", None)
-    return rest.urlencode()
 
 
 @workspace_view("usage.view")
@@ -165,8 +156,8 @@ def show_measured(known: Known, measured: Measured, zone: ZoneInfo) -> dict[str,
         "clock": clock,
         "drawing": draw(measured, clock),
         "sentences": explain(measured, clock),
-        "events": Edges.of(events),
-        "blocks": Edges.of(blocks),
+        "events": leave_out_middle(events),
+        "blocks": leave_out_middle(blocks),
         "bot_time": say_length(found.bot_time),
         "agent_time": say_length(sum(end - start for start, end in found.agent_time)),
         "usage_count": len(found.usage),
@@ -194,7 +185,7 @@ def show_stored(known: Known, zone: ZoneInfo) -> dict[str, Any]:
     stored = known.stored
     kinds = [session.kind for session in known.sessions]
     return {
-        "blocks": Edges.of(blocks),
+        "blocks": leave_out_middle(blocks),
         "bot_time": say_length(stored.bot_time // MICROSECOND) if stored else "–",
         "usage_count": kinds.count(SessionKind.USAGE),
         "voice_count": kinds.count(SessionKind.VOICE),
@@ -203,25 +194,19 @@ def show_stored(known: Known, zone: ZoneInfo) -> dict[str, Any]:
     }
 
 
-class Edges:
-    """The first and the last rows of a long table, and how many there are."""
+class Shown(NamedTuple):
+    """The rows of a long table that are shown; None stands where ``hidden`` ones are left out."""
 
-    def __init__(self, first: list[Any], last: list[Any], total: int) -> None:
-        self.first = first
-        self.last = last
-        self.total = total
+    rows: list[Any]
+    hidden: int
 
-    @classmethod
-    def of(cls, rows: list[Any]) -> "Edges":
-        """Return all rows where they are few."""
-        if len(rows) <= 2 * EDGE:
-            return cls(rows, [], len(rows))
-        return cls(rows[:EDGE], rows[-EDGE:], len(rows))
 
-    @property
-    def hidden(self) -> int:
-        """How many rows in the middle are not shown."""
-        return self.total - len(self.first) - len(self.last)
+def leave_out_middle(rows: list[Any]) -> Shown:
+    """Return all rows where they are few, else the first and the last."""
+    hidden = len(rows) - 2 * EDGE
+    if hidden <= 0:
+        return Shown(rows, 0)
+    return Shown([*rows[:EDGE], None, *rows[-EDGE:]], hidden)
 
 
 def find_usage_page(workspace: Workspace, bot: Bot, *, day: datetime) -> str:

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
+from accounts import chips
 from accounts.access import WorkspaceRequest, workspace_view
 from accounts.exports import guard, write_csv
 from accounts.models import Bot, list_zones
@@ -18,7 +19,7 @@ from usage import exports, queries, report_queries
 from usage.cards import list_cards
 from usage.charts import describe, describe_stretch, draw_usage, list_legend
 from usage.forms import UsageFilter
-from usage.links import SessionLinks, list_chips
+from usage.links import SessionLinks
 from usage.report_queries import Usage
 from usage.tables import BotUsageTable, PeriodTable
 
@@ -34,7 +35,12 @@ def usage(request: WorkspaceRequest) -> HttpResponse:
     asked = UsageFilter(request.GET, membership=request.membership, now=datetime.now(UTC))
     context: dict[str, Any] = {  # Any: a template's context is free
         "filter": asked,
-        "chips": list_chips(request.GET, CHIPS),
+        "chips": [
+            chips.make(request.GET, name, value, label=value)
+            for name in CHIPS
+            for value in dict.fromkeys(request.GET.getlist(name))
+            if value.strip()
+        ],
         "clear": reverse("usage:usage", args=[request.workspace.slug]),
     }
     if asked.is_valid():
