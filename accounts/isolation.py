@@ -4,6 +4,7 @@ Each table of customer data is isolated in the migration that makes it; a test w
 fails for one that was forgotten.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,7 +40,7 @@ def grant(table: str, rights: str) -> RunSQL:
     )
 
 
-class TableOperation(Operation):
+class TableOperation(Operation, ABC):
     """SQL on the table of one model, with its reverse; does nothing to the models' state."""
 
     reduces_to_sql = True
@@ -84,13 +85,13 @@ class TableOperation(Operation):
         for statement in self.backwards(table):
             schema_editor.execute(statement)
 
+    @abstractmethod
     def forwards(self, table: str) -> list[str]:
         """Return the statements that do it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def backwards(self, table: str) -> list[str]:
         """Return the statements that undo it."""
-        raise NotImplementedError
 
 
 class Isolate(TableOperation):

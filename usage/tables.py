@@ -1,6 +1,6 @@
 """Tables of usage."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import django_tables2 as tables
@@ -61,21 +61,20 @@ class UsageTable(tables.Table):
     )
 
     def __init__(
-        self, usage: Usage, report: Report, *, links: SessionLinks, channels: bool
+        self,
+        rows: Sequence[Any],  # Any: each kind of table has its own
+        usage: Usage,
+        report: Report,
+        *,
+        find_address: Callable[[Any, str], str],
+        channels: bool,
     ) -> None:
-        self.channels = channels
+        """Take the rows, and what returns the address of a row's sessions of a kind."""
         self.usage = usage
         self.report = report
-        self.links = links
-        super().__init__(self.list_rows())
-
-    def list_rows(self) -> Sequence[Any]:  # Any: each kind of table has its own
-        """Return the rows."""
-        raise NotImplementedError
-
-    def find_address(self, row: Any, kind: str) -> str:
-        """Return the address of a row's sessions of one kind."""
-        raise NotImplementedError
+        self.find_address = find_address
+        self.channels = channels
+        super().__init__(rows)
 
     def render_agents(self, value: int) -> str:
         """Return the number, or a dash where only some channels are shown: agents have none."""
@@ -90,13 +89,16 @@ class PeriodTable(UsageTable):
     class Meta:
         sequence = ("period", "...")
 
-    def list_rows(self) -> Sequence[PeriodUsage]:
-        """Return the periods, the latest first."""
-        return self.usage.by_period[::-1]
+    def __init__(
+        self, usage: Usage, report: Report, *, links: SessionLinks, channels: bool
+    ) -> None:
+        """Take the periods, the latest first."""
 
-    def find_address(self, row: PeriodUsage, kind: str) -> str:
-        """Return the address of the sessions of a period."""
-        return self.links.find_address(kind, row.period)
+        def find_address(row: PeriodUsage, kind: str) -> str:
+            return links.find_address(kind, row.period)
+
+        rows = usage.by_period[::-1]
+        super().__init__(rows, usage, report, find_address=find_address, channels=channels)
 
     def render_period(self, record: PeriodUsage) -> str:
         """Return the period in words."""
@@ -111,20 +113,23 @@ class BotUsageTable(UsageTable):
     class Meta:
         sequence = ("bot", "...")
 
+    def __init__(
+        self, usage: Usage, report: Report, *, links: SessionLinks, channels: bool
+    ) -> None:
+        """Take the bots, the most used first."""
+
+        def find_address(row: BotUsage, kind: str) -> str:
+            return links.find_address(kind, report.whole, bot=row.bot.key)
+
+        rows = usage.by_bot
+        super().__init__(rows, usage, report, find_address=find_address, channels=channels)
+
     def render_bot(self, record: BotUsage) -> str:
         """Return the name, and the key where it says more."""
         name, key = record.bot.name, record.bot.key
         if name == key:
             return name
         return format_html('{} <span class="text-secondary">{}</span>', name, key)
-
-    def list_rows(self) -> Sequence[BotUsage]:
-        """Return the bots, the most used first."""
-        return self.usage.by_bot
-
-    def find_address(self, row: BotUsage, kind: str) -> str:
-        """Return the address of the sessions of a bot."""
-        return self.links.find_address(kind, self.report.whole, bot=row.bot.key)
 
 
 WHEN = {"td": {"class": "text-nowrap"}}

@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from billing_console.demo import plan, supervise
 from billing_console.demo.fill import fill
 from billing_console.demo.sign_ins import SignIns
+from usage.checker import CheckerEnded
 
 
 class Command(BaseCommand):
@@ -34,7 +35,7 @@ class Command(BaseCommand):
                 )
             except supervise.Stopped:
                 self.stderr.write("Stopped.")
-            except (supervise.ChildDied, supervise.NotUp) as error:
+            except (supervise.ChildDied, supervise.NotUp, CheckerEnded) as error:
                 raise CommandError(f"{error} Everything was stopped.") from None
 
     def fill(self, sign_ins: SignIns) -> None:
