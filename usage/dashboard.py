@@ -1,6 +1,6 @@
 """What the dashboard reads: a workspace, or the bots that a member owns, at a glance."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -9,20 +9,11 @@ from django.db import connection
 
 from accounts.models import Bot, BotQuerySet, Membership, Role
 from usage.cards import CARDS
-from usage.periods import start_of_day
-from usage.queries import Counts, Freshness, find_freshness
-from usage.trends import (
-    Bar,
-    Concern,
-    MonthSoFar,
-    Weeks,
-    draw_bars,
-    find_concern,
-    find_month,
-    list_days,
-    share_of,
-    weeks_back,
-)
+from usage.periods import Grain, Period
+from usage.queries import Counts, Freshness, find_bots_in_old_zone, find_freshness
+from usage.report_queries import BotName, Reader
+from usage.reports import Range, Report, make_report
+from usage.trends import Bar, Concern, Weeks, draw_bars, find_concern, share_of, weeks_back
 
 Values = dict[str, int | list[int] | date | datetime]
 
@@ -31,32 +22,20 @@ CONCERNS_SHOWN = 10
 WAITING_SHOWN = 10_000  # more are not counted, but said to be more
 BAR, CHART = 24, 160  # width of a day and height of the chart, in its own units
 
-# Primary key of the days. By day over all bots.
-COUNT_DAYS = """
-SELECT day, sum(usage_sessions), sum(alert_sessions), sum(voice_sessions), sum(conversations)
-FROM usage_usageday
-WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s)
-    AND day >= %(first_before)s AND day <= %(today)s
-GROUP BY day
-"""
-
 # Primary key of the days; the latest one of each bot is one look at it.
-COUNT_BOTS = """
-SELECT bot.id, this_month, before, today, last_week, week_before, latest.day
+COUNT_WEEKS = """
+SELECT bot.id, today, last_week, week_before, latest.day
 FROM unnest(%(bots)s::bigint[]) AS bot (id)
 CROSS JOIN LATERAL (
     SELECT
-        coalesce(sum(sessions) FILTER (WHERE day >= %(first)s), 0) AS this_month,
-        coalesce(sum(sessions) FILTER (WHERE day < least(%(cut_day)s, %(first)s)), 0) AS before,
         coalesce(sum(sessions) FILTER (WHERE day = %(today)s), 0) AS today,
         coalesce(sum(sessions) FILTER (
             WHERE day >= %(last_week)s AND day < %(today)s), 0) AS last_week,
-        coalesce(sum(sessions) FILTER (
-            WHERE day >= %(week_before)s AND day < %(last_week)s), 0) AS week_before
+        coalesce(sum(sessions) FILTER (WHERE day < %(last_week)s), 0) AS week_before
     FROM (
         SELECT day, usage_sessions + alert_sessions AS sessions FROM usage_usageday
         WHERE workspace_id = %(workspace)s AND bot_id = bot.id
-            AND day >= %(first_before)s AND day <= %(today)s
+            AND day >= %(week_before)s AND day <= %(today)s
     ) days
 ) counted
 CROSS JOIN LATERAL (
@@ -64,27 +43,6 @@ CROSS JOIN LATERAL (
     WHERE workspace_id = %(workspace)s AND bot_id = bot.id
         AND usage_sessions + alert_sessions > 0
 ) latest
-"""
-
-# Primary key of the buckets, index session_of_bot: a day's whole quarters of an hour, then the
-# begun one session by session.
-COUNT_PART_OF_DAY = """
-SELECT bot_id, sum(usage_sessions), sum(alert_sessions), sum(voice_sessions), sum(conversations)
-FROM (
-    SELECT bot_id, usage_sessions, alert_sessions, voice_sessions, conversations
-    FROM usage_usagebucket
-    WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s)
-        AND starts_at >= %(day)s AND starts_at < %(quarter)s
-    UNION ALL
-    SELECT bot_id, count(*) FILTER (WHERE kind = 1 AND completed), count(*) FILTER (WHERE kind = 2),
-        count(*) FILTER (WHERE kind = 3 AND completed),
-        count(*) FILTER (WHERE kind = 1 AND number = 1 AND closed)
-    FROM usage_billingsession
-    WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s)
-        AND started_at >= %(quarter)s AND started_at < %(cut)s
-    GROUP BY bot_id
-) parts
-GROUP BY bot_id
 """
 
 # Index intake_by_time; primary key of the marks.
@@ -144,7 +102,7 @@ class Day:
 class Dashboard:
     """All of it. ``refused`` events in the last 24 hours; ``waiting`` changes to be counted."""
 
-    month: MonthSoFar
+    report: Report
     bots: int
     used: bool
     figures: list[Figure]
@@ -167,80 +125,49 @@ def read(*, membership: Membership, now: datetime) -> Dashboard:
     """Return a person's dashboard, in as many queries whatever the number of bots is."""
     workspace = membership.workspace
     zone = ZoneInfo(workspace.timezone)
-    month = find_month(now, zone)
     bots = {bot.pk: bot for bot in choose_bots(membership).order_by("name", "key")}
-    ids = list(bots)
-    by_day = count_days(workspace.pk, ids, month)
-    part = count_part_of_day(workspace.pk, ids, month, zone)
-    rows = count_bots(workspace.pk, ids, month)
-    befores = {pk: before + part.get(pk, Counts()).billing_sessions for pk, _, before, _ in rows}
-    refused, waiting = find_trouble(workspace.pk, ids, now)
-    concerns = find_concerns(bots, {pk: weeks for pk, _, _, weeks in rows})
+    names = [BotName(bot.pk, bot.key, bot.name) for bot in bots.values()]
+    recounting = bool(find_bots_in_old_zone(workspace))
+
+    def make_reader(chosen: Range) -> Reader:
+        report = make_report(range=chosen, grain=Grain.DAY, zone=zone, now=now)
+        return Reader(workspace=workspace, channels=(), report=report, recounting=recounting)
+
+    this, last = make_reader(Range.THIS_MONTH), make_reader(Range.LAST_MONTH)
+    by_bot, by_day = this.count_bots_and_periods(names)
+    _, last_days = last.count_bots_and_periods(names)
+    befores = this.count_previous(names)
+    weeks = count_weeks(workspace.pk, list(bots), now.astimezone(zone).date())
+    refused, waiting = find_trouble(workspace.pk, list(bots), now)
+    concerns = find_concerns(bots, weeks)
     return Dashboard(
-        month=month,
+        report=this.report,
         bots=len(bots),
-        used=any(weeks.last_day for _, _, _, weeks in rows),
-        figures=list_figures(by_day, part.values(), month),
-        days=list_chart_days(by_day, month),
-        top=list_top(bots, {pk: sessions for pk, sessions, _, _ in rows}, befores),
+        used=any(of.last_day for of in weeks.values()),
+        figures=list_figures(Counts.total(by_day), Counts.total(befores.values())),
+        days=list_chart_days(by_day, last_days, whole=this.report.whole),
+        top=list_top(bots, by_bot, befores),
         concerns=concerns[:CONCERNS_SHOWN],
         more_concerns=max(0, len(concerns) - CONCERNS_SHOWN),
         refused=refused,
         waiting=waiting,
-        freshness=find_freshness(workspace=workspace, bots=ids, now=now),
+        freshness=find_freshness(workspace=workspace, bots=list(bots), now=now),
     )
 
 
-def count_days(workspace_id: int, bots: list[int], month: MonthSoFar) -> dict[date, Counts]:
-    """Return what was counted by day, this month and the one before; nothing where nothing was."""
+def count_weeks(workspace_id: int, bots: list[int], today: date) -> dict[int, Weeks]:
+    """Return by bot what it did in two weeks."""
+    last_week, week_before = weeks_back(today)
     values: Values = {
         "workspace": workspace_id,
         "bots": bots,
-        "first_before": month.first_before,
-        "today": month.today,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(COUNT_DAYS, values)
-        return {day: Counts(*counts) for day, *counts in cursor.fetchall()}
-
-
-def count_bots(
-    workspace_id: int, bots: list[int], month: MonthSoFar
-) -> list[tuple[int, int, int, Weeks]]:
-    """Return by bot the sessions of this month, of the whole days before, and its weeks."""
-    last_week, week_before = weeks_back(month.today)
-    values = {
-        "workspace": workspace_id,
-        "bots": bots,
-        **month._asdict(),
+        "today": today,
         "last_week": last_week,
         "week_before": week_before,
     }
     with connection.cursor() as cursor:
-        cursor.execute(COUNT_BOTS, values)
-        return [(pk, now, before, Weeks(*weeks)) for pk, now, before, *weeks in cursor.fetchall()]
-
-
-def count_part_of_day(
-    workspace_id: int, bots: list[int], month: MonthSoFar, zone: ZoneInfo
-) -> dict[int, Counts]:
-    """Return by bot what the last, begun day of the part to compare with had up to its cut."""
-    if month.whole_before:
-        return {}
-    day = start_of_day(month.cut_day, zone)
-    quarter = month.cut - timedelta(
-        minutes=month.cut.minute % 15, seconds=month.cut.second, microseconds=month.cut.microsecond
-    )
-    values: Values = {
-        "workspace": workspace_id,
-        "bots": bots,
-        "day": day,
-        "quarter": max(day, quarter),
-        "cut": month.cut,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(COUNT_PART_OF_DAY, values)
-        return {bot: Counts(*map(int, counts)) for bot, *counts in cursor.fetchall()}
+        cursor.execute(COUNT_WEEKS, values)
+        return {pk: Weeks(*weeks) for pk, *weeks in cursor.fetchall()}
 
 
 def find_trouble(workspace_id: int, bots: list[int], now: datetime) -> tuple[int, int]:
@@ -258,44 +185,37 @@ def find_trouble(workspace_id: int, bots: list[int], now: datetime) -> tuple[int
     return int(refused), waiting
 
 
-def list_figures(
-    by_day: Mapping[date, Counts], parts: Iterable[Counts], month: MonthSoFar
-) -> list[Figure]:
-    """Return the cards of this month; ``parts`` are of the begun day of the month before."""
-    now = Counts.total(counts for day, counts in by_day.items() if day >= month.first)
-    whole_days = (counts for day, counts in by_day.items() if day < min(month.cut_day, month.first))
-    before = Counts.total([*whole_days, *parts])
+def list_figures(now: Counts, before: Counts) -> list[Figure]:
+    """Return the cards of this month."""
     return [Figure(label, getattr(now, name), getattr(before, name)) for label, name, _ in CARDS]
 
 
-def list_chart_days(by_day: Mapping[date, Counts], month: MonthSoFar) -> list[Day]:
-    """Return the days of both months side by side; days to come have none yet."""
-    this, last = (
-        [by_day.get(day, Counts()).billing_sessions for day in list_days(first)]
-        for first in (month.first, month.first_before)
-    )
-    so_far = (month.today - month.first).days + 1
+def list_chart_days(now: list[Counts], before: list[Counts], *, whole: Period) -> list[Day]:
+    """Return the days of both months side by side; days to come of the ``whole`` have none yet."""
+    to_come = (whole.ends_at.date() - whole.starts_at.date()).days - len(now)
+    this, last = ([counts.billing_sessions for counts in days] for days in (now, before))
+    bars = draw_bars([*this, *[0] * to_come], last, width=BAR, height=CHART)
     return [
         Day(
             number=place + 1,
-            sessions=this[place] if place < so_far else None,
+            sessions=this[place] if place < len(this) else None,
             before=last[place] if place < len(last) else None,
             bar=bar,
         )
-        for place, bar in enumerate(draw_bars(this, last, width=BAR, height=CHART))
+        for place, bar in enumerate(bars)
     ]
 
 
 def list_top(
-    bots: Mapping[int, Bot], sessions: Mapping[int, int], befores: Mapping[int, int]
+    bots: Mapping[int, Bot], now: Mapping[int, Counts], before: Mapping[int, Counts]
 ) -> list[TopBot]:
     """Return the bots with most billing sessions this month, first by name where some are equal."""
+    sessions = {pk: now[pk].billing_sessions for pk in bots}
     whole = sum(sessions.values())
-    used = [bot for bot in bots.values() if sessions[bot.pk]]
-    used.sort(key=lambda bot: -sessions[bot.pk])
+    used = sorted((pk for pk in bots if sessions[pk]), key=lambda pk: -sessions[pk])
     return [
-        TopBot(bot, sessions[bot.pk], befores[bot.pk], share_of(sessions[bot.pk], whole))
-        for bot in used[:TOP]
+        TopBot(bots[pk], sessions[pk], before[pk].billing_sessions, share_of(sessions[pk], whole))
+        for pk in used[:TOP]
     ]
 
 
@@ -329,12 +249,12 @@ class Chart:
 
 def describe_chart(board: Dashboard) -> Chart:
     """Return size and words of the chart."""
-    month = board.month
+    this, last = board.report.whole.starts_at, board.report.previous.starts_at
     now = [day.sessions or 0 for day in board.days]
     before = [day.before or 0 for day in board.days]
     summary = (
-        f"Billing sessions by day. {month.first:%B}: {sum(now):,} so far{find_highest(now)}. "
-        f"{month.first_before:%B}: {sum(before):,}{find_highest(before)}."
+        f"Billing sessions by day. {this:%B}: {sum(now):,} so far{find_highest(now)}. "
+        f"{last:%B}: {sum(before):,}{find_highest(before)}."
     )
     return Chart(BAR * len(board.days), CHART, max([*now, *before]), summary)
 

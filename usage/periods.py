@@ -34,6 +34,15 @@ def start_of_day(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time.min, zone).astimezone(UTC).astimezone(zone)
 
 
+def same_time(at: datetime, day: date, zone: ZoneInfo) -> datetime:
+    """Return the instant of another local day at which the clock shows what it shows at ``at``.
+
+    Where the clocks skip that time it is as much later.
+    """
+    local = at.astimezone(zone)
+    return datetime.combine(day, local.timetz()).astimezone(UTC).astimezone(zone)
+
+
 def split(first: date, last: date, *, by: Grain, zone: ZoneInfo) -> Iterator[Period]:
     """Yield the periods from the start of ``first`` to the start of ``last``, clipped to them."""
     return cut(Period(start_of_day(first, zone), start_of_day(last, zone)), by=by, zone=zone)

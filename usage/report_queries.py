@@ -8,18 +8,20 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import accumulate
 from typing import Any, NamedTuple
 
 from django.db import connection
 
 from accounts.models import Workspace
-from usage.periods import Grain, Period, next_month, start_of_day
+from usage.periods import Grain, Period, in_utc, next_month, start_of_day
+from usage.postgres_time import ORIGIN
 from usage.queries import Counts, find_bots_in_old_zone
 from usage.reports import Report
 
 TOP = 10
+QUARTER = timedelta(minutes=15)
 
 SUMS = ", ".join(f"sum({name})::bigint" for name in Counts._fields)
 # By primary key, one stretch of it for each bot. Several of these are put together by UNION ALL.
@@ -30,6 +32,16 @@ WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s)
     AND (%(channels)s::text[] IS NULL OR channel = ANY(%(channels)s))
 GROUP BY {{groups}}
 """
+# Of a begun quarter of an hour each session; index session_of_bot.
+SESSIONS = """(
+    SELECT workspace_id, bot_id, channel, started_at AS starts_at,
+        (kind = 1 AND completed)::integer AS usage_sessions,
+        (kind = 2)::integer AS alert_sessions,
+        (kind = 3 AND completed)::integer AS voice_sessions,
+        (kind = 1 AND number = 1 AND closed)::integer AS conversations,
+        (kind = 4)::integer AS notifications
+    FROM usage_billingsession
+) session"""
 BY_BOT = "bot_id"
 BY_BOT_AND_PLACE = "bot_id, {column}"
 BY_BOT_OR_PLACE = "GROUPING SETS ((bot_id), ({column}))"
@@ -108,7 +120,8 @@ def read_usage(
 
     Five statements whatever the number of bots and periods is.
     """
-    reader = Reader(workspace=workspace, channels=channels, report=report)
+    recounting = bool(find_bots_in_old_zone(workspace))
+    reader = Reader(workspace=workspace, channels=channels, report=report, recounting=recounting)
     by_bot, by_period = reader.count_bots_and_periods(bots)
     ranked = sorted(bots, key=lambda bot: (-by_bot[bot.pk].billing_sessions, bot.name, bot.key))
     top = [bot for bot in ranked[:TOP] if any(by_bot[bot.pk])]
@@ -121,7 +134,7 @@ def read_usage(
         lines.append(rest)
     return Usage(
         total=Counts.total(by_period),
-        previous=reader.count_previous(bots),
+        previous=Counts.total(reader.count_previous(bots).values()),
         agents=agents.in_all(bots),
         by_bot=[BotUsage(bot, by_bot[bot.pk], agents.in_all([bot])) for bot in ranked],
         by_period=list(map(PeriodUsage, report.periods, whole.counts, whole.agents)),
@@ -145,7 +158,7 @@ def list_stretches(period: Period, report: Report, *, local: bool) -> Iterator[S
     """
     start, end = period
     if not local or report.grain is Grain.HOUR:
-        yield Stretch("usage_usagebucket", "starts_at", start, end)
+        yield from list_quarters(start, end)
         return
     first, last = start.date(), end.astimezone(report.zone).date()
     if report.grain is Grain.MONTH:
@@ -156,18 +169,28 @@ def list_stretches(period: Period, report: Report, *, local: bool) -> Iterator[S
             yield Stretch("usage_usageday", "day", first, first_month)
             first = last_month
     yield Stretch("usage_usageday", "day", first, last)
-    if start_of_day(last, report.zone) < end:
-        yield Stretch("usage_usagebucket", "starts_at", start_of_day(last, report.zone), end)
+    yield from list_quarters(start_of_day(last, report.zone), end)
+
+
+def list_quarters(start: datetime, end: datetime) -> Iterator[Stretch]:
+    """Yield the stretches of whole quarters of an hour, and of the one that has only begun."""
+    start, end = in_utc(start), in_utc(end)
+    quarter = end - (end - ORIGIN) % QUARTER
+    if start < quarter:
+        yield Stretch("usage_usagebucket", "starts_at", start, quarter)
+    if quarter < end:
+        yield Stretch(SESSIONS, "starts_at", max(start, quarter), end)
 
 
 class Reader:
     """Reads totals in the periods of a report, over all or some channels."""
 
-    def __init__(self, *, workspace: Workspace, channels: Collection[str], report: Report) -> None:
+    def __init__(
+        self, *, workspace: Workspace, channels: Collection[str], report: Report, recounting: bool
+    ) -> None:
+        """``recounting``: after a change of zone some bots' days are still those of the old one."""
         self.report = report
-        # After a change of zone some bots' days are still those of the old one.
-        local = report.zone.key == workspace.timezone
-        self.local = local and not find_bots_in_old_zone(workspace)
+        self.local = report.zone.key == workspace.timezone and not recounting
         self.starts = [period.starts_at for period in report.periods]
         self.days = [start.date() for start in self.starts]
         self.whole = Period(self.starts[0], report.periods[-1].ends_at)
@@ -179,11 +202,12 @@ class Reader:
             "now": report.now,
         }
 
-    def count_previous(self, bots: Iterable[BotName]) -> Counts:
-        """Return what all bots used in the period before."""
-        return Counts.total(
-            counts for _, _, counts in self.count(self.report.previous, bots, BY_BOT)
-        )
+    def count_previous(self, bots: Iterable[BotName]) -> defaultdict[int, Counts]:
+        """Return what was used by bot in the period before."""
+        by_bot: defaultdict[int, Counts] = defaultdict(Counts)
+        for bot_id, _, counts in self.count(self.report.previous, bots, BY_BOT):
+            by_bot[bot_id] = by_bot[bot_id].plus(counts)
+        return by_bot
 
     def count_bots_and_periods(
         self, bots: Iterable[BotName]

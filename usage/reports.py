@@ -9,7 +9,17 @@ from enum import StrEnum
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
-from usage.periods import DAY, HOUR, Grain, Period, cut, next_full_hour, next_month, start_of_day
+from usage.periods import (
+    DAY,
+    HOUR,
+    Grain,
+    Period,
+    cut,
+    next_full_hour,
+    next_month,
+    same_time,
+    start_of_day,
+)
 
 MOST_DAYS = {Grain.HOUR: 14, Grain.DAY: 90, Grain.WEEK: 366, Grain.MONTH: 366}
 
@@ -63,13 +73,9 @@ class Report:
         starts_at = start_of_day(before, self.zone)
         if self.now >= end:
             return Period(starts_at, start)
-        return Period(starts_at, max(starts_at, min(start, self.shift_now(before - first))))
-
-    def shift_now(self, by: timedelta) -> datetime:
-        """Return the instant with the same local time as now, some days away."""
-        local = self.now.astimezone(self.zone)
-        day = start_of_day(local.date() + by, self.zone)
-        return day + (local - start_of_day(local.date(), self.zone))
+        today = self.now.astimezone(self.zone).date()
+        until = same_time(self.now, before + (today - first), self.zone)
+        return Period(starts_at, max(starts_at, min(start, until)))
 
     @property
     def last_day(self) -> date:

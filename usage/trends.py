@@ -1,56 +1,13 @@
-"""This month beside the last, and which bots stand out. Pure arithmetic."""
+"""How numbers changed, and which bots stand out. Pure arithmetic."""
 
 from collections.abc import Collection
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
-
-from usage.periods import DAY, next_month, start_of_day
 
 WEEK_DAYS = 7
 FAR = 2  # times as many, or one part of as many
 ENOUGH = 20  # sessions in the larger of two weeks: fewer double by chance
-
-
-class MonthSoFar(NamedTuple):
-    """A local month up to an instant, and the equally long part of the month before.
-
-    ``cut`` is the same local day and time of day a month earlier; where that month has no such
-    day, its end: on 31 March all of February is the measure. The end is exclusive.
-    """
-
-    first: date
-    today: date
-    now: datetime
-    first_before: date
-    cut_day: date
-    cut: datetime
-
-    @property
-    def whole_before(self) -> bool:
-        """Tell whether all of the month before is the measure."""
-        return self.cut_day >= self.first
-
-
-def find_month(now: datetime, zone: ZoneInfo) -> MonthSoFar:
-    """Return the month that runs at ``now`` in a zone."""
-    local = now.astimezone(zone)
-    today = local.date()
-    first = today.replace(day=1)
-    first_before = (first - DAY).replace(day=1)
-    cut_day = min(first_before + (today - first), first)
-    if cut_day == first:
-        cut = start_of_day(first, zone)
-    else:
-        # By UTC and back: the time of day may not exist on that day.
-        cut = datetime.combine(cut_day, local.timetz()).astimezone(UTC).astimezone(zone)
-    return MonthSoFar(first, today, local, first_before, cut_day, cut)
-
-
-def list_days(first: date) -> list[date]:
-    """Return the days of a month."""
-    return [first + number * DAY for number in range((next_month(first) - first).days)]
 
 
 def compare(value: int, before: int) -> str:

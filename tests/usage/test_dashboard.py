@@ -218,4 +218,4 @@ def test_queries_do_not_grow_with_the_bots(acme: Workspace) -> None:
         make.bot(acme, f"bot-{number}")
         days(acme, f"bot-{number}", d0302=3, d0202=3)
 
-    assert count_queries() == few == 6
+    assert count_queries() == few == 8

@@ -9,6 +9,7 @@ from accounts.models import Bot, Workspace
 from accounts.tenancy import in_workspace
 from tests import make
 from usage import queries, report_queries
+from usage.models import SessionKind
 from usage.periods import Grain, Period
 from usage.queries import Counts
 from usage.report_queries import BotName, Usage
@@ -118,8 +119,13 @@ def test_report_equals_the_export(
         assert counts == total([row for (key, _), row in rows.items() if key == bot.key])
         in_all = export(acme, [Period(report.periods[0].starts_at, report.periods[-1].ends_at)])
         assert agents == in_all[bot.key, 0].agents
-    (whole,) = {total(list(export(acme, [report.previous]).values()))}
-    assert usage.previous == whole
+    before = [
+        row
+        for row in make.sessions(acme)
+        if report.previous.starts_at <= row.started_at < report.previous.ends_at
+    ]
+    assert usage.previous.alert_sessions == sum(row.kind is SessionKind.ALERT for row in before)
+    assert usage.previous.usage_sessions == sum(row.kind is SessionKind.USAGE for row in before)
     assert usage.total == total(list(rows.values()))
 
 

@@ -1,7 +1,6 @@
-"""This month beside the last, at the edges of months, days and clocks; which bots stand out."""
+"""How changes are said, and which bots stand out."""
 
-from datetime import UTC, date, datetime
-from zoneinfo import ZoneInfo
+from datetime import date
 
 import pytest
 
@@ -12,56 +11,8 @@ from usage.trends import (
     compare,
     draw_bars,
     find_concern,
-    find_month,
     share_of,
 )
-
-
-@pytest.mark.parametrize(
-    ("now", "zone", "cut", "whole"),
-    [
-        # The same day and time a month before.
-        ("2026-03-15T10:20:30Z", "UTC", "2026-02-15T10:20:30+00:00", False),
-        # Across the beginning of the year.
-        ("2026-01-15T10:00Z", "UTC", "2025-12-15T10:00:00+00:00", False),
-        # Days that the month before has not: all of it is the measure.
-        ("2026-03-31T10:00Z", "UTC", "2026-03-01T00:00:00+00:00", True),
-        ("2026-03-29T00:00Z", "UTC", "2026-03-01T00:00:00+00:00", True),
-        ("2026-03-28T23:59Z", "UTC", "2026-02-28T23:59:00+00:00", False),
-        ("2028-03-29T12:00Z", "UTC", "2028-02-29T12:00:00+00:00", False),
-        # The first instant of a month has nothing to compare with.
-        ("2026-03-01T00:00Z", "UTC", "2026-02-01T00:00:00+00:00", False),
-        # Summer time began between the two: the time of day counts, not the hours.
-        ("2026-04-10T10:00Z", "Europe/Berlin", "2026-03-10T12:00:00+01:00", False),
-        # 02:30 does not exist on 29 March.
-        ("2026-04-29T00:30Z", "Europe/Berlin", "2026-03-29T03:30:00+02:00", False),
-        # 02:30 comes twice on 25 October: the first is meant.
-        ("2026-11-25T01:30Z", "Europe/Berlin", "2026-10-25T02:30:00+02:00", False),
-        # Off the hour, and already the next month there.
-        ("2026-02-28T18:45Z", "Asia/Kolkata", "2026-02-01T00:15:00+05:30", False),
-        # A country that changes its clocks on a Friday at midnight.
-        ("2026-04-29T00:00Z", "Africa/Cairo", "2026-03-29T03:00:00+02:00", False),
-    ],
-)
-def test_month_is_measured_by_the_equally_long_part_before(
-    now: str, zone: str, cut: str, whole: bool
-) -> None:
-    month = find_month(datetime.fromisoformat(now), ZoneInfo(zone))
-
-    assert month.cut.isoformat() == cut
-    assert month.whole_before is whole
-
-
-def test_month_is_that_of_the_zone() -> None:
-    now = datetime(2026, 3, 1, 2, tzinfo=UTC)
-
-    month = find_month(now, ZoneInfo("America/New_York"))
-
-    assert (month.first, month.today, month.first_before) == (
-        date(2026, 2, 1),
-        date(2026, 2, 28),
-        date(2026, 1, 1),
-    )
 
 
 @pytest.mark.parametrize(

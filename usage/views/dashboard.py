@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from accounts.access import WorkspaceRequest, may, workspace_view
-from usage import dashboard, queries
+from usage import dashboard
 
 
 @workspace_view("dashboard.view")
@@ -19,7 +19,6 @@ def show_dashboard(request: WorkspaceRequest) -> HttpResponse:
         "board": board,
         "chart": dashboard.describe_chart(board),
         "most_waiting": dashboard.WAITING_SHOWN,
-        "recounting": bool(queries.find_bots_in_old_zone(request.workspace)),
         "sees_events": may(request.membership, "developers.view"),
     }
     return render(request, "usage/dashboard.html", context)
