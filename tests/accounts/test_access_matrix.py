@@ -8,7 +8,7 @@ from django.test import Client
 from accounts.models import ApiKey, Bot, BotShare, Role, Scope, Workspace
 from accounts.tenancy import in_workspace
 from tests import make
-from tests.accounts.pages import sign_in
+from tests.pages import sign_in
 from tests.test_architecture import patterns
 from usage.models import Stream
 from usage.session_queries import name_conversation

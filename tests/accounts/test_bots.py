@@ -14,7 +14,7 @@ from accounts import bots
 from accounts.models import Bot, BotShare, Membership, PublishStatus, Role, Workspace
 from accounts.tenancy import in_workspace
 from tests import make
-from tests.accounts.pages import GARBAGE, HUGE, sign_in, words
+from tests.pages import GARBAGE, HUGE, sign_in, words
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -13,7 +13,7 @@ from accounts import first_request, keys
 from accounts.models import ApiKey, Role, Scope, Workspace
 from accounts.tenancy import in_workspace
 from tests import make
-from tests.accounts.pages import HUGE, sign_in, words
+from tests.pages import HUGE, sign_in, words
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -5,7 +5,7 @@ import pytest
 from accounts import bots, workspaces
 from accounts.models import Role, Workspace
 from tests import make
-from tests.accounts.pages import GARBAGE, sign_in, words
+from tests.pages import GARBAGE, sign_in, words
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

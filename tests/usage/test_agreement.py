@@ -18,7 +18,7 @@ from django.test import Client
 
 from accounts.models import Scope, Workspace
 from tests import make
-from tests.accounts.pages import sign_in
+from tests.pages import sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

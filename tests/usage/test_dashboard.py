@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import Bot, Membership, Role, Workspace
 from accounts.tenancy import in_workspace
 from tests import make
+from tests.pages import sign_in
 from usage import dashboard
 from usage.dashboard import Dashboard
 from usage.models import UsageDay
@@ -157,12 +158,6 @@ def test_refused_and_waiting_events_are_told(acme: Workspace) -> None:
 
     assert (board.refused, board.waiting) == (1, 1)
     assert board.freshness.complete_until == NOW - timedelta(hours=1)
-
-
-def sign_in(member: Membership) -> Client:
-    client = Client()
-    client.force_login(member.user)
-    return client
 
 
 @pytest.mark.parametrize("role", [Role.OWNER, Role.ADMIN, Role.FINANCE, Role.MEMBER])

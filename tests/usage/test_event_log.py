@@ -7,9 +7,10 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from accounts.models import Membership, Role, Scope, Workspace
+from accounts.models import Role, Scope, Workspace
 from accounts.tenancy import in_workspace
 from tests import make
+from tests.pages import sign_in
 from usage import event_log
 from usage.event_log import Sought
 from usage.models import Event, Stream
@@ -27,12 +28,6 @@ def acme() -> Workspace:
     globex = make.workspace("globex", name="Globex Corp")
     make.take_in(globex, make.event(id="their-id", source="/globex", subject="theirs"))
     return acme
-
-
-def sign_in(member: Membership) -> Client:
-    client = Client()
-    client.force_login(member.user)
-    return client
 
 
 def look(of: Workspace, show: str = "batches", **values: Any) -> str:

@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from plotly.graph_objects import Figure
 
-from accounts.models import Bot, BotShare, Membership, Role, Workspace
+from accounts.models import Bot, BotShare, Role, Workspace
 from accounts.tenancy import in_workspace
 from tests import make
+from tests.pages import sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -39,12 +40,6 @@ def acme() -> Workspace:
     make.take_in(globex, make.event("alert.delivered", at=YESTERDAY, subject="theirs"), now=NOW)
     make.roll_up(globex, now=NOW)
     return acme
-
-
-def sign_in(member: Membership) -> Client:
-    client = Client()
-    client.force_login(member.user)
-    return client
 
 
 def get(client: Client, **values: str | list[str]) -> str:

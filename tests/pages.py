@@ -7,7 +7,6 @@ from typing import Protocol
 from django.test import Client
 
 from accounts.models import Membership
-from tests import make
 
 HUGE = "9" * 30
 GARBAGE = [
@@ -33,7 +32,7 @@ class Page(Protocol):
 def sign_in(member: Membership) -> Client:
     """Return a browser in which a person has signed in."""
     client = Client()
-    client.post("/sign-in", {"username": member.user.email, "password": make.PASSWORD})
+    client.force_login(member.user)
     return client
 
 
