@@ -27,33 +27,34 @@ WIDTHS = (1440, 390)
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 COLORS = 128  # of a picture's palette; enough for pages, and a third of the bytes
 
-# Name, who looks, address, and what to follow from there to the page that is meant.
-PAGES = (
-    ("sign-in", "", "/sign-in", ""),
-    ("workspaces", OWNER, "/", ""),
-    ("dashboard", OWNER, BANK, ""),
-    ("usage-graph", OWNER, f"{BANK}usage/", ""),
-    ("usage-running-total", OWNER, f"{BANK}usage/?range=this_month&running=on", ""),
-    ("usage-table", OWNER, f"{BANK}usage/?view=table&rows=bot", ""),
-    ("usage-nothing-matches", OWNER, f"{BANK}usage/?channel=pager", ""),
-    ("sessions", OWNER, f"{BANK}usage/sessions/?bot=branch-finder", ""),
+# Name, who looks, address, and which links to follow from there to the page that is meant.
+PAGES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    ("sign-in", "", "/sign-in", ()),
+    ("workspaces", OWNER, "/", ()),
+    ("dashboard", OWNER, BANK, ()),
+    ("usage-graph", OWNER, f"{BANK}usage/", ()),
+    ("usage-running-total", OWNER, f"{BANK}usage/?range=this_month&running=on", ()),
+    ("usage-table", OWNER, f"{BANK}usage/?view=table&rows=bot", ()),
+    ("usage-nothing-matches", OWNER, f"{BANK}usage/?channel=pager", ()),
+    ("sessions", OWNER, f"{BANK}usage/sessions/?bot=branch-finder", ()),
     (
         "conversation",
         OWNER,
         f"{BANK}usage/sessions/?kind=usage&bot=branch-finder",
-        "tr:has-text('3 of 3') a",
+        ("tr:has-text('3 of 3') a",),
     ),
-    ("how-sessions-are-counted", OWNER, f"{BANK}usage/how-sessions-are-counted/", ""),
-    ("bots", OWNER, f"{BANK}bots/", ""),
-    ("bot", OWNER, f"{BANK}bots/", "td a"),
-    ("bot-new", OWNER, f"{BANK}bots/new", ""),
-    ("developers", OWNER, f"{BANK}developers/", ""),
-    ("api-key-new", OWNER, f"{BANK}developers/keys/new", ""),
-    ("event-log", OWNER, f"{BANK}developers/events/", ""),
-    ("settings", OWNER, f"{BANK}settings/", ""),
-    ("not-found", OWNER, f"{BANK}nothing-here/", ""),
-    ("usage-shared", SHARED, f"{BANK}usage/", ""),
-    ("bots-shared", SHARED, f"{BANK}bots/", ""),
+    ("how-sessions-are-counted", OWNER, f"{BANK}usage/how-sessions-are-counted/", ()),
+    ("bots", OWNER, f"{BANK}bots/", ()),
+    ("bot", OWNER, f"{BANK}bots/", ("td a",)),
+    ("bot-archive", OWNER, f"{BANK}bots/", ("td a", ".actions a:has-text('Archive')")),
+    ("bot-new", OWNER, f"{BANK}bots/new", ()),
+    ("developers", OWNER, f"{BANK}developers/", ()),
+    ("api-key-new", OWNER, f"{BANK}developers/keys/new", ()),
+    ("event-log", OWNER, f"{BANK}developers/events/", ()),
+    ("settings", OWNER, f"{BANK}settings/", ()),
+    ("not-found", OWNER, f"{BANK}nothing-here/", ()),
+    ("usage-shared", SHARED, f"{BANK}usage/", ()),
+    ("bots-shared", SHARED, f"{BANK}bots/", ()),
 )
 HIGHEST = 2400  # pixels of a picture; longer pages are cut
 
@@ -108,8 +109,8 @@ def take_all(browser: Browser, address: str, width: int, theme: Literal["light",
         for name, looker, place, follow in PAGES:
             if looker == who:
                 page.goto(place, wait_until="networkidle")
-                if follow:
-                    page.locator(follow).first.click()
+                for link in follow:
+                    page.locator(link).first.click()
                     page.wait_for_load_state("networkidle")
                 save(page.screenshot(full_page=True), f"{name}-{width}-{theme}.png")
         context.close()
