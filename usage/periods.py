@@ -34,6 +34,17 @@ def start_of_day(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time.min, zone).astimezone(UTC).astimezone(zone)
 
 
+def whole_days(period: Period, zone: ZoneInfo) -> tuple[date, date]:
+    """Return the first local day that begins in a period, and the one in which the period ends.
+
+    Whole are the days from the one up to the other; none where that is not the later one.
+    """
+    first = period.starts_at.astimezone(zone).date()
+    if in_utc(start_of_day(first, zone)) < in_utc(period.starts_at):
+        first += DAY
+    return first, period.ends_at.astimezone(zone).date()
+
+
 def same_time(at: datetime, day: date, zone: ZoneInfo) -> datetime:
     """Return the instant of another local day at which the clock shows what it shows at ``at``.
 
