@@ -55,8 +55,7 @@ class SessionTable(tables.Table):
         said = show_instant(value, self.zone)
         if record.conversation_id is None:
             return said
-        address = reverse("usage:conversation", args=[self.workspace.slug, record.conversation_id])
-        return format_html('<a href="{}">{}</a>', address, said)
+        return format_html('<a href="{}">{}</a>', self.find_conversation(record), said)
 
     def render_kind(self, value: SessionKind) -> SafeString:
         """Return a badge."""
@@ -68,9 +67,19 @@ class SessionTable(tables.Table):
             return "–"
         return say_length((record.row.ended_at - record.row.started_at) // MICROSECOND)
 
-    def render_number(self, record: ListedSession) -> str:
-        """Return its place in its conversation."""
-        return f"{record.number} of {record.of}" if record.of else "–"
+    def render_number(self, record: ListedSession) -> SafeString | str:
+        """Return its place in its conversation, which leads to why there are so many."""
+        if not record.of:
+            return "–"
+        return format_html(
+            '<a class="text-nowrap" href="{}" data-drawer aria-label="{}: why?">{}</a>',
+            self.find_conversation(record),
+            *2 * [f"{record.number} of {record.of}"],
+        )
+
+    def find_conversation(self, record: ListedSession) -> str:
+        """Return the address of a session's conversation."""
+        return reverse("usage:conversation", args=[self.workspace.slug, record.conversation_id])
 
     def render_state(self, value: bool) -> SafeString:
         """Return whether it counts."""
