@@ -13,14 +13,20 @@ from accounts.models import Workspace
 from accounts.tenancy import WORKSPACE, find_admitted, in_workspace
 
 LONGEST = 1000  # letters of a name or target; what a stranger typed may be of any length
-# Without RETURNING: the application may add an entry of the installation and not read it.
+# The number comes first, since the application may add an entry of the installation and not read
+# it back. The second row is what accounts/seals.py finds.
 ADD = """
-INSERT INTO accounts_auditentry (
-    workspace_id, action, actor_kind, actor_id, actor_name, target, before, after, address,
-    request_id)
-VALUES (
-    %(workspace)s, %(action)s, %(actor_kind)s, %(actor_id)s, %(actor_name)s, %(target)s,
-    %(before)s::jsonb, %(after)s::jsonb, %(address)s, %(request_id)s)
+WITH numbered AS (
+    SELECT nextval('accounts_auditentry_id_seq') AS id
+), added AS (
+    INSERT INTO accounts_auditentry (
+        id, workspace_id, action, actor_kind, actor_id, actor_name, target, before, after, address,
+        request_id)
+    SELECT id, %(workspace)s::bigint, %(action)s, %(actor_kind)s, %(actor_id)s, %(actor_name)s,
+        %(target)s, %(before)s::jsonb, %(after)s::jsonb, %(address)s, %(request_id)s
+    FROM numbered
+)
+INSERT INTO accounts_unsealedentry (entry_id) SELECT id FROM numbered
 """
 
 
