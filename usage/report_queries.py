@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
+from accounts.days import start_of_day
 from accounts.models import Workspace
-from usage.periods import Grain, Period, in_utc, next_month, start_of_day
+from usage.periods import Grain, Period, in_utc, next_month
 from usage.postgres_time import ORIGIN
 from usage.queries import Counts, find_bots_in_old_zone
 from usage.reports import Report
