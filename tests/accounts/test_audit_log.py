@@ -3,6 +3,7 @@
 import csv
 import io
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -11,8 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from accounts import actors, audit, audit_log, bots
 from accounts.actors import ActorKind
 from accounts.audit_log import Change
-from accounts.models import AuditEntry, Role, Workspace
-from accounts.tenancy import in_workspace
+from accounts.models import AuditEntry, Membership, Role, User, Workspace
+from accounts.tenancy import WORKSPACE_SLUG, admitted, in_workspace
 from tests import make
 from tests.pages import GARBAGE, sign_in, words
 
@@ -33,8 +34,8 @@ def acme() -> Workspace:
     return acme
 
 
-def look(of: Workspace, role: Role = Role.OWNER, **values: str) -> str:
-    page = sign_in(make.member(of, role)).get(LOG, values)
+def look(of: Workspace, **values: str) -> str:
+    page = sign_in(make.member(of)).get(LOG, values)
     assert page.status_code == 200
     said = words(page)
     assert "their-bot" not in said
@@ -45,7 +46,7 @@ def look(of: Workspace, role: Role = Role.OWNER, **values: str) -> str:
 def download(of: Workspace, **values: str) -> list[dict[str, str]]:
     response = sign_in(make.member(of)).get(f"{LOG}export", values)
     assert response.status_code == 200
-    text = b"".join(response).decode()  # type: ignore[call-overload]  # it is streamed
+    text = b"".join(response).decode()
     assert "their-bot" not in text
     return list(csv.DictReader(io.StringIO(text)))
 
@@ -53,9 +54,9 @@ def download(of: Workspace, **values: str) -> list[dict[str, str]]:
 def test_log_says_what_was_done_newest_first(acme: Workspace) -> None:
     page = look(acme)
 
-    order = [page.index(said) for said in ("member added", "platform (API key)", "ann@acme")]
-    assert page.index("Member: added") < page.index("platform (API key)") < page.index("ann@acme")
-    assert order
+    said = ("Member: added", "platform (API key)", "ann@acme.example", "Workspace: created")
+    places = [page.rindex(text) for text in said]
+    assert places == sorted(places)
 
 
 def test_entry_shows_before_and_after(acme: Workspace) -> None:
@@ -108,7 +109,7 @@ def test_days_are_those_of_the_workspace() -> None:
 
 def test_today_is_found_and_tomorrow_is_not(acme: Workspace) -> None:
     make.member(acme)
-    today = datetime.now(UTC).astimezone().date()
+    today = datetime.now(ZoneInfo("Asia/Kolkata")).date()
 
     assert look(acme, first=str(today - timedelta(days=1))).count("Action code") == 5
     assert look(acme, first=str(today + timedelta(days=2))).count("Action code") == 0
@@ -124,23 +125,13 @@ def test_filters_are_chips(acme: Workspace) -> None:
     assert 'href="?action=bot.renamed"' in page.content.decode()
 
 
-def test_nothing_matches_differs_from_nothing_yet(acme: Workspace) -> None:
+def test_filter_that_nothing_matches_says_so(acme: Workspace) -> None:
     assert "Nothing matches" in look(acme, who="nobody")
-
-    with in_workspace(acme.pk), connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
-    empty = AuditEntry.objects.none()
-    assert not empty
 
 
 def test_workspace_from_before_the_log_has_nothing_yet() -> None:
-    acme = Workspace(slug="acme", name="Acme")
-    from accounts.tenancy import WORKSPACE_SLUG, admitted
-
     with admitted(WORKSPACE_SLUG, "acme"):
-        acme.save()
-    from accounts.models import Membership, User
-
+        acme = Workspace.objects.create(slug="acme", name="Acme")
     with in_workspace(acme.pk):
         user = User.objects.create_user("ann@acme.example")
         member = Membership.objects.create(workspace=acme, user=user, role=Role.OWNER)
