@@ -45,6 +45,12 @@ class Change(NamedTuple):
     before: str
     after: str
 
+    def __str__(self) -> str:
+        """Say it in a line."""
+        if self.before and self.after:
+            return f"{self.name}: {self.before} → {self.after}"
+        return f"{self.name}: {self.after or f'was {self.before}'}"
+
 
 def list_actions(workspace: Workspace) -> list[str]:
     """Return the actions of which the log of a workspace has entries."""

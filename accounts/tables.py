@@ -137,9 +137,7 @@ class AuditTable(tables.Table):
         verbose_name="Who", empty_values=(), attrs={"td": {"class": "breaks"}}
     )
     action = tables.Column()
-    target = tables.Column(
-        verbose_name="What it was done to", default="–", attrs={"td": {"class": "breaks"}}
-    )
+    target = tables.Column(default="–", attrs={"td": {"class": "breaks"}})
     changes = tables.TemplateColumn(
         template_name="accounts/_audit_changes.html",
         accessor="pk",

@@ -62,7 +62,8 @@ def test_log_says_what_was_done_newest_first(acme: Workspace) -> None:
 def test_entry_shows_before_and_after(acme: Workspace) -> None:
     page = look(acme, action="bot.renamed")
 
-    assert "Value Before After Name support Help desk" in page
+    assert "Name: support → Help desk of entry" in page
+    assert "Name before: support → after: Help desk Action code" in page
     assert "Action code bot.renamed" in page
     assert page.count("Action code") == 1
 
@@ -247,6 +248,18 @@ def test_action_in_words(code: str, name: str) -> None:
 )
 def test_who_in_words(kind: str, name: str, said: str) -> None:
     assert audit_log.name_actor(AuditEntry(actor_kind=kind, actor_name=name)) == said
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (Change("Name", "old", "new"), "Name: old → new"),
+        (Change("Role", "", "owner"), "Role: owner"),
+        (Change("Shared with", "ann", ""), "Shared with: was ann"),
+    ],
+)
+def test_change_in_a_line(change: Change, said: str) -> None:
+    assert str(change) == said
 
 
 def test_values_in_words() -> None:
