@@ -19,6 +19,8 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower, Now
 
+from accounts.actors import ActorKind
+
 
 class UserManager(BaseUserManager["User"]):
     """Users are found by their mail address, in whatever case it is typed."""
@@ -296,3 +298,85 @@ class ApiKey(WorkspaceOwned):
 
     def __str__(self) -> str:
         return self.name
+
+
+class AuditEntryQuerySet(WorkspaceOwnedQuerySet["AuditEntry"]):
+    """Entries of the audit log."""
+
+    def newest_first(self) -> Self:
+        """Order the entries as pages show them."""
+        return self.order_by("-at", "-pk")
+
+
+class AuditEntry(WorkspaceOwned):
+    """One thing that was done: by whom, to what, and what it was before and after.
+
+    Rows are added by accounts/audit.py and never changed; the database refuses it. An entry without
+    workspace is of the installation. All of it is text as it was at that time: no reference is
+    followed later.
+    """
+
+    workspace = models.ForeignKey(  # type: ignore[assignment]  # others always have one
+        Workspace, on_delete=models.PROTECT, null=True
+    )
+    at = models.DateTimeField(db_default=Now())
+    action = models.CharField(max_length=64)
+    actor_kind = models.CharField(max_length=8)
+    actor_id = models.TextField(blank=True)
+    actor_name = models.TextField(blank=True)
+    target = models.TextField(blank=True)
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+    address = models.CharField(max_length=45, blank=True)
+    request_id = models.CharField(max_length=64, blank=True)
+
+    objects = AuditEntryQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(action__regex=r"^[a-z_]+(\.[a-z_]+)+$"), name="audit_action_is_code"
+            ),
+            models.CheckConstraint(
+                condition=Q(actor_kind__in=[kind.value for kind in ActorKind]),
+                name="audit_actor_kind_known",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["workspace", "at", "id"], name="audit_by_time"),
+            models.Index(fields=["workspace", "action", "at"], name="audit_by_action"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action}: {self.target}"
+
+
+class UnsealedEntry(models.Model):
+    """An entry of the audit log that no seal holds yet: added with it, removed by its seal.
+
+    Only a number, so it is of no workspace. Numbers of entries are not in order of their commit;
+    that is why what is left to seal is not found by comparing them.
+    """
+
+    entry_id = models.BigIntegerField(primary_key=True)
+
+    def __str__(self) -> str:
+        return f"entry {self.entry_id}"
+
+
+class AuditSeal(models.Model):
+    """A batch of entries of the audit log, of all workspaces, that can no longer differ unnoticed.
+
+    ``hashes``: of each of ``entries``, in their order; empty where the entry was gone already.
+    ``hash`` covers all of it and ``previous``, the hash of the seal before. Rows are never changed.
+    """
+
+    number = models.BigIntegerField(primary_key=True)
+    sealed_at = models.DateTimeField()
+    entries = ArrayField(models.BigIntegerField())
+    hashes = ArrayField(models.CharField(max_length=64, blank=True))
+    previous = models.CharField(max_length=64, unique=True)
+    hash = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return f"{self.number}:{self.hash}"

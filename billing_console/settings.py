@@ -50,6 +50,8 @@ if not SECRET_KEY and SERVERS.postgres:
 HTTPS = flag("HTTPS", default=bool(DATABASE_URL))
 ALLOWED_HOSTS = words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS")
+# Reverse proxies between people and the console; each adds to X-Forwarded-For.
+PROXIES = number("PROXIES", default=0)
 
 INSTALLED_APPS = [
     "billing_console",
@@ -68,6 +70,7 @@ INSTALLED_APPS = [
     "ninja",
 ]
 MIDDLEWARE = [
+    "billing_console.middleware.Origin",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -208,6 +211,7 @@ CELERY_BEAT_SCHEDULE = {
     "find due work": {"task": "usage.tasks.find_due_work", "schedule": 5.0},
     # A change of zone starts this itself; the beat finds what was lost.
     "find old zones": {"task": "usage.tasks.find_old_zones", "schedule": 60.0},
+    "seal audit log": {"task": "accounts.tasks.seal_audit_log", "schedule": 60.0},
     # At an hour, not after a day: a beat that is restarted daily would never get there.
     "remove old events": {
         "task": "usage.tasks.remove_old_events",

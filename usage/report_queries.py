@@ -14,8 +14,9 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 
+from accounts.days import start_of_day
 from accounts.models import Workspace
-from usage.periods import Grain, Period, in_utc, next_month, start_of_day, whole_days
+from usage.periods import Grain, Period, in_utc, next_month, whole_days
 from usage.postgres_time import ORIGIN
 from usage.queries import Counts, find_bots_in_old_zone
 from usage.reports import Report
