@@ -32,6 +32,9 @@ ACCESS: dict[str, frozenset[Role]] = {
     "bots.change": ADMINS | {Role.MEMBER},  # a member theirs: `may_change_bot`
     "bots.create": ADMINS,
     "bots.archive": ADMINS,
+    "people.view": ADMINS,
+    "people.change": ADMINS,  # an owner's role only by an owner: `people.may_give`
+    "people.transfer": frozenset({Role.OWNER}),
     "developers.view": ADMINS,
     "developers.change": ADMINS,
     "settings.view": ADMINS,

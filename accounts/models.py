@@ -173,6 +173,57 @@ class Membership(WorkspaceOwned):
         return f"{self.user} as {self.role}"
 
 
+class InvitationQuerySet(WorkspaceOwnedQuerySet["Invitation"]):
+    """Invitations into a workspace."""
+
+    def open(self) -> Self:
+        """Keep those neither accepted nor withdrawn; they may have expired."""
+        return self.filter(accepted_at__isnull=True, withdrawn_at__isnull=True)
+
+    def unsent(self, at: datetime) -> Self:
+        """Keep the open ones whose mail has still to be sent at ``at``."""
+        return self.open().filter(sent_at__isnull=True, expires_at__gt=at)
+
+
+class Invitation(WorkspaceOwned):
+    """Somebody is asked by mail to join a workspace with a role.
+
+    The link holds the signed ``nonce``; ``hash`` is that of the whole, by which it is found again.
+    ``sent_at``: when the mail was handed to the mail server.
+    """
+
+    email = models.EmailField(max_length=254)
+    role = models.CharField(max_length=10, choices=Role.choices)
+    nonce = models.CharField(max_length=43)
+    hash = models.CharField(max_length=64, unique=True)
+    invited_by = models.ForeignKey(User, on_delete=models.PROTECT)
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, blank=True)
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+
+    objects = InvitationQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                "workspace",
+                Lower("email"),
+                condition=Q(accepted_at__isnull=True, withdrawn_at__isnull=True),
+                name="invitation_open_unique",
+            ),
+            models.CheckConstraint(condition=Q(role__in=Role.values), name="invitation_role_known"),
+            models.CheckConstraint(
+                condition=Q(accepted_at__isnull=True) | Q(withdrawn_at__isnull=True),
+                name="invitation_ends_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email} as {self.role}"
+
+
 class PublishStatus(models.TextChoices):
     """Whether a bot is in use; set by the bot platform or by its owner."""
 

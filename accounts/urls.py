@@ -3,7 +3,9 @@
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 
-from accounts import views
+from accounts.views import invitations as invitation_views
+from accounts.views import people as people_views
+from accounts.views import workspace as views
 
 bots = [
     path("", views.bot_list, name="bot_list"),
@@ -16,6 +18,22 @@ bots = [
     path("<int:bot_id>/take-back", views.bot_take_back, name="bot_take_back"),
     path("<int:bot_id>/archive", views.bot_archive, name="bot_archive"),
     path("<int:bot_id>/restore", views.bot_restore, name="bot_restore"),
+]
+people = [
+    path("", people_views.people, name="people"),
+    path("invite", invitation_views.invite, name="invite"),
+    path(
+        "invitations/<int:invitation_id>/resend", invitation_views.resend, name="invitation_resend"
+    ),
+    path(
+        "invitations/<int:invitation_id>/withdraw",
+        invitation_views.withdraw,
+        name="invitation_withdraw",
+    ),
+    path("<int:member_id>/role", people_views.change_role, name="member_role"),
+    path("<int:member_id>/remove", people_views.remove, name="member_remove"),
+    path("<int:member_id>/bots", people_views.hand_over, name="member_bots"),
+    path("<int:member_id>/transfer", people_views.transfer, name="ownership_transfer"),
 ]
 developers = [
     path("", views.developers, name="developers"),
@@ -33,6 +51,8 @@ urlpatterns = [
     ),
     path("sign-out", LogoutView.as_view(), name="sign_out"),
     path("w/<slug:slug>/bots/", include(bots)),
+    path("invitations/<str:token>", invitation_views.invitation, name="invitation"),
+    path("w/<slug:slug>/people/", include(people)),
     path("w/<slug:slug>/developers/", include(developers)),
     path("w/<slug:slug>/settings/", views.settings, name="settings"),
     path("w/<slug:slug>/settings/general", views.change_general, name="change_general"),

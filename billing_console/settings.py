@@ -51,6 +51,13 @@ HTTPS = flag("HTTPS", default=bool(DATABASE_URL))
 ALLOWED_HOSTS = words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS")
 
+# What links in mails begin with: workers know no request.
+PUBLIC_ADDRESS = os.environ.get("PUBLIC_ADDRESS", "").rstrip("/") or (
+    f"{'https' if HTTPS else 'http'}://{ALLOWED_HOSTS[0]}"
+    if DATABASE_URL and ALLOWED_HOSTS
+    else "http://127.0.0.1:8000"
+)
+
 INSTALLED_APPS = [
     "billing_console",
     "accounts",
@@ -203,12 +210,36 @@ CELERY_BEAT_SCHEDULE = {
     "find due work": {"task": "usage.tasks.find_due_work", "schedule": 5.0},
     # A change of zone starts this itself; the beat finds what was lost.
     "find old zones": {"task": "usage.tasks.find_old_zones", "schedule": 60.0},
+    # An invitation starts this itself; the beat finds what was lost, or failed.
+    "find unsent invitations": {"task": "accounts.tasks.find_unsent_invitations", "schedule": 60.0},
     # At an hour, not after a day: a beat that is restarted daily would never get there.
     "remove old events": {
         "task": "usage.tasks.remove_old_events",
         "schedule": crontab(hour="3", minute="10"),
     },
 }
+
+# Mail
+
+EMAIL_HOST = os.environ.get("EMAIL_HOST", "")
+EMAIL_PORT = number("EMAIL_PORT", default=587)
+EMAIL_HOST_USER = os.environ.get("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = os.environ.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_SSL = flag("EMAIL_USE_SSL", default=False)
+EMAIL_USE_TLS = flag("EMAIL_USE_TLS", default=not EMAIL_USE_SSL)
+EMAIL_TIMEOUT = 20  # seconds
+MAIL_DIR = os.environ.get("MAIL_DIR", "")
+EMAIL_FILE_PATH = Path(MAIL_DIR) if MAIL_DIR else VAR_DIR / "mail"
+DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM") or "Billing Console <console@localhost>"
+# Without a mail server: files of the embedded installation, and elsewhere nothing.
+MAIL_GOES_OUT = bool(EMAIL_HOST)
+EMAIL_BACKEND = (
+    "django.core.mail.backends.smtp.EmailBackend"
+    if MAIL_GOES_OUT
+    else "billing_console.mail.PrivateFiles"
+    if SERVERS.postgres or MAIL_DIR
+    else "django.core.mail.backends.dummy.EmailBackend"
+)
 
 # People and their browsers
 

@@ -119,8 +119,8 @@ class WorkerStarter:
         """Start with none."""
         self.running: list[subprocess.Popen[bytes]] = []
 
-    def __call__(self, *, concurrency: int = 2) -> subprocess.Popen[bytes]:
-        """Start a worker and wait until it answers."""
+    def __call__(self, *, concurrency: int = 2, **environment: str) -> subprocess.Popen[bytes]:
+        """Start a worker, with more in its environment, and wait until it answers."""
         name = f"tests-{os.getpid()}-{len(self.running)}@localhost"
         worker = subprocess.Popen(
             [
@@ -129,7 +129,7 @@ class WorkerStarter:
                 *("--without-gossip", "--without-mingle"),
             ],
             cwd=ROOT,
-            env=process_environment(),
+            env=process_environment() | environment,
             start_new_session=True,
         )
         self.running.append(worker)
