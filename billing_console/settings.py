@@ -50,6 +50,8 @@ if not SECRET_KEY and SERVERS.postgres:
 HTTPS = flag("HTTPS", default=bool(DATABASE_URL))
 ALLOWED_HOSTS = words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS")
+# Reverse proxies between people and the console; each adds to X-Forwarded-For.
+PROXIES = number("PROXIES", default=0)
 
 # What links in mails begin with: workers know no request.
 PUBLIC_ADDRESS = os.environ.get("PUBLIC_ADDRESS", "").rstrip("/") or (
@@ -75,6 +77,7 @@ INSTALLED_APPS = [
     "ninja",
 ]
 MIDDLEWARE = [
+    "billing_console.middleware.Origin",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",

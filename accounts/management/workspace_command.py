@@ -8,12 +8,17 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts import workspaces
+from accounts import actors, audit, workspaces
+from accounts.actors import ActorKind
 from accounts.models import Workspace
+from accounts.tenancy import in_workspace
 
 
 class WorkspaceCommand(BaseCommand):
-    """A command whose result goes to standard output, and all else to standard error."""
+    """A command whose result goes to standard output, and all else to standard error.
+
+    What it does, the audit log has with the command's name.
+    """
 
     def add_workspace(self, parser: CommandParser, *, required: bool = True) -> None:
         """Add the option that names the workspace."""
@@ -32,14 +37,24 @@ class WorkspaceCommand(BaseCommand):
         except workspaces.NoSuchWorkspace as error:
             raise CommandError(str(error)) from None
 
+    def record_export(
+        self, action: str, *, workspace: Workspace, options: Mapping[str, object]
+    ) -> None:
+        """Note in the audit log that rows leave the console, before the first is printed."""
+        given = {name: value for name, value in options.items() if value is not None}
+        with in_workspace(workspace.pk):
+            audit.record(action, workspace=workspace, target="standard output", after=given)
+
     def write_json(self, value: Mapping[str, object]) -> None:
         """Print one JSON object on a line."""
         self.stdout.write(json.dumps(value, ensure_ascii=False))
 
     def execute(self, *args: Any, **options: Any) -> str | None:  # Any: the base class has it
         """Run the command; a value that is not acceptable becomes a sentence."""
+        name = type(self).__module__.rpartition(".")[2]
         try:
-            return super().execute(*args, **options)
+            with actors.acting_as(ActorKind.COMMAND, name=name):
+                return super().execute(*args, **options)
         except ValidationError as error:
             raise CommandError(explain(error)) from None
 

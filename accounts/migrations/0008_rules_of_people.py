@@ -70,7 +70,7 @@ DROP FUNCTION accounts_shared_owns_nothing();
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0010_invitation")]
+    dependencies = [("accounts", "0007_invitation")]
 
     operations = [
         migrations.RunSQL(LAST_OWNER, LAST_OWNER_REVERSE),

@@ -9,7 +9,7 @@ from accounts.isolation import OF_INVITATION, OF_WORKSPACE, Isolate
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0005_value_limits"),
+        ("accounts", "0006_audit_entry"),
     ]
 
     operations = [

@@ -1,0 +1,101 @@
+"""What was changed, taken out or refused is written down, in the transaction of the change."""
+
+import json
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from datetime import date
+from decimal import Decimal
+
+from django.db import connection
+
+from accounts import actors
+from accounts.models import Workspace
+from accounts.tenancy import WORKSPACE, find_admitted, in_workspace
+
+LONGEST = 1000  # letters of a name or target; what a stranger typed may be of any length
+# Without RETURNING: the application may add an entry of the installation and not read it.
+ADD = """
+INSERT INTO accounts_auditentry (
+    workspace_id, action, actor_kind, actor_id, actor_name, target, before, after, address,
+    request_id)
+VALUES (
+    %(workspace)s, %(action)s, %(actor_kind)s, %(actor_id)s, %(actor_name)s, %(target)s,
+    %(before)s::jsonb, %(after)s::jsonb, %(address)s, %(request_id)s)
+"""
+
+
+def record(
+    action: str,
+    *,
+    workspace: Workspace | None,
+    target: str = "",
+    before: Mapping[str, object] | None = None,
+    after: Mapping[str, object] | None = None,
+) -> None:
+    """Add an entry to the audit log; who acts is known from accounts/actors.py.
+
+    To be called in the transaction of the change, so that both are there or neither. ``action`` is
+    a stable code such as ``bot.renamed``, ``target`` what was acted on, in words. ``before`` and
+    ``after`` hold what changed, never a secret or what events say. Without ``workspace`` the entry
+    is of the installation, and only operators see it.
+
+    Raises:
+        RuntimeError: there is no transaction.
+    """
+    if not connection.in_atomic_block:
+        raise RuntimeError(f"{action} is to be recorded in the transaction of the change")
+    actor = actors.current()
+    values = {
+        "workspace": workspace.pk if workspace else None,
+        "action": action,
+        "actor_kind": actor.kind.value,
+        "actor_id": actor.id,
+        "actor_name": storable(actor.name)[:LONGEST],
+        "target": storable(target)[:LONGEST],
+        "before": encode(before),
+        "after": encode(after),
+        "address": actor.address,
+        "request_id": actor.request_id,
+    }
+    with seen_by(workspace), connection.cursor() as cursor:
+        cursor.execute(ADD, values)
+
+
+def seen_by(workspace: Workspace | None) -> AbstractContextManager[None]:
+    """Run the block so that a row of the workspace may be added; most often it may be anyway."""
+    if workspace is None or find_admitted()[WORKSPACE] == str(workspace.pk):
+        return nullcontext()
+    return in_workspace(workspace.pk)
+
+
+def encode(values: Mapping[str, object] | None) -> str | None:
+    """Return values as JSON: amounts as texts, instants and dates as ISO 8601 has them."""
+    if values is None:
+        return None
+    return json.dumps(storable_values(values), ensure_ascii=False, allow_nan=False)
+
+
+def storable_values(value: object) -> object:
+    """Return a value made of what JSON has, and of texts that the database takes.
+
+    Raises:
+        TypeError: it is nothing that an entry may hold.
+    """
+    if isinstance(value, str):
+        return storable(value)
+    if value is None or isinstance(value, int | float):
+        return value
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {storable(str(name)): storable_values(one) for name, one in value.items()}
+    if isinstance(value, Iterable) and not isinstance(value, bytes):
+        return [storable_values(one) for one in value]
+    raise TypeError(f"an entry of the audit log cannot hold {value!r}")
+
+
+def storable(text: str) -> str:
+    """Return a text without the characters that no database takes."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
