@@ -165,6 +165,56 @@ class General(forms.Form):
     lateness_days = forms.IntegerField(min_value=1, max_value=365)
 
 
+class SignInRules(forms.Form):
+    """After how many minutes people are signed out, and whether they need a second factor."""
+
+    idle_minutes = forms.IntegerField(
+        min_value=5,
+        max_value=480,
+        error_messages={
+            "required": "Say after how many minutes people are signed out, from 5 to 480.",
+            "invalid": "Say after how many minutes people are signed out, from 5 to 480.",
+            "min_value": "People stay signed in for at least 5 minutes.",
+            "max_value": "People are signed out after 480 minutes at the latest.",
+        },
+    )
+    requires_second_factor = forms.BooleanField(required=False)
+
+
+class OwnName(forms.Form):
+    """What a person is called."""
+
+    name = forms.CharField(max_length=200, required=False)
+
+
+class OwnAddress(forms.Form):
+    """The mail address that a person wants to have."""
+
+    email = forms.EmailField(
+        max_length=254,
+        error_messages={
+            "required": "Type the new mail address.",
+            "invalid": "This is no mail address.",
+        },
+    )
+
+    def clean_email(self) -> str:
+        """Return the address as accounts have it."""
+        return User.objects.normalize_email(self.cleaned_data["email"])
+
+
+class DefaultWorkspace(forms.Form):
+    """Where a sign-in leads; empty: to the list of workspaces."""
+
+    workspace = forms.IntegerField(min_value=1, max_value=LARGEST_ID, required=False)
+
+
+class Address(forms.Form):
+    """The mail address of somebody who has forgotten their password."""
+
+    email = forms.EmailField(max_length=254)
+
+
 class Retention(forms.Form):
     """How many months a workspace keeps its events; empty: for ever."""
 

@@ -12,12 +12,14 @@ from django.core import signing
 from django.db import transaction
 from django.urls import reverse
 
-from accounts import people
+from accounts import actors, audit, limits, people
+from accounts.actors import ActorKind
 from accounts.models import Invitation, Membership, User, Workspace
 from accounts.tenancy import INVITATION, admitted, in_workspace
 
 VALID_FOR = timedelta(days=7)
 MOST_OPEN = 200  # of one workspace at a time
+NOTED = 10  # refused links of one address that the audit log has in a minute
 
 
 class Refused(Exception):
@@ -123,6 +125,7 @@ def invite(
         make_link(invitation, by=by.user, at=at)
         invitation.clean_fields()
         invitation.save()
+        record("invitation.sent", invitation, workspace)
     return invitation
 
 
@@ -142,7 +145,14 @@ def resend(*, invitation: Invitation, by: Membership, at: datetime) -> Invitatio
             raise NotInvited(f"The invitation of {invitation.email} is not open any more.")
         make_link(found, by=by.user, at=at)
         found.save()
+        record("invitation.sent", found, invitation.workspace)
     return found
+
+
+def record(action: str, invitation: Invitation, workspace: Workspace) -> None:
+    """Note in the audit log what was done with an invitation."""
+    after = {"role": str(invitation.role)}
+    audit.record(action, workspace=workspace, target=invitation.email, after=after)
 
 
 def make_link(invitation: Invitation, *, by: User, at: datetime) -> None:
@@ -164,7 +174,10 @@ def withdraw(*, invitation: Invitation, by: Membership, at: datetime) -> bool:
         people.lock(invitation.workspace)
         people.check_may_give(by=by, roles=[invitation.role])
         found = Invitation.objects.for_workspace(invitation.workspace_id).open()
-        return bool(found.filter(pk=invitation.pk).update(withdrawn_at=at))
+        done = bool(found.filter(pk=invitation.pk).update(withdrawn_at=at))
+        if done:
+            record("invitation.withdrawn", invitation, invitation.workspace)
+        return done
 
 
 def find(token: str, *, at: datetime) -> Invitation:
@@ -224,6 +237,9 @@ def accept(*, token: str, user: User, at: datetime) -> Membership:
         )
         invitation.accepted_at = at
         invitation.save(update_fields=["accepted_at"])
+        with actors.acting_as(ActorKind.PERSON, id=user.pk, name=user.email):
+            after = {"role": str(membership.role)}
+            audit.record("member.joined", workspace=found.workspace, target=user.email, after=after)
     return membership
 
 
@@ -241,6 +257,25 @@ def accept_as_new(*, token: str, name: str, password: str, at: datetime) -> Memb
         if not created:
             raise NotInvited(f"There is an account for {found.email}. Sign in to accept.")
         return accept(token=token, user=user, at=at)
+
+
+def record_refused(*, token: str, error: Refused) -> None:
+    """Note in the audit log that a link was refused: of its workspace, where it has one.
+
+    Whoever tries many is noted a few times a minute.
+    """
+    if not limits.admit(f"refused-invitation:{actors.current().address}", per_minute=NOTED):
+        return
+    with admitted(INVITATION, digest(token)):
+        found = Invitation.objects.filter(hash=digest(token)).first()
+    after = {"reason": error.code}
+    if found is None:
+        with transaction.atomic():
+            audit.record("invitation.refused", workspace=None, after=after)
+        return
+    with in_workspace(found.workspace_id):
+        workspace = Workspace.objects.get(pk=found.workspace_id)
+        audit.record("invitation.refused", workspace=workspace, target=found.email, after=after)
 
 
 def belongs_to(invitation: Invitation, user: User) -> bool:

@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from allauth.account.forms import default_token_generator
+from allauth.account.utils import user_pk_to_url_str
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
+from django.urls import reverse
 
-from accounts import invitations
-from accounts.models import Invitation
+from accounts import addresses, invitations, sign_ins
+from accounts.models import Invitation, User
 from accounts.tenancy import in_workspace
 
 
@@ -62,3 +65,52 @@ def send_invitation(*, workspace_id: int, invitation_id: int, now: datetime) -> 
         invitation.sent_at = now
         invitation.save(update_fields=["sent_at"])
     return True
+
+
+def send_password_reset(*, email: str) -> None:
+    """Send a link to set a password anew; where there is no such person nothing is sent."""
+    user = User.objects.filter(email__iexact=email, is_active=True).first()
+    if user is None:
+        return
+    key = default_token_generator.make_token(user)
+    path = reverse("account_reset_password_from_key", args=[user_pk_to_url_str(user), key])
+    send(
+        to=user.email,
+        subject="Set a new password",
+        template="password_reset",
+        key=f"password-{user.pk}-{key}",
+        context={"link": f"{settings.PUBLIC_ADDRESS}{path}"},
+    )
+
+
+def send_address_change(*, user_id: int, email: str) -> None:
+    """Send a link to the mail address that a person wants to have."""
+    user = User.objects.get(pk=user_id)
+    token = addresses.write_token(user=user, email=email)
+    path = reverse("accounts:confirm_address", args=[token])
+    send(
+        to=email,
+        subject="Confirm your mail address",
+        template="address_change",
+        key=f"address-{addresses.digest(token)}",
+        context={"link": f"{settings.PUBLIC_ADDRESS}{path}", "old": user.email, "new": email},
+    )
+
+
+def send_notice(
+    *, user_id: int, sentence: str, at: datetime, address: str, browser: str, to: str = ""
+) -> None:
+    """Tell a person that their sign-in was changed; ``to`` is an address that they had before."""
+    user = User.objects.get(pk=user_id)
+    send(
+        to=to or user.email,
+        subject=sentence.rstrip("."),
+        template="notice",
+        key=f"notice-{user.pk}-{at:%Y%m%d%H%M%S%f}",
+        context={
+            "sentence": sentence,
+            "at": at,
+            "address": address,
+            "browser": sign_ins.describe_browser(browser),
+        },
+    )

@@ -38,12 +38,18 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser):
-    """A person who signs in; one account for all workspaces. Operators run the installation."""
+    """A person who signs in; one account for all workspaces. Operators run the installation.
+
+    ``default_workspace`` is where a sign-in leads, as long as the person has a role there.
+    """
 
     email = models.EmailField(max_length=254, unique=True)
     name = models.CharField(max_length=200, blank=True)
     is_active = models.BooleanField(default=True)
     is_operator = models.BooleanField(default=False)
+    default_workspace = models.ForeignKey(
+        "accounts.Workspace", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     created_at = models.DateTimeField(db_default=Now())
 
     objects = UserManager()
@@ -104,7 +110,8 @@ class Workspace(models.Model):
 
     ``lateness_days``: how old an event may be when it arrives over HTTP. ``retention_months``: how
     long events are kept (None: for ever); sessions are kept in any case. ``events_from``: events
-    before it were removed and are refused, so that an id never counts twice.
+    before it were removed and are refused, so that an id never counts twice. ``idle_minutes``: how
+    long a person stays signed in without a request.
     """
 
     slug = models.CharField(max_length=63, unique=True, validators=[slug_validator])
@@ -118,6 +125,10 @@ class Workspace(models.Model):
         null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(120)]
     )
     events_from = models.DateTimeField(null=True, blank=True)
+    idle_minutes = models.PositiveSmallIntegerField(
+        default=15, validators=[MinValueValidator(5), MaxValueValidator(480)]
+    )
+    requires_second_factor = models.BooleanField(default=False)
     created_at = models.DateTimeField(db_default=Now())
 
     def __str__(self) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime
 from django.contrib.auth.password_validation import validate_password
 from django.db import transaction
 
-from accounts import audit
+from accounts import audit, bots
 from accounts.models import Bot, BotShare, Invitation, Membership, Role, User, Workspace
 from accounts.tenancy import in_workspace
 
@@ -49,7 +49,9 @@ def add_member(
         return member, added
 
 
-def change_role(*, member: Membership, role: str, by: Membership, at: datetime) -> bool:
+def change_role(
+    *, member: Membership, role: str, by: Membership, reason: str, at: datetime
+) -> bool:
     """Give a person another role; tell whether they had a different one.
 
     What they had sent or shared stays, but for invitations that they could not send any more.
@@ -67,13 +69,21 @@ def change_role(*, member: Membership, role: str, by: Membership, at: datetime) 
         check_owner_is_left(found)
         if role == Role.SHARED:
             check_owns_no_bot(found)
+        before = {"role": found.role}
         found.role = role
         found.save(update_fields=["role"])
+        audit.record(
+            "member.role_changed",
+            workspace=member.workspace,
+            target=found.user.email,
+            before=before,
+            after={"role": str(role), "reason": reason},
+        )
         withdraw_invitations(found.user, workspace=member.workspace, role=role, at=at)
     return True
 
 
-def remove(*, member: Membership, by: Membership, at: datetime) -> bool:
+def remove(*, member: Membership, by: Membership, reason: str, at: datetime) -> bool:
     """Take a person out of a workspace; tell whether they were in it. Their account stays.
 
     Bots are not shared with them any more, and invitations that they sent are withdrawn.
@@ -84,7 +94,8 @@ def remove(*, member: Membership, by: Membership, at: datetime) -> bool:
     """
     with in_workspace(member.workspace_id):
         lock(member.workspace)
-        found = Membership.objects.for_workspace(member.workspace_id).filter(pk=member.pk).first()
+        members = Membership.objects.for_workspace(member.workspace_id).select_related("user")
+        found = members.filter(pk=member.pk).first()
         if found is None:
             return False
         check_may_give(by=by, roles=[found.role])
@@ -92,11 +103,18 @@ def remove(*, member: Membership, by: Membership, at: datetime) -> bool:
         check_owns_no_bot(found)
         BotShare.objects.for_workspace(member.workspace_id).filter(user=found.user_id).delete()
         withdraw_invitations(found.user, workspace=member.workspace, role="", at=at)
+        audit.record(
+            "member.removed",
+            workspace=member.workspace,
+            target=found.user.email,
+            before={"role": found.role},
+            after={"reason": reason},
+        )
         found.delete()
     return True
 
 
-def transfer_ownership(*, to: Membership, by: Membership) -> None:
+def transfer_ownership(*, to: Membership, by: Membership, reason: str) -> None:
     """Make a person the owner in place of ``by``, who becomes an admin.
 
     Raises:
@@ -109,10 +127,21 @@ def transfer_ownership(*, to: Membership, by: Membership) -> None:
         if to.pk == by.pk:
             raise NotPossible("The workspace is yours already.")
         # First the new one: at no moment is there no owner.
-        find_again(to)
+        before = find_again(to).role
         members = Membership.objects.for_workspace(by.workspace_id)
         members.filter(pk=to.pk).update(role=Role.OWNER)
         members.filter(pk=by.pk).update(role=Role.ADMIN)
+        audit.record(
+            "ownership.transferred",
+            workspace=by.workspace,
+            target=to.user.email,
+            before={to.user.email: before, by.user.email: Role.OWNER.value},
+            after={
+                to.user.email: Role.OWNER.value,
+                by.user.email: Role.ADMIN.value,
+                "reason": reason,
+            },
+        )
 
 
 def hand_over_bots(*, member: Membership, to: Membership) -> int:
@@ -126,8 +155,11 @@ def hand_over_bots(*, member: Membership, to: Membership) -> int:
         receiver = find_again(to)
         if receiver.role == Role.SHARED or to.pk == member.pk:
             raise NotPossible(f"{to.user.email} cannot be the new owner. Choose somebody else.")
-        bots = Bot.objects.for_workspace(member.workspace_id).filter(owner=member.user_id)
-        return bots.update(owner=receiver.user_id)
+        owned = Bot.objects.for_workspace(member.workspace_id).filter(owner=member.user_id)
+        handed = list(owned.select_related("workspace").order_by("key"))
+        for bot in handed:
+            bots.change(bot=bot, owner=receiver.user)
+    return len(handed)
 
 
 def lock(workspace: Workspace) -> None:
@@ -191,15 +223,21 @@ def check_owns_no_bot(member: Membership) -> None:
     """
     owned = Bot.objects.for_workspace(member.workspace_id).filter(owner=member.user_id).count()
     if owned:
-        bots = "a bot" if owned == 1 else f"{owned:,} bots"
-        raise NotPossible(f"{member.user.email} owns {bots}. Give them a new owner first.")
+        words = "a bot" if owned == 1 else f"{owned:,} bots"
+        raise NotPossible(f"{member.user.email} owns {words}. Give them a new owner first.")
 
 
 def withdraw_invitations(user: User, *, workspace: Workspace, role: str, at: datetime) -> None:
     """End the open invitations of a person which they may not send with their new role."""
     sent = Invitation.objects.for_workspace(workspace).open().filter(invited_by=user)
     void = [invited for invited in Role.values if not may_give(role, invited)]
-    sent.filter(role__in=void).update(withdrawn_at=at)
+    for invitation in sent.filter(role__in=void).order_by("pk"):
+        invitation.withdrawn_at = at
+        invitation.save(update_fields=["withdrawn_at"])
+        before = {"role": invitation.role}
+        audit.record(
+            "invitation.withdrawn", workspace=workspace, target=invitation.email, before=before
+        )
 
 
 def add_operator(*, email: str, password: str | None = None) -> tuple[User, bool]:

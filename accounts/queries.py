@@ -1,12 +1,12 @@
 """What pages and exports read of bots, people and keys."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from itertools import groupby
 from typing import NamedTuple
 
 from django.db.models import Count, Q, QuerySet
 
+from accounts import second_factors
 from accounts.bots import SHARED_WITH
 from accounts.models import (
     ApiKey,
@@ -113,9 +113,10 @@ def count_owned_bots(workspace: Workspace) -> dict[int, int]:
     return dict(bots.values_list("owner").annotate(Count("pk")))
 
 
-def find_second_factors(people: Iterable[Membership]) -> set[int]:
-    """Return the ids of those people who have a second factor."""
-    return set()
+def count_without_second_factor(workspace: Workspace) -> int:
+    """Return how many people of a workspace have no second factor."""
+    people = set(Membership.objects.for_workspace(workspace).values_list("user", flat=True))
+    return len(people - second_factors.find_having(people))
 
 
 def list_invitations(workspace: Workspace) -> list[Invitation]:

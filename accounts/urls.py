@@ -1,11 +1,13 @@
 """Addresses of people and workspaces, and of a workspace's bots, keys and settings."""
 
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
 from accounts.views import invitations as invitation_views
 from accounts.views import people as people_views
+from accounts.views import profile as profile_views
 from accounts.views import workspace as views
+from accounts.views.sign_in import SignIn, of_anybody
 
 bots = [
     path("", views.bot_list, name="bot_list"),
@@ -35,6 +37,14 @@ people = [
     path("<int:member_id>/bots", people_views.hand_over, name="member_bots"),
     path("<int:member_id>/transfer", people_views.transfer, name="ownership_transfer"),
 ]
+profile = [
+    path("", profile_views.profile, name="profile"),
+    path("name", profile_views.change_name, name="change_name"),
+    path("default-workspace", profile_views.change_default_workspace, name="change_default"),
+    path("mail-address", profile_views.change_address, name="change_address"),
+    path("mail-address/<str:token>", profile_views.confirm_address, name="confirm_address"),
+    path("sign-out-elsewhere", profile_views.sign_out_elsewhere, name="sign_out_elsewhere"),
+]
 developers = [
     path("", views.developers, name="developers"),
     path("keys/new", views.api_key_create, name="api_key_create"),
@@ -44,17 +54,15 @@ developers = [
 app_name = "accounts"
 urlpatterns = [
     path("", views.workspace_list, name="workspace_list"),
-    path(
-        "sign-in",
-        LoginView.as_view(template_name="accounts/sign_in.html", redirect_authenticated_user=True),
-        name="sign_in",
-    ),
+    path("sign-in", of_anybody(SignIn.as_view()), name="sign_in"),
     path("sign-out", LogoutView.as_view(), name="sign_out"),
     path("w/<slug:slug>/bots/", include(bots)),
+    path("profile/", include(profile)),
     path("invitations/<str:token>", invitation_views.invitation, name="invitation"),
     path("w/<slug:slug>/people/", include(people)),
     path("w/<slug:slug>/developers/", include(developers)),
     path("w/<slug:slug>/settings/", views.settings, name="settings"),
     path("w/<slug:slug>/settings/general", views.change_general, name="change_general"),
+    path("w/<slug:slug>/settings/sign-in", views.change_sign_in, name="change_sign_in"),
     path("w/<slug:slug>/settings/retention", views.change_retention, name="change_retention"),
 ]

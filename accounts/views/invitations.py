@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
+from allauth.account.utils import perform_login
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import login
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
@@ -19,8 +19,6 @@ from accounts.access import WorkspaceRequest, workspace_view
 from accounts.menu import find_first_page
 from accounts.models import Invitation, Membership, Role
 from accounts.roles import EXPLANATIONS
-
-BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 @workspace_view("people.change")
@@ -126,6 +124,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
             return enter(request, invitations.accept(token=token, user=user, at=now))
         return show(request, found)
     except invitations.Refused as error:
+        invitations.record_refused(token=token, error=error)
         return render(
             request, "accounts/invitation_refused.html", {"error": error}, status=error.status
         )
@@ -151,8 +150,7 @@ def join_as_stranger(
         except ValidationError as error:
             form.add_error("password", error.messages)
         else:
-            login(request, membership.user, backend=BACKEND)
-            return enter(request, membership)
+            return sign_in(request, membership)
     return show(request, found, form=form)
 
 
@@ -171,6 +169,15 @@ def show(
         "form": form,
     }
     return render(request, "accounts/invitation.html", context)
+
+
+def sign_in(request: HttpRequest, membership: Membership) -> HttpResponse:
+    """Sign in whoever has just made an account, and lead into the workspace."""
+    messages.success(request, f"Welcome to {membership.workspace.name}.")
+    response: HttpResponse = perform_login(
+        request, membership.user, redirect_url=find_first_page(membership)
+    )
+    return response
 
 
 def enter(request: HttpRequest, membership: Membership) -> HttpResponse:

@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import chips, forms, queries
+from accounts import chips, forms, queries, second_factors
 from accounts import people as places
 from accounts.access import WorkspaceRequest, may, workspace_view
 from accounts.chips import Chip
@@ -31,7 +31,7 @@ def people(request: WorkspaceRequest) -> HttpResponse:
         request.workspace, text=asked.get("q", ""), role=asked.get("role", "")
     )
     owned = queries.count_owned_bots(request.workspace)
-    factors = queries.find_second_factors(found)
+    factors = second_factors.find_having(member.user_id for member in found)
     rows = [
         PersonRow(
             member=member,
@@ -80,7 +80,11 @@ def change_role(request: WorkspaceRequest, member_id: int) -> HttpResponse:
 
         def change() -> str:
             changed = places.change_role(
-                member=member, role=role, by=request.membership, at=datetime.now(UTC)
+                member=member,
+                role=role,
+                by=request.membership,
+                reason=form.cleaned_data["reason"],
+                at=datetime.now(UTC),
             )
             words = "has the role" if changed else "had the role before:"
             return f"{member.user.email} {words} {Role(role).label}."
@@ -104,7 +108,12 @@ def remove(request: WorkspaceRequest, member_id: int) -> HttpResponse:
     if form.is_valid():
 
         def change() -> str:
-            done = places.remove(member=member, by=request.membership, at=datetime.now(UTC))
+            done = places.remove(
+                member=member,
+                by=request.membership,
+                reason=form.cleaned_data["reason"],
+                at=datetime.now(UTC),
+            )
             words = "is not in this workspace any more" if done else "was removed before"
             return f"{member.user.email} {words}."
 
@@ -158,7 +167,9 @@ def transfer(request: WorkspaceRequest, member_id: int) -> HttpResponse:
     if form.is_valid():
 
         def change() -> str:
-            places.transfer_ownership(to=member, by=request.membership)
+            places.transfer_ownership(
+                to=member, by=request.membership, reason=form.cleaned_data["reason"]
+            )
             return f"{member.user.email} is the owner now, and you are an admin."
 
         if attempt(request, form, change):

@@ -89,6 +89,7 @@ PAGES = [
     Page("developers/keys/{key_shared}/revoke", "oa", {"sure": "1"}),
     Page("settings/", "oa"),
     Page("settings/general", "oa", {"name": "Acme", "lateness_days": "30"}),
+    Page("settings/sign-in", "oa", {"idle_minutes": "30"}),
     Page("settings/retention", "oa", {"retention_months": ""}),
     Page("settings/zone", "oa", {"timezone": "Europe/Berlin"}),
 ]

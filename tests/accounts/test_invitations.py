@@ -3,6 +3,7 @@
 import re
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -286,9 +287,11 @@ def test_link_is_not_shown_where_mail_goes_out(acme: Workspace, settings: Settin
 
 def test_mail_is_sent_once_with_text_and_html(acme: Workspace) -> None:
     invitation, link = invited(acme)
-    call = {"workspace_id": acme.pk, "invitation_id": invitation.pk, "now": now()}
+    send = partial(
+        mails.send_invitation, workspace_id=acme.pk, invitation_id=invitation.pk, now=now()
+    )
 
-    assert [mails.send_invitation(**call) for _ in range(2)] == [True, False]
+    assert [send() for _ in range(2)] == [True, False]
 
     (sent,) = mail.outbox
     assert isinstance(sent, EmailMultiAlternatives)
@@ -303,9 +306,11 @@ def test_mail_is_sent_once_with_text_and_html(acme: Workspace) -> None:
 
 def test_mail_is_sent_once_by_workers_at_once(acme: Workspace) -> None:
     invitation, _ = invited(acme)
-    call = {"workspace_id": acme.pk, "invitation_id": invitation.pk, "now": now()}
+    send = partial(
+        mails.send_invitation, workspace_id=acme.pk, invitation_id=invitation.pk, now=now()
+    )
 
-    at_once(*(lambda: mails.send_invitation(**call) for _ in range(4)))
+    at_once(send, send, send, send)
 
     assert len(mail.outbox) == 1
 
@@ -329,11 +334,11 @@ def test_mail_that_fails_is_found_again(acme: Workspace, monkeypatch: pytest.Mon
 
 def test_mail_of_what_is_over_is_not_sent(acme: Workspace) -> None:
     invitation, _ = invited(acme)
-    call = {"workspace_id": acme.pk, "invitation_id": invitation.pk}
+    send = partial(mails.send_invitation, workspace_id=acme.pk, invitation_id=invitation.pk)
 
-    assert not mails.send_invitation(**call, now=invitation.expires_at)
+    assert not send(now=invitation.expires_at)
     invitations.withdraw(invitation=invitation, by=make.member(acme), at=now())
-    assert not mails.send_invitation(**call, now=now())
+    assert not send(now=now())
 
 
 def test_worker_writes_the_mail_into_a_file(

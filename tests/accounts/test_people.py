@@ -139,11 +139,11 @@ def test_last_owner_stays(acme: Workspace, path: str, sent: dict[str, str]) -> N
 
 
 def go(member: Membership) -> None:
-    people.remove(member=member, by=member, at=make.NOON)
+    people.remove(member=member, by=member, reason="", at=make.NOON)
 
 
 def step_down(member: Membership) -> None:
-    people.change_role(member=member, role=Role.ADMIN, by=member, at=make.NOON)
+    people.change_role(member=member, role=Role.ADMIN, by=member, reason="", at=make.NOON)
 
 
 @pytest.mark.parametrize("leave", [go, step_down])
@@ -233,7 +233,9 @@ def test_bot_given_while_the_owner_becomes_shared(acme: Workspace) -> None:
 
     raised = at_once(
         lambda: bots.change(bot=bot, owner=member.user),
-        lambda: people.change_role(member=member, role=Role.SHARED, by=owner, at=make.NOON),
+        lambda: people.change_role(
+            member=member, role=Role.SHARED, by=owner, reason="", at=make.NOON
+        ),
     )
 
     assert [type(error) for error in raised].count(type(None)) == 1
@@ -246,7 +248,7 @@ def test_shared_person_keeps_what_was_shared_and_sees_no_person(acme: Workspace)
     owner, member = make.member(acme), make.member(acme, Role.MEMBER)
     bots.share(bot=make.bot(acme, "alpha"), person=member)
 
-    people.change_role(member=member, role=Role.SHARED, by=owner, at=make.NOON)
+    people.change_role(member=member, role=Role.SHARED, by=owner, reason="", at=make.NOON)
 
     client = sign_in(member)
     assert "alpha" in words(client.get("/w/acme/bots/"))
@@ -281,7 +283,9 @@ def test_invitations_of_the_demoted_are_withdrawn(acme: Workspace) -> None:
     client = sign_in(admin)
     client.post(f"{PEOPLE}invite", {"email": "theirs@acme.example", "role": "member"})
 
-    people.change_role(member=admin, role=Role.FINANCE, by=owner, at=make.NOON + timedelta(days=1))
+    people.change_role(
+        member=admin, role=Role.FINANCE, by=owner, reason="", at=make.NOON + timedelta(days=1)
+    )
 
     with in_workspace(acme.pk):
         still = Invitation.objects.for_workspace(acme).open().values_list("email", flat=True)
@@ -291,10 +295,10 @@ def test_invitations_of_the_demoted_are_withdrawn(acme: Workspace) -> None:
 def test_role_of_whoever_changes_is_looked_up_under_the_lock(acme: Workspace) -> None:
     owner, other = make.member(acme), make.member(acme, email="other@acme.example")
     stale = Membership(pk=owner.pk, workspace=acme, user=owner.user, role=Role.OWNER)
-    people.change_role(member=owner, role=Role.ADMIN, by=other, at=make.NOON)
+    people.change_role(member=owner, role=Role.ADMIN, by=other, reason="", at=make.NOON)
 
     with pytest.raises(people.NotPermitted):
-        people.remove(member=other, by=stale, at=make.NOON)
+        people.remove(member=other, by=stale, reason="", at=make.NOON)
 
 
 def test_another_workspaces_people_are_not_found(acme: Workspace) -> None:
