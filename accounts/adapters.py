@@ -84,7 +84,7 @@ class AccountAdapter(DefaultAccountAdapter):
         """Note who has signed in, and for how long they may be idle."""
         with admitted(USER, user.pk):
             request.session[idle.MINUTES] = idle.find_minutes(find_memberships(user))
-        sign_ins.record("sign_in", user)
+        sign_ins.record("sign_in.succeeded", user)
         response: HttpResponse = super().post_login(request, user, **values)
         return response
 

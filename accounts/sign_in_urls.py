@@ -9,11 +9,28 @@ from allauth.mfa.recovery_codes import views as codes
 from allauth.mfa.totp import views as totp
 from allauth.mfa.webauthn import views as webauthn
 from django.contrib.auth.views import LogoutView
-from django.urls import path
+from django.urls import path, register_converter
+from django.urls.converters import StringConverter
 from django.views.generic import RedirectView, TemplateView
 
 from accounts.views import sign_in
 from accounts.views.sign_in import of_anybody, of_person
+
+
+class PersonConverter(StringConverter):
+    """The number of a person as links have it: at most the largest that a database takes."""
+
+    regex = "[0-9a-z]{1,12}"
+
+
+class KeyConverter(StringConverter):
+    """What a link to set a password ends with."""
+
+    regex = "[0-9A-Za-z-]{1,100}"
+
+
+register_converter(PersonConverter, "person")
+register_converter(KeyConverter, "key")
 
 to_sign_in = RedirectView.as_view(pattern_name="account_login")
 inactive = TemplateView.as_view(template_name="account/account_inactive.html")
@@ -49,7 +66,7 @@ urlpatterns = [
     path("password/forgot", sign_in.forgot_password, name="account_reset_password"),
     path("password/forgot/sent", forgotten, name="account_reset_password_done"),
     path(
-        "password/new/<str:uidb36>/<str:key>/",
+        "password/new/<person:uidb36>/<key:key>/",
         of_anybody(account.password_reset_from_key),
         name="account_reset_password_from_key",
     ),

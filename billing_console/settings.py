@@ -284,10 +284,19 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]  # nobody signs up: people are invited
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = (  # allauth's own keeps a second list of mail addresses
+    "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105
+)
 ACCOUNT_USER_DISPLAY = "accounts.adapters.find_name"
 MFA_ADAPTER = "accounts.adapters.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_FORMS = {
+    "add_webauthn": "accounts.passkey_forms.Add",
+    "authenticate_webauthn": "accounts.passkey_forms.SignIn",
+    "login_webauthn": "accounts.passkey_forms.SignInAlone",
+    "reauthenticate_webauthn": "accounts.passkey_forms.Confirm",
+}
 MFA_TOTP_ISSUER = "Billing Console"
 MFA_TOTP_TOLERANCE = 1
 # Browsers take http://localhost for secure; only the embedded installation is served there.

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from celery import Celery
 from django.conf import settings
+from django.core.cache import cache
 from django.db import connections
 from django.db.backends.postgresql.base import DatabaseWrapper
 from django.test import TransactionTestCase
@@ -102,6 +103,12 @@ def process_environment() -> dict[str, str]:
         "SECRET_KEY": settings.SECRET_KEY,
         "HTTPS": "0",
     }
+
+
+@pytest.fixture
+def nothing_counted() -> None:
+    """Forget attempts and codes of earlier tests, whose people had the same ids."""
+    cache.clear()
 
 
 @pytest.fixture

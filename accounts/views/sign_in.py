@@ -6,7 +6,6 @@ from typing import Any
 
 from allauth.account.views import LoginView
 from allauth.core import ratelimit
-from allauth.decorators import rate_limit
 from allauth.socialaccount.providers.openid_connect import views as openid_connect
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
@@ -83,7 +82,6 @@ def rendered(response: HttpResponseBase) -> HttpResponseBase:
 
 @never_cache
 @require_http_methods(["GET", "POST"])
-@rate_limit(action="reset_password")  # type: ignore[untyped-decorator]  # django-allauth
 def forgot_password(request: HttpRequest) -> HttpResponse:
     """Send a link to set a password anew; the answer is the same whoever asks for whom."""
     form = forms.Address(request.POST or None)
@@ -108,8 +106,8 @@ def find_providers() -> dict[str, str]:
 @require_http_methods(["GET", "POST"])
 def single_sign_on(request: HttpRequest, provider_id: str) -> HttpResponseBase:
     """Lead to the provider; only to sign in, not to connect accounts."""
-    sent = request.POST if request.method == "POST" else request.GET
-    if provider_id not in find_providers() or sent.get("process", "login") != "login":
+    processes = {values["process"] for values in (request.GET, request.POST) if "process" in values}
+    if provider_id not in find_providers() or processes - {"login"}:
         raise Http404
     response: HttpResponseBase = openid_connect.login(request, provider_id)
     return response
