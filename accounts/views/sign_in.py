@@ -1,5 +1,6 @@
 """Sign-in: what django-allauth's views do, as this console has it."""
 
+import logging
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -8,6 +9,7 @@ from allauth.account.views import LoginView
 from allauth.core import ratelimit
 from allauth.socialaccount.providers.openid_connect import views as openid_connect
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -15,10 +17,13 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
+from requests import RequestException
 
 from accounts import actors, forms, idle, tasks
 from accounts.actors import ActorKind
 from accounts.models import User
+
+logger = logging.getLogger(__name__)
 
 AnyView = Callable[..., HttpResponseBase]
 
@@ -109,16 +114,27 @@ def single_sign_on(request: HttpRequest, provider_id: str) -> HttpResponseBase:
     processes = {values["process"] for values in (request.GET, request.POST) if "process" in values}
     if provider_id not in find_providers() or processes - {"login"}:
         raise Http404
-    response: HttpResponseBase = openid_connect.login(request, provider_id)
-    return response
+    return ask_provider(openid_connect.login, request, provider_id)
 
 
 def single_sign_on_callback(request: HttpRequest, provider_id: str) -> HttpResponseBase:
     """Take in whom the provider sends back."""
     if provider_id not in find_providers():
         raise Http404
-    response: HttpResponseBase = openid_connect.callback(request, provider_id)
-    return response
+    return ask_provider(openid_connect.callback, request, provider_id)
+
+
+def ask_provider(view: AnyView, request: HttpRequest, provider_id: str) -> HttpResponseBase:
+    """Run a view that speaks with the provider; without an answer lead back to the sign-in."""
+    try:
+        return view(request, provider_id)
+    except (RequestException, LookupError, ValueError) as error:
+        logger.warning("The provider of single sign-on gave no answer: %s", type(error).__name__)
+        messages.error(
+            request,
+            f"{find_providers()[provider_id]} cannot be reached. Try again, or use your password.",
+        )
+        return redirect("account_login")
 
 
 @never_cache
