@@ -10,14 +10,16 @@ from functools import wraps
 from http import HTTPStatus
 from typing import Concatenate, ParamSpec
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 from django_htmx.middleware import HtmxDetails
 from ninja.security import HttpBearer
 
-from accounts import actors, keys, limits
+from accounts import actors, idle, keys, limits, second_factors
 from accounts.actors import ActorKind
 from accounts.models import ApiKey, Bot, Membership, Role, Scope, User, Workspace
 from accounts.tenancy import USER, WORKSPACE, admit, admitted
@@ -34,6 +36,9 @@ ACCESS: dict[str, frozenset[Role]] = {
     "bots.create": ADMINS,
     "bots.archive": ADMINS,
     "audit_log.view": ADMINS | {Role.FINANCE},
+    "people.view": ADMINS,
+    "people.change": ADMINS,  # an owner's role only by an owner: `people.may_give`
+    "people.transfer": frozenset({Role.OWNER}),
     "developers.view": ADMINS,
     "developers.change": ADMINS,
     "settings.view": ADMINS,
@@ -56,6 +61,12 @@ class WorkspaceRequest(SignedInRequest):
 
     workspace: Workspace
     membership: Membership
+    memberships: list[Membership]
+
+
+class PersonRequest(SignedInRequest):
+    """A request that `person_view` has let through."""
+
     memberships: list[Membership]
 
 
@@ -86,7 +97,11 @@ def workspace_view(
                 admitted(USER, person.pk),
             ):
                 request.memberships = find_memberships(request.user)
+                if too_late := idle.follow(request, request.memberships):
+                    return too_late
                 request.membership = choose(request.memberships, slug)
+                if lacking := ask_for_second_factor(request, request.membership.workspace):
+                    return lacking
                 request.workspace = request.membership.workspace
                 check_role(request.membership, permission)
                 admit({USER: "", WORKSPACE: request.workspace.pk})
@@ -96,6 +111,42 @@ def workspace_view(
         return enter
 
     return decorate
+
+
+def person_view(
+    view: Callable[Concatenate[PersonRequest, Parameters], HttpResponseBase],
+) -> Callable[..., HttpResponseBase]:
+    """Let a view be reached by whoever has signed in; it is of no workspace.
+
+    The view runs in a transaction that sees the person's own memberships.
+    """
+
+    @wraps(view)
+    @login_required
+    def enter(
+        request: PersonRequest, *args: Parameters.args, **kwargs: Parameters.kwargs
+    ) -> HttpResponseBase:
+        person = request.user
+        with (
+            actors.acting_as(ActorKind.PERSON, id=person.pk, name=person.email),
+            admitted(USER, person.pk),
+        ):
+            request.memberships = find_memberships(person)
+            if too_late := idle.follow(request, request.memberships):
+                return too_late
+            return view(request, *args, **kwargs)
+
+    return enter
+
+
+def ask_for_second_factor(
+    request: WorkspaceRequest, workspace: Workspace
+) -> HttpResponseBase | None:
+    """Lead whoever has no second factor to where it is set up, if the workspace requires one."""
+    if not workspace.requires_second_factor or second_factors.has(request.user):
+        return None
+    messages.info(request, f"{workspace.name} requires a second factor. Add one to go on.")
+    return redirect("mfa_index")
 
 
 def find_memberships(user: User) -> list[Membership]:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.http import QueryDict
 
-from accounts.models import PublishStatus, Scope
+from accounts.models import PublishStatus, Role, Scope, User
 from accounts.queries import ARCHIVED
 
 TAB_ORDER = (PublishStatus.PUBLISHED, PublishStatus.IN_DEVELOPMENT, PublishStatus.SUSPENDED)
@@ -15,6 +15,7 @@ STATUSES = [
     *((status.value, status.label) for status in TAB_ORDER),
     (ARCHIVED, "Archived"),
 ]
+ROLE_TABS = [("", "Everybody"), *Role.choices]
 LARGEST_ID = 2**63 - 1
 LONGEST_LIFE = timedelta(days=3650)
 
@@ -81,6 +82,47 @@ class Reason(forms.Form):
     reason = forms.CharField(max_length=500, error_messages={"required": "Say why."})
 
 
+NO_SUCH_ROLE = {"required": "Choose a role.", "invalid_choice": "There is no such role."}
+
+
+class PeopleFilter(forms.Form):
+    """Which people a list shows; all of it stands in the address."""
+
+    q = forms.CharField(label="Search", max_length=200, required=False)
+    role = forms.ChoiceField(
+        label="Role",
+        choices=ROLE_TABS,
+        required=False,
+        error_messages={"invalid_choice": "There is no such role."},
+    )
+
+
+class NewRole(Reason):
+    """The role that a person is to have, and why."""
+
+    role = forms.ChoiceField(choices=Role.choices, error_messages=NO_SUCH_ROLE)
+
+
+class NewInvitation(forms.Form):
+    """Who is to join, and with which role."""
+
+    email = forms.EmailField(max_length=254)
+    role = forms.ChoiceField(choices=Role.choices, error_messages=NO_SUCH_ROLE)
+
+    def clean_email(self) -> str:
+        """Return the address as accounts have it."""
+        return User.objects.normalize_email(self.cleaned_data["email"])
+
+
+class NewAccount(forms.Form):
+    """Who an invited person is, and the password that they will sign in with."""
+
+    name = forms.CharField(max_length=200, error_messages={"required": "Say who you are."})
+    password = forms.CharField(
+        max_length=200, strip=False, error_messages={"required": "Choose a password."}
+    )
+
+
 class NewKey(forms.Form):
     """An API key to be made."""
 
@@ -121,6 +163,56 @@ class General(forms.Form):
 
     name = forms.CharField(max_length=200)
     lateness_days = forms.IntegerField(min_value=1, max_value=365)
+
+
+class SignInRules(forms.Form):
+    """After how many minutes people are signed out, and whether they need a second factor."""
+
+    idle_minutes = forms.IntegerField(
+        min_value=5,
+        max_value=480,
+        error_messages={
+            "required": "Say after how many minutes people are signed out, from 5 to 480.",
+            "invalid": "Say after how many minutes people are signed out, from 5 to 480.",
+            "min_value": "People stay signed in for at least 5 minutes.",
+            "max_value": "People are signed out after 480 minutes at the latest.",
+        },
+    )
+    requires_second_factor = forms.BooleanField(required=False)
+
+
+class OwnName(forms.Form):
+    """What a person is called."""
+
+    name = forms.CharField(max_length=200, required=False)
+
+
+class OwnAddress(forms.Form):
+    """The mail address that a person wants to have."""
+
+    email = forms.EmailField(
+        max_length=254,
+        error_messages={
+            "required": "Type the new mail address.",
+            "invalid": "This is no mail address.",
+        },
+    )
+
+    def clean_email(self) -> str:
+        """Return the address as accounts have it."""
+        return User.objects.normalize_email(self.cleaned_data["email"])
+
+
+class DefaultWorkspace(forms.Form):
+    """Where a sign-in leads; empty: to the list of workspaces."""
+
+    workspace = forms.IntegerField(min_value=1, max_value=LARGEST_ID, required=False)
+
+
+class Address(forms.Form):
+    """The mail address of somebody who has forgotten their password."""
+
+    email = forms.EmailField(max_length=254)
 
 
 class Retention(forms.Form):

@@ -13,7 +13,15 @@ from django.db.migrations.operations import RunSQL
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
-from accounts.tenancy import API_KEY, APP_ROLE, OPERATOR_ROLE, USER, WORKSPACE, WORKSPACE_SLUG
+from accounts.tenancy import (
+    API_KEY,
+    APP_ROLE,
+    INVITATION,
+    OPERATOR_ROLE,
+    USER,
+    WORKSPACE,
+    WORKSPACE_SLUG,
+)
 
 
 def setting(name: str, kind: str = "bigint") -> str:
@@ -25,6 +33,7 @@ def setting(name: str, kind: str = "bigint") -> str:
 OF_WORKSPACE = f"workspace_id = {setting(WORKSPACE)}"
 OF_USER = f"user_id = {setting(USER)}"
 OF_API_KEY = f"hash = {setting(API_KEY, 'text')}"
+OF_INVITATION = f"hash = {setting(INVITATION, 'text')}"
 OF_WORKSPACE_ITSELF = (
     f"id = {setting(WORKSPACE)} OR slug = {setting(WORKSPACE_SLUG, 'text')}"
     f" OR id IN (SELECT workspace_id FROM accounts_membership WHERE {OF_USER})"

@@ -20,10 +20,15 @@ def requests_per_minute() -> int:
 
 def admit_request(key_id: int) -> bool:
     """Count a request of a key; tell whether it is within the limit."""
-    name = f"requests:{key_id}:{int(time.time() // MINUTE)}"
+    return admit(f"requests:{key_id}", per_minute=requests_per_minute())
+
+
+def admit(what: str, *, per_minute: int) -> bool:
+    """Count something that happens; tell whether it is within its limit."""
+    name = f"{what}:{int(time.time() // MINUTE)}"
     try:
         cache.add(name, 0, timeout=2 * MINUTE)
-        return cache.incr(name) <= requests_per_minute()
+        return cache.incr(name) <= per_minute
     except (RedisError, ValueError) as error:  # incr: the count was dropped in between
         # Events must get through without Redis.
         logger.warning("Requests are not counted: %s", error)

@@ -38,12 +38,18 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser):
-    """A person who signs in; one account for all workspaces. Operators run the installation."""
+    """A person who signs in; one account for all workspaces. Operators run the installation.
+
+    ``default_workspace`` is where a sign-in leads, as long as the person has a role there.
+    """
 
     email = models.EmailField(max_length=254, unique=True)
     name = models.CharField(max_length=200, blank=True)
     is_active = models.BooleanField(default=True)
     is_operator = models.BooleanField(default=False)
+    default_workspace = models.ForeignKey(
+        "accounts.Workspace", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     created_at = models.DateTimeField(db_default=Now())
 
     objects = UserManager()
@@ -104,7 +110,8 @@ class Workspace(models.Model):
 
     ``lateness_days``: how old an event may be when it arrives over HTTP. ``retention_months``: how
     long events are kept (None: for ever); sessions are kept in any case. ``events_from``: events
-    before it were removed and are refused, so that an id never counts twice.
+    before it were removed and are refused, so that an id never counts twice. ``idle_minutes``: how
+    long a person stays signed in without a request.
     """
 
     slug = models.CharField(max_length=63, unique=True, validators=[slug_validator])
@@ -118,6 +125,10 @@ class Workspace(models.Model):
         null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(120)]
     )
     events_from = models.DateTimeField(null=True, blank=True)
+    idle_minutes = models.PositiveSmallIntegerField(
+        default=15, validators=[MinValueValidator(5), MaxValueValidator(480)]
+    )
+    requires_second_factor = models.BooleanField(default=False)
     created_at = models.DateTimeField(db_default=Now())
 
     def __str__(self) -> str:
@@ -173,6 +184,57 @@ class Membership(WorkspaceOwned):
 
     def __str__(self) -> str:
         return f"{self.user} as {self.role}"
+
+
+class InvitationQuerySet(WorkspaceOwnedQuerySet["Invitation"]):
+    """Invitations into a workspace."""
+
+    def open(self) -> Self:
+        """Keep those neither accepted nor withdrawn; they may have expired."""
+        return self.filter(accepted_at__isnull=True, withdrawn_at__isnull=True)
+
+    def unsent(self, at: datetime) -> Self:
+        """Keep the open ones whose mail has still to be sent at ``at``."""
+        return self.open().filter(sent_at__isnull=True, expires_at__gt=at)
+
+
+class Invitation(WorkspaceOwned):
+    """Somebody is asked by mail to join a workspace with a role.
+
+    The link holds the signed ``nonce``; ``hash`` is that of the whole, by which it is found again.
+    ``sent_at``: when the mail was handed to the mail server.
+    """
+
+    email = models.EmailField(max_length=254)
+    role = models.CharField(max_length=10, choices=Role.choices)
+    nonce = models.CharField(max_length=43)
+    hash = models.CharField(max_length=64, unique=True)
+    invited_by = models.ForeignKey(User, on_delete=models.PROTECT)
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, blank=True)
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+
+    objects = InvitationQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                "workspace",
+                Lower("email"),
+                condition=Q(accepted_at__isnull=True, withdrawn_at__isnull=True),
+                name="invitation_open_unique",
+            ),
+            models.CheckConstraint(condition=Q(role__in=Role.values), name="invitation_role_known"),
+            models.CheckConstraint(
+                condition=Q(accepted_at__isnull=True) | Q(withdrawn_at__isnull=True),
+                name="invitation_ends_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email} as {self.role}"
 
 
 class PublishStatus(models.TextChoices):

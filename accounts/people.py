@@ -1,11 +1,28 @@
-"""People are given an account and a place in a workspace."""
+"""People are given an account and a place in a workspace; places change hands and end.
+
+Whoever changes places holds the lock of the workspace: of two owners who leave at once, the second
+sees that the first has gone. The database refuses the same by triggers.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
 
 from django.contrib.auth.password_validation import validate_password
 from django.db import transaction
 
-from accounts import audit
-from accounts.models import Membership, User, Workspace
+from accounts import audit, bots
+from accounts.models import Bot, BotShare, Invitation, Membership, Role, User, Workspace
 from accounts.tenancy import in_workspace
+
+GIVERS = (Role.OWNER, Role.ADMIN)
+
+
+class NotPermitted(Exception):
+    """Who asks for it may not give or take this role."""
+
+
+class NotPossible(Exception):
+    """A rule stands against it: the message says which, and what to do first."""
 
 
 def add_member(
@@ -32,6 +49,197 @@ def add_member(
         return member, added
 
 
+def change_role(
+    *, member: Membership, role: str, by: Membership, reason: str, at: datetime
+) -> bool:
+    """Give a person another role; tell whether they had a different one.
+
+    What they had sent or shared stays, but for invitations that they could not send any more.
+
+    Raises:
+        NotPermitted: the old or the new role is an owner's, and ``by`` is none.
+        NotPossible: they are the last owner; or own bots, and are to have the role shared.
+    """
+    with in_workspace(member.workspace_id):
+        lock(member.workspace)
+        found = find_again(member)
+        check_may_give(by=by, roles=[found.role, role])
+        if found.role == role:
+            return False
+        check_owner_is_left(found)
+        if role == Role.SHARED:
+            check_owns_no_bot(found)
+        before = {"role": found.role}
+        found.role = role
+        found.save(update_fields=["role"])
+        audit.record(
+            "member.role_changed",
+            workspace=member.workspace,
+            target=found.user.email,
+            before=before,
+            after={"role": str(role), "reason": reason},
+        )
+        withdraw_invitations(found.user, workspace=member.workspace, role=role, at=at)
+    return True
+
+
+def remove(*, member: Membership, by: Membership, reason: str, at: datetime) -> bool:
+    """Take a person out of a workspace; tell whether they were in it. Their account stays.
+
+    Bots are not shared with them any more, and invitations that they sent are withdrawn.
+
+    Raises:
+        NotPermitted: they are an owner, and ``by`` is none.
+        NotPossible: they are the last owner, or own bots.
+    """
+    with in_workspace(member.workspace_id):
+        lock(member.workspace)
+        members = Membership.objects.for_workspace(member.workspace_id).select_related("user")
+        found = members.filter(pk=member.pk).first()
+        if found is None:
+            return False
+        check_may_give(by=by, roles=[found.role])
+        check_owner_is_left(found)
+        check_owns_no_bot(found)
+        BotShare.objects.for_workspace(member.workspace_id).filter(user=found.user_id).delete()
+        withdraw_invitations(found.user, workspace=member.workspace, role="", at=at)
+        audit.record(
+            "member.removed",
+            workspace=member.workspace,
+            target=found.user.email,
+            before={"role": found.role},
+            after={"reason": reason},
+        )
+        found.delete()
+    return True
+
+
+def transfer_ownership(*, to: Membership, by: Membership, reason: str) -> None:
+    """Make a person the owner in place of ``by``, who becomes an admin.
+
+    Raises:
+        NotPermitted: ``by`` is no owner any more.
+        NotPossible: it is the same person, or they have left.
+    """
+    with in_workspace(by.workspace_id):
+        lock(by.workspace)
+        check_may_give(by=by, roles=[Role.OWNER])
+        if to.pk == by.pk:
+            raise NotPossible("The workspace is yours already.")
+        # First the new one: at no moment is there no owner.
+        before = find_again(to).role
+        members = Membership.objects.for_workspace(by.workspace_id)
+        members.filter(pk=to.pk).update(role=Role.OWNER)
+        members.filter(pk=by.pk).update(role=Role.ADMIN)
+        audit.record(
+            "ownership.transferred",
+            workspace=by.workspace,
+            target=to.user.email,
+            before={to.user.email: before, by.user.email: Role.OWNER.value},
+            after={
+                to.user.email: Role.OWNER.value,
+                by.user.email: Role.ADMIN.value,
+                "reason": reason,
+            },
+        )
+
+
+def hand_over_bots(*, member: Membership, to: Membership) -> int:
+    """Give all bots of a person another owner; return how many they were.
+
+    Raises:
+        NotPossible: the new owner may own none, or is the same person.
+    """
+    with in_workspace(member.workspace_id):
+        lock(member.workspace)
+        receiver = find_again(to)
+        if receiver.role == Role.SHARED or to.pk == member.pk:
+            raise NotPossible(f"{to.user.email} cannot be the new owner. Choose somebody else.")
+        owned = Bot.objects.for_workspace(member.workspace_id).filter(owner=member.user_id)
+        handed = list(owned.select_related("workspace").order_by("key"))
+        for bot in handed:
+            bots.change(bot=bot, owner=receiver.user)
+    return len(handed)
+
+
+def lock(workspace: Workspace) -> None:
+    """Wait for others who change places in a workspace; it holds to the end of the transaction.
+
+    The caller has admitted the workspace.
+    """
+    Workspace.objects.select_for_update(no_key=True).get(pk=workspace.pk)
+
+
+def find_again(member: Membership) -> Membership:
+    """Return a place as it is now, under the lock.
+
+    Raises:
+        NotPossible: it has ended meanwhile.
+    """
+    members = Membership.objects.for_workspace(member.workspace_id).select_related("user")
+    found = members.filter(pk=member.pk).first()
+    if found is None:
+        raise NotPossible(f"{member.user.email} is not in this workspace any more.")
+    return found
+
+
+def check_may_give(*, by: Membership, roles: Iterable[str]) -> None:
+    """Let through who may give and take these roles, as they are now.
+
+    Raises:
+        NotPermitted: they may not.
+    """
+    members = Membership.objects.for_workspace(by.workspace_id)
+    own = members.filter(pk=by.pk).values_list("role", flat=True).first()
+    if own is None or not all(may_give(own, role) for role in roles):
+        raise NotPermitted
+
+
+def may_give(own: str, role: str) -> bool:
+    """Tell whether somebody of a role may give and take another: the owner's only an owner."""
+    return own in GIVERS and (role != Role.OWNER or own == Role.OWNER)
+
+
+def check_owner_is_left(member: Membership) -> None:
+    """Let it be unless this is the last owner.
+
+    Raises:
+        NotPossible: it is.
+    """
+    if member.role != Role.OWNER:
+        return
+    owners = Membership.objects.for_workspace(member.workspace_id).filter(role=Role.OWNER)
+    if not owners.exclude(pk=member.pk).exists():
+        raise NotPossible(
+            f"{member.user.email} is the only owner. Make somebody else an owner first."
+        )
+
+
+def check_owns_no_bot(member: Membership) -> None:
+    """Let it be unless this person owns bots, archived ones included.
+
+    Raises:
+        NotPossible: they do.
+    """
+    owned = Bot.objects.for_workspace(member.workspace_id).filter(owner=member.user_id).count()
+    if owned:
+        words = "a bot" if owned == 1 else f"{owned:,} bots"
+        raise NotPossible(f"{member.user.email} owns {words}. Give them a new owner first.")
+
+
+def withdraw_invitations(user: User, *, workspace: Workspace, role: str, at: datetime) -> None:
+    """End the open invitations of a person which they may not send with their new role."""
+    sent = Invitation.objects.for_workspace(workspace).open().filter(invited_by=user)
+    void = [invited for invited in Role.values if not may_give(role, invited)]
+    for invitation in sent.filter(role__in=void).order_by("pk"):
+        invitation.withdrawn_at = at
+        invitation.save(update_fields=["withdrawn_at"])
+        before = {"role": invitation.role}
+        audit.record(
+            "invitation.withdrawn", workspace=workspace, target=invitation.email, before=before
+        )
+
+
 def add_operator(*, email: str, password: str | None = None) -> tuple[User, bool]:
     """Return an operator's account and whether it is new as such.
 
@@ -50,12 +258,12 @@ def add_operator(*, email: str, password: str | None = None) -> tuple[User, bool
     return user, added
 
 
-def ensure_account(*, email: str, password: str | None) -> tuple[User, bool]:
+def ensure_account(*, email: str, password: str | None, name: str = "") -> tuple[User, bool]:
     """Return the account of a mail address and whether it is new."""
     user = User.objects.filter(email__iexact=email).first()
     if user is not None:
         return user, False
-    user = User(email=User.objects.normalize_email(email))
+    user = User(email=User.objects.normalize_email(email), name=name)
     user.full_clean(exclude=["password"])
     if password is not None:
         validate_password(password, user)

@@ -1,16 +1,19 @@
 """What pages and exports read of bots, people and keys."""
 
+from datetime import datetime
 from itertools import groupby
 from typing import NamedTuple
 
 from django.db.models import Count, Q, QuerySet
 
+from accounts import second_factors
 from accounts.bots import SHARED_WITH
 from accounts.models import (
     ApiKey,
     Bot,
     BotQuerySet,
     BotShare,
+    Invitation,
     Membership,
     PublishStatus,
     Role,
@@ -89,6 +92,43 @@ def list_sharing(workspace: Workspace) -> list[Sharing]:
         Sharing(user, [share.bot for share in of_user])
         for user, of_user in groupby(ordered, key=lambda share: share.user)
     ]
+
+
+def list_people(workspace: Workspace, *, text: str = "", role: str = "") -> list[Membership]:
+    """Return the people of a workspace, by the name they are known as.
+
+    ``text`` is part of a name or mail address.
+    """
+    people = Membership.objects.for_workspace(workspace).select_related("user")
+    if role:
+        people = people.filter(role=role)
+    if text:
+        people = people.filter(Q(user__name__icontains=text) | Q(user__email__icontains=text))
+    return sorted(people, key=lambda person: person.user.known_as.casefold())
+
+
+def count_owned_bots(workspace: Workspace) -> dict[int, int]:
+    """Return by person's id how many bots they own, archived ones included; people without lack."""
+    bots = Bot.objects.for_workspace(workspace).filter(owner__isnull=False)
+    return dict(bots.values_list("owner").annotate(Count("pk")))
+
+
+def count_without_second_factor(workspace: Workspace) -> int:
+    """Return how many people of a workspace have no second factor."""
+    people = set(Membership.objects.for_workspace(workspace).values_list("user", flat=True))
+    return len(people - second_factors.find_having(people))
+
+
+def list_invitations(workspace: Workspace) -> list[Invitation]:
+    """Return the open invitations of a workspace, expired ones too, newest first."""
+    invitations = Invitation.objects.for_workspace(workspace).open().select_related("invited_by")
+    return list(invitations.order_by("-expires_at", "-pk"))
+
+
+def find_unsent_invitations(*, now: datetime) -> list[tuple[int, int]]:
+    """Return workspace and id of all invitations whose mail has still to be sent."""
+    unsent = Invitation.objects.using("operator").unsent(now)
+    return list(unsent.order_by("pk").values_list("workspace_id", "pk"))
 
 
 def list_keys(workspace: Workspace) -> QuerySet[ApiKey]:

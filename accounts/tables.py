@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from accounts import audit_log
-from accounts.models import ApiKey, AuditEntry, Bot
+from accounts.models import ApiKey, AuditEntry, Bot, Membership
 
 NUMBER = {
     "th": {"class": "number"},
@@ -95,6 +95,58 @@ class BotTable(tables.Table):
     def render_created_on(self, value: date) -> str:
         """Return the day; a template for each row would take longer than all else."""
         return f"{value:%-d %b %Y}"
+
+
+class PersonRow(NamedTuple):
+    """A person as the list shows them; ``changeable``: the reader may change their role."""
+
+    member: Membership
+    bots: int
+    second_factor: bool
+    itself: bool
+    changeable: bool
+
+    @property
+    def sorts_as(self) -> tuple[str, str]:
+        """The name without regard to capitals, then the mail address."""
+        return self.member.user.known_as.casefold(), self.member.user.email
+
+    @property
+    def signed_in(self) -> float:
+        """The last sign-in as a number; nobody's is the least."""
+        last = self.member.user.last_login
+        return last.timestamp() if last else 0.0
+
+
+class PersonTable(tables.Table):
+    """People of a workspace: one `PersonRow` a row."""
+
+    name = tables.TemplateColumn(
+        template_name="accounts/_person.html", accessor="member", order_by="sorts_as"
+    )
+    role = tables.Column(accessor="member__get_role_display")
+    bots = tables.TemplateColumn(
+        template_name="accounts/_person_bots.html", verbose_name="Bots owned", attrs=NUMBER
+    )
+    last_login = tables.TemplateColumn(
+        template_name="components/instant.html",
+        accessor="member__user__last_login",
+        verbose_name="Last sign-in",
+        empty_values=(),
+        order_by="signed_in",
+    )
+    second_factor = tables.TemplateColumn(
+        template_name="accounts/_second_factor.html", verbose_name="Second factor"
+    )
+    actions = tables.TemplateColumn(
+        template_name="accounts/_person_actions.html",
+        accessor="member",
+        verbose_name="",
+        orderable=False,
+    )
+
+    class Meta:
+        order_by = "name"
 
 
 class KeyTable(tables.Table):

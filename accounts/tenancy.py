@@ -1,7 +1,8 @@
 """The workspace of a transaction: what row-level security lets the application see.
 
 The policies (accounts/isolation.py) read settings that hold for one transaction only: the workspace
-and, before one is known, the slug asked for, the signed-in user or the hash of the API key.
+and, before one is known, the slug asked for, the signed-in user, or the hash of the API key or
+invitation that was presented.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,7 +17,8 @@ WORKSPACE = "app.workspace_id"
 WORKSPACE_SLUG = "app.workspace_slug"
 USER = "app.user_id"
 API_KEY = "app.api_key_hash"
-ALL = (WORKSPACE, WORKSPACE_SLUG, USER, API_KEY)
+INVITATION = "app.invitation_hash"
+ALL = (WORKSPACE, WORKSPACE_SLUG, USER, API_KEY, INVITATION)
 
 FIND_ADMITTED = "SELECT " + ", ".join(
     f"coalesce(current_setting('{setting}', true), '')" for setting in ALL

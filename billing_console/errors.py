@@ -70,6 +70,13 @@ NOT_FOUND = Trouble(
     "There is nothing at this address",
     "The page was moved or never was, or you may not see it. Check the address.",
 )
+TOO_MANY = Trouble(
+    HTTPStatus.TOO_MANY_REQUESTS,
+    "too_many_requests",
+    "hourglass",
+    "This was tried too often",
+    "Nothing was changed. Wait some minutes, then try again.",
+)
 NOT_ALLOWED = Trouble(
     HTTPStatus.METHOD_NOT_ALLOWED,
     "method",
@@ -111,6 +118,11 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer who may not do something and is to know it."""
     return answer(request, FORBIDDEN)
+
+
+def too_many_requests(request: HttpRequest) -> HttpResponse:
+    """Answer who tries to sign in, or to find a password, too often."""
+    return answer(request, TOO_MANY)
 
 
 def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:

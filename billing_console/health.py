@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
@@ -32,7 +32,7 @@ def database_answers() -> bool:
 def redis_answers() -> bool:
     """Tell whether Redis answers."""
     try:
-        cache.get("health")
+        caches["redis"].get("health")
     except RedisError:
         return False
     return True

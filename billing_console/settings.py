@@ -53,6 +53,13 @@ CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS")
 # Reverse proxies between people and the console; each adds to X-Forwarded-For.
 PROXIES = number("PROXIES", default=0)
 
+# What links in mails begin with: workers know no request.
+PUBLIC_ADDRESS = os.environ.get("PUBLIC_ADDRESS", "").rstrip("/") or (
+    f"{'https' if HTTPS else 'http'}://{ALLOWED_HOSTS[0]}"
+    if DATABASE_URL and ALLOWED_HOSTS
+    else "http://127.0.0.1:8000"
+)
+
 INSTALLED_APPS = [
     "billing_console",
     "accounts",
@@ -64,6 +71,12 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.usersessions",
     "csp",
     "django_htmx",
     "django_tables2",
@@ -79,6 +92,8 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "accounts.idle.IdleSignOut",
+    "allauth.account.middleware.AccountMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "billing_console.middleware.Troubles",
@@ -104,6 +119,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "accounts.menu.menu",
+                "accounts.idle.warning",
             ],
         },
     },
@@ -181,7 +197,12 @@ if POOL_SIZE:  # web processes; Celery closes a pool after every task
 def caches(address: str) -> dict[str, dict[str, str]]:
     """Return the cache in a Redis."""
     backend = "django.core.cache.backends.redis.RedisCache"
-    return {"default": {"BACKEND": backend, "LOCATION": address, "KEY_PREFIX": "console"}}
+    values = {"LOCATION": address, "KEY_PREFIX": "console"}
+    return {
+        # Without Redis nothing is remembered, and nobody is kept out.
+        "default": {"BACKEND": "billing_console.caching.ForgivingCache", **values},
+        "redis": {"BACKEND": backend, **values},
+    }
 
 
 def broker(address: str) -> str:
@@ -212,12 +233,40 @@ CELERY_BEAT_SCHEDULE = {
     # A change of zone starts this itself; the beat finds what was lost.
     "find old zones": {"task": "usage.tasks.find_old_zones", "schedule": 60.0},
     "seal audit log": {"task": "accounts.tasks.seal_audit_log", "schedule": 60.0},
+    # An invitation starts this itself; the beat finds what was lost, or failed.
+    "find unsent invitations": {"task": "accounts.tasks.find_unsent_invitations", "schedule": 60.0},
+    "remove ended sign-ins": {
+        "task": "accounts.tasks.remove_ended_sign_ins",
+        "schedule": crontab(hour="3", minute="40"),
+    },
     # At an hour, not after a day: a beat that is restarted daily would never get there.
     "remove old events": {
         "task": "usage.tasks.remove_old_events",
         "schedule": crontab(hour="3", minute="10"),
     },
 }
+
+# Mail
+
+EMAIL_HOST = os.environ.get("EMAIL_HOST", "")
+EMAIL_PORT = number("EMAIL_PORT", default=587)
+EMAIL_HOST_USER = os.environ.get("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = os.environ.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_SSL = flag("EMAIL_USE_SSL", default=False)
+EMAIL_USE_TLS = flag("EMAIL_USE_TLS", default=not EMAIL_USE_SSL)
+EMAIL_TIMEOUT = 20  # seconds
+MAIL_DIR = os.environ.get("MAIL_DIR", "")
+EMAIL_FILE_PATH = Path(MAIL_DIR) if MAIL_DIR else VAR_DIR / "mail"
+DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM") or "Billing Console <console@localhost>"
+# Without a mail server: files of the embedded installation, and elsewhere nothing.
+MAIL_GOES_OUT = bool(EMAIL_HOST)
+EMAIL_BACKEND = (
+    "django.core.mail.backends.smtp.EmailBackend"
+    if MAIL_GOES_OUT
+    else "billing_console.mail.PrivateFiles"
+    if SERVERS.postgres or MAIL_DIR
+    else "django.core.mail.backends.dummy.EmailBackend"
+)
 
 # People and their browsers
 
@@ -234,6 +283,51 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+AUTHENTICATION_BACKENDS = ["accounts.backends.ByMailAddress"]
+ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]  # nobody signs up: people are invited
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = (  # allauth's own keeps a second list of mail addresses
+    "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105
+)
+ACCOUNT_USER_DISPLAY = "accounts.adapters.find_name"
+MFA_ADAPTER = "accounts.adapters.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_FORMS = {
+    "add_webauthn": "accounts.passkey_forms.Add",
+    "authenticate_webauthn": "accounts.passkey_forms.SignIn",
+    "login_webauthn": "accounts.passkey_forms.SignInAlone",
+    "reauthenticate_webauthn": "accounts.passkey_forms.Confirm",
+}
+MFA_TOTP_ISSUER = "Billing Console"
+MFA_TOTP_TOLERANCE = 1
+# Browsers take http://localhost for secure; only the embedded installation is served there.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = bool(SERVERS.postgres) and not HTTPS
+SOCIALACCOUNT_ADAPTER = "accounts.adapters.SingleSignOnAdapter"
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
+# Single sign-on with one OpenID Connect provider, for people who have an account here.
+OIDC_SERVER_URL = os.environ.get("OIDC_SERVER_URL", "").rstrip("/")
+OIDC_NAME = os.environ.get("OIDC_NAME") or "single sign-on"
+SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {
+    "openid_connect": {
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [
+            {
+                "provider_id": "oidc",
+                "name": OIDC_NAME,
+                "client_id": os.environ.get("OIDC_CLIENT_ID", ""),
+                "secret": os.environ.get("OIDC_CLIENT_SECRET", ""),
+                "settings": {"server_url": OIDC_SERVER_URL},
+            }
+        ]
+        if OIDC_SERVER_URL
+        else [],
+    }
+}
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if HTTPS else 0
 if HTTPS:
@@ -249,7 +343,8 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:"],
         "font-src": [SELF],
         "connect-src": [SELF],
-        "form-action": [SELF],
+        # The sign-in form of single sign-on leads to its provider.
+        "form-action": [SELF, *filter(None, ["/".join(OIDC_SERVER_URL.split("/")[:3])])],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
     },

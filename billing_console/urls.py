@@ -7,6 +7,7 @@ from billing_console.health import health
 
 urlpatterns = [
     path("", include("accounts.urls")),
+    path("", include("accounts.sign_in_urls")),
     path("w/<slug:slug>/", include("usage.urls")),
     path("api/v1/", api.urls),
     path("healthz", health, name="health"),
@@ -15,4 +16,5 @@ urlpatterns = [
 handler400 = "billing_console.errors.bad_request"
 handler403 = "billing_console.errors.permission_denied"
 handler404 = "billing_console.errors.page_not_found"
+handler429 = "billing_console.errors.too_many_requests"  # django-allauth looks for it
 handler500 = "billing_console.errors.server_error"

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from celery import Celery
 from django.conf import settings
+from django.core.cache import cache
 from django.db import connections
 from django.db.backends.postgresql.base import DatabaseWrapper
 from django.test import TransactionTestCase
@@ -105,6 +106,12 @@ def process_environment() -> dict[str, str]:
 
 
 @pytest.fixture
+def nothing_counted() -> None:
+    """Forget attempts and codes of earlier tests, whose people had the same ids."""
+    cache.clear()
+
+
+@pytest.fixture
 def start_worker(django_db_setup: None) -> Iterator["WorkerStarter"]:
     """Return what starts real Celery workers on the test's database; they end with the test."""
     starter = WorkerStarter()
@@ -119,8 +126,8 @@ class WorkerStarter:
         """Start with none."""
         self.running: list[subprocess.Popen[bytes]] = []
 
-    def __call__(self, *, concurrency: int = 2) -> subprocess.Popen[bytes]:
-        """Start a worker and wait until it answers."""
+    def __call__(self, *, concurrency: int = 2, **environment: str) -> subprocess.Popen[bytes]:
+        """Start a worker, with more in its environment, and wait until it answers."""
         name = f"tests-{os.getpid()}-{len(self.running)}@localhost"
         worker = subprocess.Popen(
             [
@@ -129,7 +136,7 @@ class WorkerStarter:
                 *("--without-gossip", "--without-mingle"),
             ],
             cwd=ROOT,
-            env=process_environment(),
+            env=process_environment() | environment,
             start_new_session=True,
         )
         self.running.append(worker)

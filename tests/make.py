@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from accounts import bots, keys, people, workspaces
-from accounts.models import Bot, Membership, Role, Scope, Workspace
+from accounts import bots, invitations, keys, people, workspaces
+from accounts.models import Bot, Invitation, Membership, Role, Scope, Workspace
 from accounts.tenancy import in_workspace
 from usage import intake, retention, rollup
 from usage.chunks import check_events
@@ -43,6 +43,13 @@ def member(of: Workspace, role: Role = Role.OWNER, email: str = "") -> Membershi
     """Make a person with a role; the password is ``PASSWORD``."""
     email = email or f"{role.value}@{of.slug}.example"
     return people.add_member(workspace=of, email=email, role=role, password=PASSWORD)[0]
+
+
+def invitation(
+    of: Workspace, role: Role = Role.MEMBER, email: str = "new@acme.example", at: datetime = NOON
+) -> Invitation:
+    """Invite somebody, as an owner."""
+    return invitations.invite(workspace=of, email=email, role=role, by=member(of), at=at)
 
 
 def api_key(of: Workspace, *scopes: Scope, name: str = "platform") -> str:

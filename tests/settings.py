@@ -17,6 +17,10 @@ REDIS_ADDRESS = (
     else f"{OWN_REDIS_ADDRESS.rstrip('/').removesuffix('/0')}/{NUMBER}"
 )
 CACHES = caches(REDIS_ADDRESS)
+# All tests come from one address.
+ACCOUNT_RATE_LIMITS = {"login": "10000/m/ip", "login_failed": "10000/m/ip,5/300s/key"}
+# The browser of the tests speaks plain http with localhost, whatever the database is.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = True
 CELERY_BROKER_URL = broker(REDIS_ADDRESS)
 
 # Files are served as they are, and people of the tests need no strong hash.

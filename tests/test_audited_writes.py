@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from accounts import bots, keys, people
-from accounts.models import ApiKey, AuditEntry, Bot, Membership, Role, Scope, Workspace
+from accounts.models import ApiKey, AuditEntry, Bot, Invitation, Membership, Role, Scope, Workspace
 from accounts.tenancy import in_workspace
 from tests import make
 from tests.pages import sign_in
@@ -55,6 +55,18 @@ class World:
             headers={"Authorization": f"Bearer {self.secret}"},
         )
         assert response.status_code in (200, 201)
+
+    def invited(self) -> int:
+        with in_workspace(self.acme.pk):
+            return Invitation.objects.for_workspace(self.acme).get().pk
+
+    def remove(self, member: Membership) -> None:
+        values = {"reason": "Has left."}
+        response = self.browser.post(f"/w/acme/people/{member.pk}/remove", values)
+        assert response.status_code in (302, 404)
+
+    def transfer(self, member: Membership) -> None:
+        self.post(f"people/{member.pk}/transfer", reason="Moves on.")
 
     def run(self, *arguments: str) -> None:
         call_command(*arguments, stdout=io.StringIO(), stderr=io.StringIO())
@@ -172,6 +184,41 @@ WRITES = {
             "create_user", "ann@acme.example", "--workspace", "acme", "--role", "finance"
         ),
         COMMAND, "member.added", "ann@acme.example", after={"role": "finance"},
+    ),
+    "person invited": Write(
+        lambda world: world.post("people/invite", email="new@acme.example", role="member"),
+        PERSON, "invitation.sent", "new@acme.example", after={"role": "member"}, again=False,
+    ),
+    "invitation sent again": Write(
+        lambda world: world.post(f"people/invitations/{world.invited()}/resend"),
+        PERSON, "invitation.sent", "new@acme.example", after={"role": "member"},
+        first=lambda world: make.invitation(world.acme), again=False,
+    ),
+    "invitation withdrawn": Write(
+        lambda world: world.post(f"people/invitations/{world.invited()}/withdraw"),
+        PERSON, "invitation.withdrawn", "new@acme.example", after={"role": "member"},
+        first=lambda world: make.invitation(world.acme),
+    ),
+    "role changed": Write(
+        lambda world: world.post(
+            f"people/{world.guest.pk}/role", role="finance", reason="Asked for."
+        ),
+        PERSON, "member.role_changed", "shared@acme.example",
+        {"role": "shared"}, {"role": "finance", "reason": "Asked for."},
+    ),
+    "person removed": Write(
+        lambda world: world.remove(world.guest),
+        PERSON, "member.removed", "shared@acme.example",
+        {"role": "shared"}, {"reason": "Has left."},
+    ),
+    "ownership transferred": Write(
+        lambda world: world.transfer(make.member(world.acme, Role.FINANCE)),
+        PERSON, "ownership.transferred", "finance@acme.example",
+        {"finance@acme.example": "finance", "owner@acme.example": "owner"},
+        {
+            "finance@acme.example": "owner", "owner@acme.example": "admin", "reason": "Moves on.",
+        },
+        first=lambda world: make.member(world.acme, Role.FINANCE), again=False,
     ),
     "usage downloaded as CSV": Write(
         lambda world: world.get(f"usage/usage.csv?{DAYS}&bot=support&other=x"),

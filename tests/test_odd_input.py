@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 from django.test import Client
 
-from accounts.models import ApiKey, Bot, Workspace
+from accounts.models import ApiKey, Bot, Role, Workspace
 from accounts.tenancy import in_workspace
 from tests import make
 from tests.accounts.test_access import sign_in
@@ -23,7 +23,7 @@ PAGING = ("page", "per_page", "sort")
 FILTERS = (
     "bot", "channel", "timezone", "range", "first", "last", "by", "view", "rows", "kind", "state",
     "from", "to", "user", "conversation", "q", "owner", "status", "show", "type", "id", "source",
-    "result", "code", "action", "who", "target",
+    "result", "code", "action", "who", "target", "role",
 )  # fmt: skip
 PARTS = ("%00", "a%0ab", "%ff", "a%2F..%2Fb", "a%22b", "0", "-1", "9" * 30, "x" * 2000)
 METHODS = ("HEAD", "PUT", "TRACE")
@@ -53,6 +53,8 @@ def find_parts(acme: Workspace) -> dict[str, str]:
             "<slug:slug>": "acme",
             "<int:bot_id>": str(Bot.objects.for_workspace(acme).get().pk),
             "<int:key_id>": str(ApiKey.objects.for_workspace(acme).get().pk),
+            "<int:invitation_id>": str(make.invitation(acme).pk),
+            "<int:member_id>": str(make.member(acme, Role.MEMBER).pk),
             "<int:number>": str(stream.id),
             "<str:name>": name_conversation(stream.key, make.NOON),
         }

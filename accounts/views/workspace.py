@@ -5,7 +5,6 @@ from zoneinfo import ZoneInfo
 
 from django import forms as django_forms
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -15,11 +14,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import bots, chips, first_request, forms, keys, queries, workspaces
 from accounts.access import (
+    PersonRequest,
     SignedInRequest,
     WorkspaceRequest,
-    find_memberships,
     may,
     may_change_bot,
+    person_view,
     sees_people,
     workspace_view,
 )
@@ -28,18 +28,16 @@ from accounts.exports import BOT_COLUMNS, bot_values, record_download, write_csv
 from accounts.menu import find_first_page
 from accounts.models import ApiKey, Bot, Membership, PublishStatus, User, Workspace, list_zones
 from accounts.tables import BotRow, BotTable, KeyTable, show_page
-from accounts.tenancy import USER, admitted
 from usage.queries import count_month
 
 OF_PEOPLE = ("owner", "shares")  # columns that a shared-account user does not see
 
 
-@login_required
+@person_view
 @require_safe
-def workspace_list(request: SignedInRequest) -> HttpResponse:
+def workspace_list(request: PersonRequest) -> HttpResponse:
     """Show the workspaces that a person has a role in."""
-    with admitted(USER, request.user.pk):
-        places = [(place, find_first_page(place)) for place in find_memberships(request.user)]
+    places = [(place, find_first_page(place)) for place in request.memberships]
     return render(request, "accounts/workspace_list.html", {"places": places})
 
 
@@ -231,7 +229,7 @@ def back_to(request: WorkspaceRequest, changed: Bot) -> HttpResponse:
     return redirect("accounts:bot", request.workspace.slug, changed.pk)
 
 
-def tell_errors(request: WorkspaceRequest, form: django_forms.Form) -> None:
+def tell_errors(request: SignedInRequest, form: django_forms.Form) -> None:
     """Have the next page say what was wrong with a form."""
     for problems in form.errors.get_json_data().values():
         for problem in problems:
@@ -412,6 +410,7 @@ def settings(request: WorkspaceRequest) -> HttpResponse:
         {
             "zones": list_zones(),
             "sharing": queries.list_sharing(request.workspace),
+            "without_second_factor": queries.count_without_second_factor(request.workspace),
         },
     )
 
@@ -424,6 +423,18 @@ def change_general(request: WorkspaceRequest) -> HttpResponse:
     if form.is_valid():
         workspaces.change(workspace=request.workspace, **form.cleaned_data)
         messages.success(request, "The settings are saved.")
+    tell_errors(request, form)
+    return redirect("accounts:settings", request.workspace.slug)
+
+
+@workspace_view("settings.change")
+@require_POST
+def change_sign_in(request: WorkspaceRequest) -> HttpResponse:
+    """Change after how long people are signed out, and whether they need a second factor."""
+    form = forms.SignInRules(request.POST)
+    if form.is_valid():
+        workspaces.change(workspace=request.workspace, **form.cleaned_data)
+        messages.success(request, "The rules of sign-in are saved.")
     tell_errors(request, form)
     return redirect("accounts:settings", request.workspace.slug)
 

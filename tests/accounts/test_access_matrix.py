@@ -1,5 +1,6 @@
 """Who may what, written out by hand: every address and API operation as every role and stranger."""
 
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import pytest
@@ -69,6 +70,18 @@ PAGES = [
     Page("bots/{owned}/restore", "oa", {"reason": "Used."}),
     Page("audit-log/", "oaf"),
     Page("audit-log/export", "oaf"),
+    Page("people/", "oa"),
+    Page("people/invite", "oa"),
+    Page("people/invite", "oa", {"email": "new@acme.example", "role": "member"}),
+    Page("people/invitations/{invitation_shared}/resend", "oa", {}),
+    Page("people/invitations/{invitation_shared}/withdraw", "oa", {}),
+    Page("people/{person_shared}/role", "oa"),
+    Page("people/{person_shared}/role", "oa", {"role": "member", "reason": "Asked for."}),
+    Page("people/{person_shared}/bots", "oa", {"user": "1"}),
+    Page("people/{person_shared}/remove", "oa"),
+    Page("people/{person_shared}/remove", "oa", {"role": "member"}),
+    Page("people/{person_shared}/transfer", "o"),
+    Page("people/{person_shared}/transfer", "o", {"role": "member"}),
     Page("developers/", "oa"),
     Page("developers/events/", "oa"),
     Page("developers/events/streams/{stream_shared}/", "oa"),
@@ -78,6 +91,7 @@ PAGES = [
     Page("developers/keys/{key_shared}/revoke", "oa", {"sure": "1"}),
     Page("settings/", "oa"),
     Page("settings/general", "oa", {"name": "Acme", "lateness_days": "30"}),
+    Page("settings/sign-in", "oa", {"idle_minutes": "30"}),
     Page("settings/retention", "oa", {"retention_months": ""}),
     Page("settings/zone", "oa", {"timezone": "Europe/Berlin"}),
 ]
@@ -91,8 +105,8 @@ UNSEEN = [
     Page("bots/{other}/take-back", "oa", {"user": "1"}),
 ]
 MENUS = {
-    OWNER: ["Dashboard", "Usage", "Bots", "Audit log", "Developers", "Settings"],
-    ADMIN: ["Dashboard", "Usage", "Bots", "Audit log", "Developers", "Settings"],
+    OWNER: ["Dashboard", "Usage", "Bots", "Users & roles", "Audit log", "Developers", "Settings"],
+    ADMIN: ["Dashboard", "Usage", "Bots", "Users & roles", "Audit log", "Developers", "Settings"],
     FINANCE: ["Dashboard", "Usage", "Bots", "Audit log"],
     MEMBER: ["Dashboard", "Usage", "Bots"],
     SHARED: ["Usage", "Bots"],
@@ -111,6 +125,7 @@ ADDRESSES = {
     "Usage": "usage/",
     "Bots": "bots/",
     "Audit log": "audit-log/",
+    "Users & roles": "people/",
     "Developers": "developers/",
     "Settings": "settings/",
 }
@@ -123,6 +138,7 @@ VARIANTS = (
     "", "&view=table", "&view=table&rows=bot", "&rows=bot&channel=web", "&kind=all&state=all",
     "&kind=alert", "&by=month", "&timezone=Asia/Kolkata",
 )  # fmt: skip
+PARTS = ("talk_shared", "stream_shared", "key_shared", "person_shared", "invitation_shared")
 BOT_QUERIES = ("", "?status=archived", "?sort=owner", "?sort=-shares", "?owner={}", "?q=o")
 
 
@@ -145,8 +161,10 @@ def fill_one(place: Workspace, users: dict[str, str]) -> dict[str, int | str]:
     """Make people and a key; return the numbers of bots, conversations, streams and the key."""
     make.roll_up(place)
     make.api_key(place)
+    invited = make.invitation(place, at=datetime.now(UTC))
+    people = {role: make.member(place, role) for role in Role}
     for role in Role:
-        user = make.member(place, role).user
+        user = people[role].user
         user.name = f"Known {role.value} of {place.slug}"
         user.save(update_fields=["name"])
     found: dict[str, int | str] = {}
@@ -157,6 +175,8 @@ def fill_one(place: Workspace, users: dict[str, str]) -> dict[str, int | str]:
                 name: stream.bot.pk,
                 f"talk_{name}": name_conversation(stream.key, make.NOON),
                 f"stream_{name}": stream.id,
+                f"person_{name}": people[Role.FINANCE].pk,
+                f"invitation_{name}": invited.pk,
                 f"key_{name}": ApiKey.objects.for_workspace(place).get().pk,
             }
     return found
@@ -230,7 +250,7 @@ def test_ids_of_another_workspace_are_of_nobody(role: Role) -> None:
         theirs = page.address
         for name in ("shared", "owned"):
             theirs = theirs.replace(f"{{{name}}}", "{their}")
-        for name in ("talk_shared", "stream_shared", "key_shared"):
+        for name in PARTS:
             theirs = theirs.replace(f"{{{name}}}", f"{{{name.split('_')[0]}_their}}")
         if theirs != page.address:
             expected = (403, 404) if not page.allows(role) else (404,)

@@ -23,6 +23,7 @@ TABLES = [
 def fill(of: Workspace) -> None:
     """Give a workspace a row in every table."""
     make.api_key(of)
+    make.invitation(of)
     shared = make.member(of, Role.SHARED)
     make.take_in(
         of,

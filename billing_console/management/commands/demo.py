@@ -1,4 +1,5 @@
 import http.client
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,7 @@ class Command(BaseCommand):
     def handle(self, *, port: int, **options: Any) -> None:
         if not supervise.port_is_free(port):
             raise CommandError(f"Port {port} is in use; --port (make: PORT=) takes another one.")
+        os.environ.setdefault("PUBLIC_ADDRESS", f"http://127.0.0.1:{port}")  # of its processes
         var = Path(settings.VAR_DIR)
         sign_ins = SignIns(var / "demo-sign-ins.json")
         with supervise.stop_on_signals():

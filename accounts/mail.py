@@ -1,0 +1,116 @@
+"""Mail to people, as text and HTML; sent by workers only."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from allauth.account.utils import user_pk_to_url_str
+from django.conf import settings
+from django.contrib.auth.tokens import default_token_generator
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
+from django.urls import reverse
+
+from accounts import addresses, invitations, sign_ins
+from accounts.models import Invitation, User
+from accounts.tenancy import in_workspace
+
+
+def send(*, to: str, subject: str, template: str, key: str, context: Mapping[str, object]) -> None:
+    """Send what the templates ``mail/<template>.txt`` and ``.html`` say.
+
+    ``key`` is the same whenever the same mail is sent again: by it programs that read mail know a
+    second copy.
+    """
+    values = {**context, "subject": subject, "console": settings.PUBLIC_ADDRESS}
+    message = EmailMultiAlternatives(
+        subject=subject,
+        body=render_to_string(f"mail/{template}.txt", values),
+        to=[to],
+        headers={
+            "Message-ID": f"<{key}@{settings.PUBLIC_ADDRESS.split('//')[-1].split(':')[0]}>",
+            "Auto-Submitted": "auto-generated",
+        },
+    )
+    message.attach_alternative(render_to_string(f"mail/{template}.html", values), "text/html")
+    message.send()
+
+
+def send_invitation(*, workspace_id: int, invitation_id: int, now: datetime) -> bool:
+    """Send the mail of an open invitation; tell whether it was sent now.
+
+    Its row is locked from before the mail goes out until it is noted: of two workers one sends.
+    """
+    with in_workspace(workspace_id):
+        waiting = Invitation.objects.for_workspace(workspace_id).unsent(now)
+        invitation = (
+            waiting.filter(pk=invitation_id)
+            .select_related("workspace", "invited_by")
+            .select_for_update(skip_locked=True, of=("self",))
+            .first()
+        )
+        if invitation is None:
+            return False
+        workspace = invitation.workspace
+        send(
+            to=invitation.email,
+            subject=f"Join {workspace.name} on Billing Console",
+            template="invitation",
+            key=f"invitation-{invitation.hash[:32]}",
+            context={
+                "invitation": invitation,
+                "workspace": workspace,
+                "link": f"{settings.PUBLIC_ADDRESS}{invitations.write_path(invitation)}",
+            },
+        )
+        invitation.sent_at = now
+        invitation.save(update_fields=["sent_at"])
+    return True
+
+
+def send_password_reset(*, email: str) -> None:
+    """Send a link to set a password anew; where there is no such person nothing is sent."""
+    user = User.objects.filter(email__iexact=email, is_active=True).first()
+    if user is None:
+        return
+    key = default_token_generator.make_token(user)
+    path = reverse("account_reset_password_from_key", args=[user_pk_to_url_str(user), key])
+    send(
+        to=user.email,
+        subject="Set a new password",
+        template="password_reset",
+        key=f"password-{user.pk}-{key}",
+        context={"link": f"{settings.PUBLIC_ADDRESS}{path}"},
+    )
+
+
+def send_address_change(*, user_id: int, email: str) -> None:
+    """Send a link to the mail address that a person wants to have."""
+    user = User.objects.get(pk=user_id)
+    token = addresses.write_token(user=user, email=email)
+    path = reverse("accounts:confirm_address", args=[token])
+    send(
+        to=email,
+        subject="Confirm your mail address",
+        template="address_change",
+        key=f"address-{addresses.digest(token)}",
+        context={"link": f"{settings.PUBLIC_ADDRESS}{path}", "old": user.email, "new": email},
+    )
+
+
+def send_notice(
+    *, user_id: int, sentence: str, at: datetime, address: str, browser: str, to: str = ""
+) -> None:
+    """Tell a person that their sign-in was changed; ``to`` is an address that they had before."""
+    user = User.objects.get(pk=user_id)
+    send(
+        to=to or user.email,
+        subject=sentence.rstrip("."),
+        template="notice",
+        key=f"notice-{user.pk}-{at:%Y%m%d%H%M%S%f}",
+        context={
+            "sentence": sentence,
+            "at": at,
+            "address": address,
+            "browser": sign_ins.describe_browser(browser),
+        },
+    )

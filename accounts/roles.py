@@ -1,0 +1,11 @@
+"""What each role may do, in the words of the pages; accounts/access.py is what holds."""
+
+from accounts.models import Role
+
+EXPLANATIONS = {
+    Role.OWNER: "Everything, and gives and takes the owner role.",
+    Role.ADMIN: "Everything but the owner role.",
+    Role.FINANCE: "Sees all usage, plans, orders and invoices, and changes billing details.",
+    Role.MEMBER: "Sees and manages the bots they own, sees those shared with them.",
+    Role.SHARED: "Sees the usage of bots shared with them: no money, and no other person.",
+}
