@@ -1,11 +1,53 @@
 """The Celery application; workers and beat start with ``-A billing_console``."""
 
+import logging.config
 import os
+from datetime import UTC, datetime
+from typing import Any
 
 from celery import Celery
+from celery.signals import heartbeat_sent, setup_logging, task_failure
+from celery.worker.heartbeat import Heart
+from django.conf import settings
+from redis.exceptions import RedisError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "billing_console.settings")
 
 app = Celery("billing_console")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+logger = logging.getLogger(__name__)
+
+
+@setup_logging.connect
+def log_like_the_rest(*, loglevel: int, **values: Any) -> None:  # Any: what Celery sends
+    """Write logs as all of the console does, from the level of the command line on."""
+    logging.config.dictConfig(settings.LOGGING)
+    logging.getLogger().setLevel(loglevel)
+
+
+@heartbeat_sent.connect
+def note_alive(sender: Heart, **values: Any) -> None:
+    """Note now and then that this worker lives, also while all of its processes are busy."""
+    from billing_console import workers  # it asks the settings
+
+    now = datetime.now(UTC)
+    noted: datetime | None = getattr(sender, "noted_at", None)
+    if noted is None or now - noted >= workers.NOTED_EVERY:
+        sender.noted_at = now
+        try:
+            workers.note_alive(sender.eventer.hostname, at=now)
+        except RedisError as error:
+            logger.warning("That this worker lives is not noted: %s", error)
+
+
+@task_failure.connect
+def note_failure(sender: Any, **values: Any) -> None:
+    """Count a task that failed; the log has said why."""
+    from billing_console import workers
+
+    try:
+        workers.note_failure(sender.name)
+    except RedisError as error:
+        logger.warning("A failed task is not counted: %s", error)

@@ -25,7 +25,7 @@ OPEN_TABLES = {
     "django_migrations": "SELECT",
 }
 # Addresses that are not below a workspace: each checks for itself, or shows nothing of anybody.
-OUTSIDE_WORKSPACES = {"", "sign-in", "sign-out", "healthz"}
+OUTSIDE_WORKSPACES = {"", "sign-in", "sign-out", "healthz", "readyz", "metrics"}
 API = "api/v1/"
 RIGHTS = {"SELECT", "INSERT", "UPDATE", "DELETE"}
 
