@@ -17,7 +17,8 @@ from django.http.response import HttpResponseBase
 from django_htmx.middleware import HtmxDetails
 from ninja.security import HttpBearer
 
-from accounts import keys, limits
+from accounts import actors, keys, limits
+from accounts.actors import ActorKind
 from accounts.models import ApiKey, Bot, Membership, Role, Scope, User, Workspace
 from accounts.tenancy import USER, WORKSPACE, admit, admitted
 
@@ -78,7 +79,11 @@ def workspace_view(
             *args: Parameters.args,
             **kwargs: Parameters.kwargs,
         ) -> HttpResponseBase:
-            with admitted(USER, request.user.pk):
+            person = request.user
+            with (
+                actors.acting_as(ActorKind.PERSON, id=person.pk, name=person.email),
+                admitted(USER, person.pk),
+            ):
                 request.memberships = find_memberships(request.user)
                 request.membership = choose(request.memberships, slug)
                 request.workspace = request.membership.workspace
@@ -185,4 +190,5 @@ class ApiKeyAccess(HttpBearer):
                 f"An API key may send {limits.requests_per_minute():,} requests a minute.",
             )
         keys.note_use(key, at=now)
+        actors.become(ActorKind.KEY, id=key.pk, name=key.name)
         return key

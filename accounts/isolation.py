@@ -165,3 +165,21 @@ class TieToWorkspace(TableOperation):
     def backwards(self, table: str) -> list[str]:
         """Return the statement that drops it."""
         return [f"ALTER TABLE {table} DROP CONSTRAINT {table}_{self.column}_tied"]
+
+
+class AppendOnly(TableOperation):
+    """Refuse every change and removal of a table's rows, to its owner too.
+
+    TRUNCATE is left to the owner alone, by privilege.
+    """
+
+    def forwards(self, table: str) -> list[str]:
+        """Return the statement that adds the trigger."""
+        return [
+            f"CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON {table}"
+            " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+        ]
+
+    def backwards(self, table: str) -> list[str]:
+        """Return the statement that drops it."""
+        return [f"DROP TRIGGER append_only ON {table}"]

@@ -19,6 +19,8 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower, Now
 
+from accounts.actors import ActorKind
+
 
 class UserManager(BaseUserManager["User"]):
     """Users are found by their mail address, in whatever case it is typed."""
@@ -296,3 +298,54 @@ class ApiKey(WorkspaceOwned):
 
     def __str__(self) -> str:
         return self.name
+
+
+class AuditEntryQuerySet(WorkspaceOwnedQuerySet["AuditEntry"]):
+    """Entries of the audit log."""
+
+    def newest_first(self) -> Self:
+        """Order the entries as pages show them."""
+        return self.order_by("-at", "-pk")
+
+
+class AuditEntry(WorkspaceOwned):
+    """One thing that was done: by whom, to what, and what it was before and after.
+
+    Rows are added by accounts/audit.py and never changed; the database refuses it. An entry without
+    workspace is of the installation. All of it is text as it was at that time: no reference is
+    followed later.
+    """
+
+    workspace = models.ForeignKey(  # type: ignore[assignment]  # others always have one
+        Workspace, on_delete=models.PROTECT, null=True
+    )
+    at = models.DateTimeField(db_default=Now())
+    action = models.CharField(max_length=64)
+    actor_kind = models.CharField(max_length=8)
+    actor_id = models.TextField(blank=True)
+    actor_name = models.TextField(blank=True)
+    target = models.TextField(blank=True)
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+    address = models.CharField(max_length=45, blank=True)
+    request_id = models.CharField(max_length=64, blank=True)
+
+    objects = AuditEntryQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(action__regex=r"^[a-z_]+(\.[a-z_]+)+$"), name="audit_action_is_code"
+            ),
+            models.CheckConstraint(
+                condition=Q(actor_kind__in=[kind.value for kind in ActorKind]),
+                name="audit_actor_kind_known",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["workspace", "at", "id"], name="audit_by_time"),
+            models.Index(fields=["workspace", "action", "at"], name="audit_by_action"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action}: {self.target}"

@@ -14,6 +14,8 @@ from types import TracebackType
 from django.db import Error as DjangoError
 from psycopg import Error as DriverError
 
+from accounts import actors
+
 ExceptionInfo = (
     tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 )
@@ -27,8 +29,9 @@ class Lines(logging.Formatter):
         return "" if ei[1] is None else "\n".join(describe(ei[1]))
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
-        """Return the line; where it quotes the exception, cut like that."""
-        record.message = say_message(record)
+        """Return the line with the id of its request; an exception that it quotes is cut too."""
+        request_id = actors.current().request_id
+        record.message = say_message(record) + (f" [{request_id}]" if request_id else "")
         return super().formatMessage(record)
 
 
@@ -36,11 +39,15 @@ class JsonLines(Lines):
     """One JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the object: time, level, logger, message, and an exception if there is one."""
+        """Return the object: time, level, logger, request_id, message, and any exception.
+
+        ``request_id`` is empty where there is no request.
+        """
         values = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
+            "request_id": actors.current().request_id,
             "message": say_message(record),
         }
         if record.exc_info:

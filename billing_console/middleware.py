@@ -1,12 +1,57 @@
 """Between the views and the browser."""
 
+import re
+import uuid
 from collections.abc import Callable
 from http import HTTPStatus
+from ipaddress import ip_address
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from accounts import actors
 from billing_console import errors
 from billing_console.outages import find_outage
+
+REQUEST_ID = "X-Request-ID"
+WELL_FORMED = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+
+
+class Origin:
+    """Notes where a request comes from, and gives it an id that its answer carries.
+
+    The id of a reverse proxy is kept where it is well-formed, so that its log and ours agree.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        """Keep what answers requests."""
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer a request as one of its own."""
+        given = request.headers.get(REQUEST_ID, "")
+        request_id = given if WELL_FORMED.fullmatch(given) else str(uuid.uuid4())
+        with actors.requesting(address=find_address(request), request_id=request_id):
+            response = self.get_response(request)
+        response[REQUEST_ID] = request_id
+        return response
+
+
+def find_address(request: HttpRequest) -> str:
+    """Return the address of the browser or program; empty: it came by a socket, or is no address.
+
+    Each reverse proxy adds to the right of the header whom it was called by. What stands further to
+    the left than our own proxies wrote may be made up, so it is not looked at.
+    """
+    address = request.META.get("REMOTE_ADDR", "")
+    header = request.headers.get("X-Forwarded-For", "")
+    passed_on = [part.strip() for part in header.split(",") if part.strip()]
+    if 0 < settings.PROXIES <= len(passed_on):
+        address = passed_on[-settings.PROXIES]
+    try:
+        return str(ip_address(address))
+    except ValueError:
+        return ""
 
 
 class Troubles:

@@ -53,6 +53,8 @@ ALLOWED_HOSTS = words(
     "ALLOWED_HOSTS", "" if DATABASE_URL and HTTPS else "localhost,127.0.0.1,[::1]"
 )
 CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS")
+# Reverse proxies between people and the console; each adds to X-Forwarded-For.
+PROXIES = number("PROXIES", default=0)
 
 INSTALLED_APPS = [
     "billing_console",
@@ -71,6 +73,7 @@ INSTALLED_APPS = [
     "ninja",
 ]
 MIDDLEWARE = [
+    "billing_console.middleware.Origin",
     "billing_console.metrics.CountRequests",
     "django.middleware.security.SecurityMiddleware",
     "billing_console.headers.PermissionsPolicy",

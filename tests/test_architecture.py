@@ -27,6 +27,8 @@ OPEN_TABLES = {
 # Addresses that are not below a workspace: each checks for itself, or shows nothing of anybody.
 OUTSIDE_WORKSPACES = {"", "sign-in", "sign-out", "healthz", "readyz", "metrics"}
 API = "api/v1/"
+# Added by whomever, for operators to read: entries of the audit log that are of no workspace.
+OF_INSTALLATION = ("accounts_auditentry", "of_installation", "INSERT")
 RIGHTS = {"SELECT", "INSERT", "UPDATE", "DELETE"}
 
 
@@ -79,6 +81,8 @@ def test_every_isolated_table_has_the_same_policies() -> None:
         found.setdefault(table, set()).add(policy)
         assert len(roles) == 1
         assert roles[0] != "public"
+        if (table, policy, command) == OF_INSTALLATION:
+            continue
         if policy.startswith("found_"):
             assert (roles, command) == (["console_app"], "SELECT")
         if roles == ["console_app"] and policy != "of_workspace":

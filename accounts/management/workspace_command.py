@@ -8,12 +8,16 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts import workspaces
+from accounts import actors, workspaces
+from accounts.actors import ActorKind
 from accounts.models import Workspace
 
 
 class WorkspaceCommand(BaseCommand):
-    """A command whose result goes to standard output, and all else to standard error."""
+    """A command whose result goes to standard output, and all else to standard error.
+
+    What it does, the audit log has with the command's name.
+    """
 
     def add_workspace(self, parser: CommandParser, *, required: bool = True) -> None:
         """Add the option that names the workspace."""
@@ -38,8 +42,10 @@ class WorkspaceCommand(BaseCommand):
 
     def execute(self, *args: Any, **options: Any) -> str | None:  # Any: the base class has it
         """Run the command; a value that is not acceptable becomes a sentence."""
+        name = type(self).__module__.rpartition(".")[2]
         try:
-            return super().execute(*args, **options)
+            with actors.acting_as(ActorKind.COMMAND, name=name):
+                return super().execute(*args, **options)
         except ValidationError as error:
             raise CommandError(explain(error)) from None
 

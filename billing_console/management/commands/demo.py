@@ -8,6 +8,8 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from accounts import actors
+from accounts.actors import ActorKind
 from billing_console.demo import plan, supervise
 from billing_console.demo.fill import fill
 from billing_console.demo.sign_ins import SignIns
@@ -42,7 +44,8 @@ class Command(BaseCommand):
         self.say("Migrating the database")
         call_command("migrate", interactive=False, verbosity=0, stdout=self.stderr)
         self.say("Filling the console; the first time this takes a minute or two")
-        fill(now=datetime.now(UTC), sign_ins=sign_ins, say=self.say)
+        with actors.acting_as(ActorKind.COMMAND, name="demo"):
+            fill(now=datetime.now(UTC), sign_ins=sign_ins, say=self.say)
         self.say("Starting web server, worker and beat")
 
     def say(self, text: str) -> None:
