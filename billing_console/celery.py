@@ -7,7 +7,6 @@ from typing import Any
 
 from celery import Celery, Task
 from celery.signals import heartbeat_sent, setup_logging, task_failure
-from celery.worker.heartbeat import Heart
 from django.conf import settings
 from redis.exceptions import RedisError
 
@@ -42,16 +41,12 @@ def log_like_the_rest(*, loglevel: int, **values: Any) -> None:  # Any: what Cel
 
 
 @heartbeat_sent.connect
-def note_alive(sender: Heart, **values: Any) -> None:
-    """Note now and then that this worker lives, also while all of its processes are busy."""
-    now = datetime.now(UTC)
-    noted: datetime | None = getattr(sender, "noted_at", None)
-    if noted is None or now - noted >= workers.NOTED_EVERY:
-        sender.noted_at = now
-        try:
-            workers.note_alive(sender.eventer.hostname, at=now)
-        except RedisError as error:
-            logger.warning("That this worker lives is not noted: %s", error)
+def note_alive(sender: Any, **values: Any) -> None:
+    """Note every two seconds that this worker lives, also while all of its processes are busy."""
+    try:
+        workers.note_alive(sender.eventer.hostname, at=datetime.now(UTC))
+    except RedisError as error:
+        logger.warning("That this worker lives is not noted: %s", error)
 
 
 @task_failure.connect

@@ -74,7 +74,7 @@ def show_metrics(request: HttpRequest) -> HttpResponse:
     processes = REGISTRY
     if settings.PROMETHEUS_MULTIPROC_DIR:
         processes = CollectorRegistry()
-        MultiProcessCollector(processes)
+        MultiProcessCollector(processes)  # type: ignore[no-untyped-call]  # it has no types
     installation = CollectorRegistry(auto_describe=False)
     installation.register(Installation(now=datetime.now(UTC)))
     return HttpResponse(

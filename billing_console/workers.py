@@ -2,13 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from typing import Any  # what the client returns depends on how it was made
 
 from django.conf import settings
 from redis import Redis
 
 SEEN = "console:workers"  # names, sorted by the second at which each was last seen
 FAILED = "console:failed-tasks"  # how often each task failed, since Redis was empty
-NOTED_EVERY = timedelta(seconds=10)
 LATELY = timedelta(minutes=1)
 REMEMBERED = timedelta(days=1)
 MOST_SECONDS = 2  # that an answer may take: health is asked often
@@ -33,7 +33,7 @@ def note_alive(name: str, *, at: datetime) -> None:
 
 def list_seen() -> list[tuple[str, datetime]]:
     """Return the workers of the last day and when each was last seen, the latest first."""
-    seen = connect().zrevrange(SEEN, 0, -1, withscores=True)
+    seen: Any = connect().zrevrange(SEEN, 0, -1, withscores=True)
     return [(name, datetime.fromtimestamp(second, UTC)) for name, second in seen]
 
 
@@ -49,7 +49,8 @@ def note_failure(task: str) -> None:
 
 def count_failures() -> dict[str, int]:
     """Return by task how often it failed."""
-    return {task: int(count) for task, count in connect().hgetall(FAILED).items()}
+    counts: Any = connect().hgetall(FAILED)
+    return {task: int(count) for task, count in counts.items()}
 
 
 def count_waiting() -> int:

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 import sentry_sdk
 from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
 from django.test import Client
 from pytest_django.fixtures import DjangoAssertNumQueries, Settings
 from sentry_sdk.envelope import Envelope
@@ -73,7 +74,7 @@ def test_worker_that_was_not_seen_for_a_minute_is_missed() -> None:
 
 def test_missing_migration_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     health.find_all_migrated.cache_clear()
-    monkeypatch.setattr(health.MigrationExecutor, "migration_plan", lambda *args: ["0099"])
+    monkeypatch.setattr(MigrationExecutor, "migration_plan", lambda *args: ["0099"])
 
     assert Client().get("/readyz").json()["migrations"] is False
 
@@ -235,9 +236,7 @@ def test_report_holds_the_error_and_nothing_that_was_sent(monkeypatch: pytest.Mo
         raise ValueError(local)
 
     start = sentry_sdk.init
-    monkeypatch.setattr(
-        sentry_sdk, "init", lambda **options: start(**options, transport=Kept())
-    )
+    monkeypatch.setattr(sentry_sdk, "init", lambda **options: start(**options, transport=Kept()))
     reporting.start("https://key@reports.example/1", environment="tests")
     monkeypatch.setattr("accounts.access.find_memberships", fail)
     person = make.member(make.workspace("acme"))
