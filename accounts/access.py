@@ -11,16 +11,19 @@ from http import HTTPStatus
 from typing import Concatenate, ParamSpec
 
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django_htmx.middleware import HtmxDetails
 from ninja.security import HttpBearer
 
-from accounts import actors, keys, limits
+from accounts import actors, audit, keys, limits, viewing
 from accounts.actors import ActorKind
 from accounts.models import ApiKey, Bot, Membership, Role, Scope, User, Workspace
 from accounts.tenancy import USER, WORKSPACE, admit, admitted
+from accounts.viewing import Viewing
 
 EVERYBODY = frozenset(Role)
 ADMINS = frozenset({Role.OWNER, Role.ADMIN})
@@ -38,6 +41,9 @@ ACCESS: dict[str, frozenset[Role]] = {
     "settings.view": ADMINS,
     "settings.change": ADMINS,
 }
+
+# What the operators' pages need. All operators may do all of it; the audit log has what they did.
+OPERATOR_ACCESS = frozenset({"workspaces.view", "health.view", "audit.view", "viewing.start"})
 
 Parameters = ParamSpec("Parameters")
 
@@ -84,11 +90,49 @@ def workspace_view(
                 actors.acting_as(ActorKind.PERSON, id=person.pk, name=person.email),
                 admitted(USER, person.pk),
             ):
-                request.memberships = find_memberships(request.user)
+                viewed: Viewing | None = getattr(request, "viewing", None)
+                if viewed is None:
+                    request.memberships = find_memberships(request.user)
+                else:
+                    request.memberships = [viewing.take_place(viewed, operator=request.user)]
                 request.membership = choose(request.memberships, slug)
                 request.workspace = request.membership.workspace
                 check_role(request.membership, permission)
                 admit({USER: "", WORKSPACE: request.workspace.pk})
+                if viewed is not None:
+                    # Without the query, which may hold ids of the workspace's users.
+                    audit.record("viewing.page", workspace=request.workspace, target=request.path)
+                return view(request, *args, **kwargs)
+
+        enter.permission = permission  # type: ignore[attr-defined]  # the tests walk all views
+        return enter
+
+    return decorate
+
+
+OperatorView = Callable[Concatenate[SignedInRequest, Parameters], HttpResponseBase]
+
+
+def operator_view(
+    permission: str,
+) -> Callable[[OperatorView[Parameters]], Callable[..., HttpResponseBase]]:
+    """Let a view be reached by operators; for everybody else there is no such page.
+
+    It reads with ``using("operator")``, which sees all workspaces and may change none. That the
+    page was opened is written into the audit log of the installation.
+    """
+
+    def decorate(view: OperatorView[Parameters]) -> Callable[..., HttpResponseBase]:
+        @wraps(view)
+        def enter(
+            request: SignedInRequest, *args: Parameters.args, **kwargs: Parameters.kwargs
+        ) -> HttpResponseBase:
+            person: User | AnonymousUser = request.user
+            if not isinstance(person, User) or not person.is_operator:
+                raise Http404
+            with actors.acting_as(ActorKind.PERSON, id=person.pk, name=person.email):
+                with transaction.atomic():
+                    audit.record(f"operator.{permission}", workspace=None, target=request.path)
                 return view(request, *args, **kwargs)
 
         enter.permission = permission  # type: ignore[attr-defined]  # the tests walk all views

@@ -63,6 +63,13 @@ FORM_EXPIRED = Trouble(
     "Nothing was changed. You have signed in or out since it was opened, or the browser takes no "
     "cookies. Open the page anew and send the form again.",
 )
+VIEWING = Trouble(
+    HTTPStatus.FORBIDDEN,
+    "viewing",
+    "eye",
+    "Nothing can be changed while you view a workspace",
+    "You see it as somebody else would, to read only. Stop viewing to act as yourself.",
+)
 NOT_FOUND = Trouble(
     HTTPStatus.NOT_FOUND,
     "not_found",

@@ -9,6 +9,7 @@ from billing_console.metrics import show_metrics
 urlpatterns = [
     path("", include("accounts.urls")),
     path("w/<slug:slug>/", include("usage.urls")),
+    path("operator/", include("billing_console.operator.urls")),
     path("api/v1/", api.urls),
     path("healthz", live, name="live"),
     path("readyz", ready, name="ready"),
