@@ -1,8 +1,8 @@
 """What was changed, taken out or refused is written down, in the transaction of the change."""
 
 import json
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from datetime import date
 from decimal import Decimal
 
@@ -10,16 +10,23 @@ from django.db import connection
 
 from accounts import actors
 from accounts.models import Workspace
-from accounts.tenancy import in_workspace
+from accounts.tenancy import WORKSPACE, find_admitted, in_workspace
 
-# Without RETURNING: the application may add an entry of the installation and not read it.
+LONGEST = 1000  # letters of a name or target; what a stranger typed may be of any length
+# The number comes first, since the application may add an entry of the installation and not read
+# it back. The second row is what accounts/seals.py finds.
 ADD = """
-INSERT INTO accounts_auditentry (
-    workspace_id, action, actor_kind, actor_id, actor_name, target, before, after, address,
-    request_id)
-VALUES (
-    %(workspace)s, %(action)s, %(actor_kind)s, %(actor_id)s, %(actor_name)s, %(target)s,
-    %(before)s::jsonb, %(after)s::jsonb, %(address)s, %(request_id)s)
+WITH numbered AS (
+    SELECT nextval('accounts_auditentry_id_seq') AS id
+), added AS (
+    INSERT INTO accounts_auditentry (
+        id, workspace_id, action, actor_kind, actor_id, actor_name, target, before, after, address,
+        request_id)
+    SELECT id, %(workspace)s::bigint, %(action)s, %(actor_kind)s, %(actor_id)s, %(actor_name)s,
+        %(target)s, %(before)s::jsonb, %(after)s::jsonb, %(address)s, %(request_id)s
+    FROM numbered
+)
+INSERT INTO accounts_unsealedentry (entry_id) SELECT id FROM numbered
 """
 
 
@@ -49,32 +56,52 @@ def record(
         "action": action,
         "actor_kind": actor.kind.value,
         "actor_id": actor.id,
-        "actor_name": actor.name,
-        "target": target,
+        "actor_name": storable(actor.name)[:LONGEST],
+        "target": storable(target)[:LONGEST],
         "before": encode(before),
         "after": encode(after),
         "address": actor.address,
         "request_id": actor.request_id,
     }
-    with in_workspace(workspace.pk) if workspace else nullcontext(), connection.cursor() as cursor:
+    with seen_by(workspace), connection.cursor() as cursor:
         cursor.execute(ADD, values)
+
+
+def seen_by(workspace: Workspace | None) -> AbstractContextManager[None]:
+    """Run the block so that a row of the workspace may be added; most often it may be anyway."""
+    if workspace is None or find_admitted()[WORKSPACE] == str(workspace.pk):
+        return nullcontext()
+    return in_workspace(workspace.pk)
 
 
 def encode(values: Mapping[str, object] | None) -> str | None:
     """Return values as JSON: amounts as texts, instants and dates as ISO 8601 has them."""
     if values is None:
         return None
-    return json.dumps(values, ensure_ascii=False, allow_nan=False, default=encode_value)
+    return json.dumps(storable_values(values), ensure_ascii=False, allow_nan=False)
 
 
-def encode_value(value: object) -> str:
-    """Return what JSON has no form for as text.
+def storable_values(value: object) -> object:
+    """Return a value made of what JSON has, and of texts that the database takes.
 
     Raises:
         TypeError: it is nothing that an entry may hold.
     """
+    if isinstance(value, str):
+        return storable(value)
+    if value is None or isinstance(value, int | float):
+        return value
     if isinstance(value, Decimal):
         return str(value)
     if isinstance(value, date):
         return value.isoformat()
+    if isinstance(value, Mapping):
+        return {storable(str(name)): storable_values(one) for name, one in value.items()}
+    if isinstance(value, Iterable) and not isinstance(value, bytes):
+        return [storable_values(one) for one in value]
     raise TypeError(f"an entry of the audit log cannot hold {value!r}")
+
+
+def storable(text: str) -> str:
+    """Return a text without the characters that no database takes."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()

@@ -1,12 +1,32 @@
 """Bots are registered, changed, shared and archived."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from accounts.models import Bot, BotShare, Membership, Role, User, Workspace
+from django.db import connection
+
+from accounts import audit
+from accounts.models import Bot, BotShare, Membership, PublishStatus, Role, User, Workspace
 from accounts.tenancy import in_workspace
 
 SHARED_WITH = (Role.MEMBER, Role.SHARED)  # all others see every bot anyway
+
+# By the field that changes, what the audit log calls it.
+CHANGES = {
+    "name": "bot.renamed",
+    "publish_status": "bot.publish_status_changed",
+    "owner": "bot.owner_changed",
+}
+
+# Unique key bot_key_unique. In order, so that two that register the same bots wait for each other.
+ADD_MISSING = """
+INSERT INTO accounts_bot (workspace_id, key, name, publish_status)
+SELECT %(workspace)s, key, key, %(status)s FROM unnest(%(keys)s::text[]) AS wanted (key)
+ORDER BY key COLLATE "C"
+ON CONFLICT (workspace_id, key) DO NOTHING
+RETURNING key
+"""
 
 
 class NotShareable(Exception):
@@ -25,9 +45,40 @@ def create(
     bot = Bot(workspace=workspace, key=key, **values)
     with in_workspace(workspace.pk):
         bot.clean_fields()
-        return Bot.objects.for_workspace(workspace).get_or_create(
+        bot, created = Bot.objects.for_workspace(workspace).get_or_create(
             workspace=workspace, key=key, defaults=values
         )
+        if created:
+            record_created(bot)
+        return bot, created
+
+
+def create_missing(*, workspace_id: int, keys: Collection[str]) -> None:
+    """Register the bots of those keys that have none; the keys are known to be acceptable."""
+    with in_workspace(workspace_id):
+        with connection.cursor() as cursor:
+            values: dict[str, int | str | list[str]] = {
+                "workspace": workspace_id,
+                "keys": list(keys),
+                "status": PublishStatus.PUBLISHED.value,
+            }
+            cursor.execute(ADD_MISSING, values)
+            added = [key for (key,) in cursor.fetchall()]
+        if added:
+            bots = Bot.objects.for_workspace(workspace_id).filter(key__in=added)
+            for bot in bots.select_related("workspace").order_by("key"):
+                record_created(bot)
+
+
+def record_created(bot: Bot) -> None:
+    """Note in the audit log that there is a new bot."""
+    after = {name: describe(getattr(bot, name)) for name in CHANGES}
+    audit.record("bot.created", workspace=bot.workspace, target=bot.key, after=after)
+
+
+def describe(value: str | User | None) -> str | None:
+    """Return the value of a field as the audit log has it: an owner by mail address."""
+    return value.email if isinstance(value, User) else value
 
 
 def change(*, bot: Bot, **values: Any) -> None:
@@ -40,7 +91,18 @@ def change(*, bot: Bot, **values: Any) -> None:
         setattr(bot, field, value)
     with in_workspace(bot.workspace_id):
         bot.clean_fields(exclude={field.name for field in bot._meta.fields} - values.keys())
-        bot.save(update_fields=list(values))
+        bots = Bot.objects.for_workspace(bot.workspace_id).select_related("owner", "workspace")
+        stored = bots.select_for_update(of=("self",)).get(pk=bot.pk)
+        changed = {field for field, value in values.items() if getattr(stored, field) != value}
+        bot.save(update_fields=changed)
+        for field in sorted(changed):
+            audit.record(
+                CHANGES[field],
+                workspace=stored.workspace,
+                target=stored.key,
+                before={field: describe(getattr(stored, field))},
+                after={field: describe(values[field])},
+            )
 
 
 def share(*, bot: Bot, person: Membership) -> bool:
@@ -55,21 +117,35 @@ def share(*, bot: Bot, person: Membership) -> bool:
         raise NotShareable(f"{person.user.email} sees all bots anyway.")
     with in_workspace(bot.workspace_id):
         shares = BotShare.objects.for_workspace(bot.workspace_id)
-        return shares.get_or_create(workspace=bot.workspace, bot=bot, user=person.user)[1]
+        _, added = shares.get_or_create(workspace=bot.workspace, bot=bot, user=person.user)
+        if added:
+            with_whom = {"shared_with": person.user.email}
+            audit.record("bot.shared", workspace=bot.workspace, target=bot.key, after=with_whom)
+        return added
 
 
 def take_back(*, bot: Bot, user_id: int) -> bool:
     """Take a bot back from a person it was shared with; tell whether it was."""
     with in_workspace(bot.workspace_id):
-        shares = BotShare.objects.for_workspace(bot.workspace_id)
-        return bool(shares.filter(bot=bot, user=user_id).delete()[0])
+        shares = BotShare.objects.for_workspace(bot.workspace_id).select_related("user")
+        share = shares.filter(bot=bot, user=user_id).select_for_update(of=("self",)).first()
+        if share is None:
+            return False
+        share.delete()
+        with_whom = {"shared_with": share.user.email}
+        audit.record("bot.taken_back", workspace=bot.workspace, target=bot.key, before=with_whom)
+        return True
 
 
 def archive(*, bot: Bot, reason: str, at: datetime) -> bool:
     """Leave a bot out of lists from ``at`` on; tell whether it was in them before."""
     with in_workspace(bot.workspace_id):
         bots = Bot.objects.for_workspace(bot.workspace_id).in_use().filter(pk=bot.pk)
-        return bool(bots.update(archived_at=at, archive_reason=reason))
+        archived = bool(bots.update(archived_at=at, archive_reason=reason))
+        if archived:
+            why = {"reason": reason}
+            audit.record("bot.archived", workspace=bot.workspace, target=bot.key, after=why)
+        return archived
 
 
 def restore(*, bot: Bot, reason: str) -> bool:
@@ -78,4 +154,8 @@ def restore(*, bot: Bot, reason: str) -> bool:
         bots = Bot.objects.for_workspace(bot.workspace_id).filter(
             pk=bot.pk, archived_at__isnull=False
         )
-        return bool(bots.update(archived_at=None, archive_reason=reason))
+        restored = bool(bots.update(archived_at=None, archive_reason=reason))
+        if restored:
+            why = {"reason": reason}
+            audit.record("bot.restored", workspace=bot.workspace, target=bot.key, after=why)
+        return restored

@@ -5,6 +5,11 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
+from django.forms import Form
+from django.http import QueryDict
+
+from accounts import audit
+from accounts.models import Workspace
 from accounts.tables import BotRow
 
 BOT_COLUMNS = (
@@ -18,6 +23,7 @@ BOT_COLUMNS = (
     "created_on",
 )
 ROWS_AT_ONCE = 1000
+OF_EVENTS = frozenset({"user", "conversation"})  # filters that hold what events say
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 Value = str | int | None
@@ -44,6 +50,21 @@ def guard(value: Value) -> Value:
     if isinstance(value, str) and value.startswith(FORMULA_STARTS):
         return f"'{value}"
     return value
+
+
+def record_download(
+    action: str, *, workspace: Workspace, file: str, form: Form, query: QueryDict
+) -> None:
+    """Note in the audit log that a person downloads a file, before its first byte is sent.
+
+    With the filters in force; of what events say only that it was asked for.
+    """
+    filters = {
+        name: ["..."] if name in OF_EVENTS else values
+        for name in form.fields
+        if (values := [value for value in query.getlist(name) if value.strip()])
+    }
+    audit.record(action, workspace=workspace, target=file, after={"filters": filters})
 
 
 def bot_values(row: BotRow, *, month: str) -> list[Value]:

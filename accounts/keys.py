@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 
+from accounts import audit
 from accounts.models import ApiKey, Workspace
 from accounts.tenancy import API_KEY, admitted, in_workspace
 
@@ -41,6 +42,9 @@ def create(
         if not keys.filter(name=name).exists():
             ApiKey(workspace=workspace, name=name, **values).full_clean()
         key, created = keys.get_or_create(workspace=workspace, name=name, defaults=values)
+        if created:
+            after = {"scopes": key.scopes, "expires_at": key.expires_at}
+            audit.record("api_key.created", workspace=workspace, target=name, after=after)
     return key, secret if created else None
 
 
@@ -65,7 +69,11 @@ def revoke(*, key: ApiKey, at: datetime) -> bool:
     """Refuse a key from ``at`` on, for ever; tell whether it was not revoked before."""
     with in_workspace(key.workspace_id):
         keys = ApiKey.objects.for_workspace(key.workspace_id)
-        return bool(keys.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=at))
+        revoked = bool(keys.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=at))
+        if revoked:
+            before = {"scopes": key.scopes, "expires_at": key.expires_at}
+            audit.record("api_key.revoked", workspace=key.workspace, target=key.name, before=before)
+        return revoked
 
 
 def digest(secret: str) -> str:

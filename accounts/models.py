@@ -349,3 +349,34 @@ class AuditEntry(WorkspaceOwned):
 
     def __str__(self) -> str:
         return f"{self.action}: {self.target}"
+
+
+class UnsealedEntry(models.Model):
+    """An entry of the audit log that no seal holds yet: added with it, removed by its seal.
+
+    Only a number, so it is of no workspace. Numbers of entries are not in order of their commit;
+    that is why what is left to seal is not found by comparing them.
+    """
+
+    entry_id = models.BigIntegerField(primary_key=True)
+
+    def __str__(self) -> str:
+        return f"entry {self.entry_id}"
+
+
+class AuditSeal(models.Model):
+    """A batch of entries of the audit log, of all workspaces, that can no longer differ unnoticed.
+
+    ``hashes``: of each of ``entries``, in their order; empty where the entry was gone already.
+    ``hash`` covers all of it and ``previous``, the hash of the seal before. Rows are never changed.
+    """
+
+    number = models.BigIntegerField(primary_key=True)
+    sealed_at = models.DateTimeField()
+    entries = ArrayField(models.BigIntegerField())
+    hashes = ArrayField(models.CharField(max_length=64, blank=True))
+    previous = models.CharField(max_length=64, unique=True)
+    hash = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return f"{self.number}:{self.hash}"

@@ -3,6 +3,7 @@
 from django.contrib.auth.password_validation import validate_password
 from django.db import transaction
 
+from accounts import audit
 from accounts.models import Membership, User, Workspace
 from accounts.tenancy import in_workspace
 
@@ -22,9 +23,13 @@ def add_member(
         members = Membership.objects.for_workspace(workspace)
         if not members.filter(user=user).exists():
             Membership(workspace=workspace, user=user, role=role).full_clean()
-        return members.select_related("user").get_or_create(
+        member, added = members.select_related("user").get_or_create(
             workspace=workspace, user=user, defaults={"role": role}
         )
+        if added:
+            after = {"role": str(role)}
+            audit.record("member.added", workspace=workspace, target=user.email, after=after)
+        return member, added
 
 
 def add_operator(*, email: str, password: str | None = None) -> tuple[User, bool]:
@@ -41,6 +46,7 @@ def add_operator(*, email: str, password: str | None = None) -> tuple[User, bool
         if added:
             user.is_operator = True
             user.save(update_fields=["is_operator"])
+            audit.record("operator.added", workspace=None, target=user.email)
     return user, added
 
 

@@ -24,7 +24,7 @@ from accounts.access import (
     workspace_view,
 )
 from accounts.chips import Chip
-from accounts.exports import BOT_COLUMNS, bot_values, write_csv
+from accounts.exports import BOT_COLUMNS, bot_values, record_download, write_csv
 from accounts.menu import find_first_page
 from accounts.models import ApiKey, Bot, Membership, PublishStatus, User, Workspace, list_zones
 from accounts.tables import BotRow, BotTable, KeyTable, show_page
@@ -73,19 +73,22 @@ def bot_list(request: WorkspaceRequest) -> HttpResponse:
 @require_safe
 def bot_export(request: WorkspaceRequest) -> HttpResponse:
     """Send what the list shows, all pages of it, as CSV."""
-    table = make_bot_table(request, read_bot_filter(request))
+    form = read_bot_filter(request)
+    table = make_bot_table(request, form)
     month = f"{find_month(request.workspace):%Y-%m}"
     columns = [name for name in BOT_COLUMNS if name not in table.exclude]
     rows = (
         [value for name, value in zip(BOT_COLUMNS, values, strict=True) if name in columns]
         for values in (bot_values(row.record, month=month) for row in table.rows)
     )
+    file = f"{request.workspace.slug}-bots.csv"
+    record_download(
+        "bots.exported", workspace=request.workspace, file=file, form=form, query=request.GET
+    )
     return HttpResponse(
         "".join(write_csv(columns, rows)),
         content_type="text/csv; charset=utf-8",
-        headers={
-            "Content-Disposition": f'attachment; filename="{request.workspace.slug}-bots.csv"'
-        },
+        headers={"Content-Disposition": f'attachment; filename="{file}"'},
     )
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from accounts import audit
 from accounts.models import Workspace
 from accounts.tenancy import WORKSPACE_SLUG, admitted, in_workspace
 
@@ -41,7 +42,10 @@ def create(
         workspace = Workspace.objects.filter(slug=slug).first()
         if workspace is None:
             Workspace(slug=slug, **values).full_clean()
-        return Workspace.objects.get_or_create(slug=slug, defaults=values)
+        workspace, created = Workspace.objects.get_or_create(slug=slug, defaults=values)
+        if created:
+            audit.record("workspace.created", workspace=workspace, target=slug, after=values)
+        return workspace, created
 
 
 def change(*, workspace: Workspace, **values: Any) -> None:
@@ -57,4 +61,23 @@ def change(*, workspace: Workspace, **values: Any) -> None:
     with in_workspace(workspace.pk):
         everything = {field.name for field in workspace._meta.fields}
         workspace.clean_fields(exclude=everything - values.keys())
-        workspace.save(update_fields=list(values))
+        save_settings(workspace, **values)
+
+
+def save_settings(workspace: Workspace, **values: Any) -> None:
+    """Store what was set, as far as it is another value than before.
+
+    The caller has checked the values and runs in the workspace.
+    """
+    stored = Workspace.objects.select_for_update().get(pk=workspace.pk)
+    before = {name: getattr(stored, name) for name in values}
+    changed = {name for name, value in values.items() if value != before[name]}
+    workspace.save(update_fields=changed)
+    if changed:
+        audit.record(
+            "settings.changed",
+            workspace=workspace,
+            target=workspace.slug,
+            before={name: before[name] for name in values if name in changed},
+            after={name: value for name, value in values.items() if name in changed},
+        )

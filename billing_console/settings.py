@@ -212,6 +212,7 @@ CELERY_BEAT_SCHEDULE = {
     "find due work": {"task": "usage.tasks.find_due_work", "schedule": 5.0},
     # A change of zone starts this itself; the beat finds what was lost.
     "find old zones": {"task": "usage.tasks.find_old_zones", "schedule": 60.0},
+    "seal audit log": {"task": "accounts.tasks.seal_audit_log", "schedule": 60.0},
     # At an hour, not after a day: a beat that is restarted daily would never get there.
     "remove old events": {
         "task": "usage.tasks.remove_old_events",

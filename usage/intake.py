@@ -13,6 +13,7 @@ from typing import NamedTuple
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
+from accounts import bots
 from accounts.models import Bot
 from accounts.tenancy import in_workspace
 from usage.chunks import Chunk, Rejection
@@ -133,12 +134,12 @@ def store(
         differing = chunk.differing.copy()
         if chunk.sources:
             sources = name_sources(chunk.sources, workspace_id=workspace_id)
-            bots = name_bots(chunk.bots, workspace_id=workspace_id, create=chunk.create_bots)
+            served = name_bots(chunk.bots, workspace_id=workspace_id, create=chunk.create_bots)
             values: dict[str, int | datetime | list[int]] = {
                 "workspace": workspace_id,
                 "now": now,
                 "sources": sources,
-                "bots": bots,
+                "bots": served,
             }
             stage(cursor, chunk)
             cursor.execute(INSERT_STREAMS, values)
@@ -175,10 +176,7 @@ def name_sources(names: Sequence[str], *, workspace_id: int) -> list[int]:
 def name_bots(keys: Sequence[str], *, workspace_id: int, create: bool) -> list[int]:
     """Return the ids of bots, created where ``create`` says so and they are new."""
     if create:
-        Bot.objects.bulk_create(
-            [Bot(workspace_id=workspace_id, key=key, name=key) for key in sorted(keys)],
-            ignore_conflicts=True,
-        )
+        bots.create_missing(workspace_id=workspace_id, keys=keys)
     known = Bot.objects.for_workspace(workspace_id).filter(key__in=keys)
     ids = dict(known.values_list("key", "id"))
     return [ids[key] for key in keys]

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError
 
+from accounts import workspaces
 from accounts.models import Workspace, known_zone
 from accounts.tenancy import in_workspace
 from usage import totals
@@ -31,7 +32,7 @@ def change(*, workspace: Workspace, zone: str) -> None:
         raise NoSuchZone(error.message) from None
     workspace.timezone = zone
     with in_workspace(workspace.pk):
-        workspace.save(update_fields=["timezone"])
+        workspaces.save_settings(workspace, timezone=zone)
 
 
 def recount(*, workspace_id: int) -> int:

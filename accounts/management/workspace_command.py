@@ -8,9 +8,10 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts import actors, workspaces
+from accounts import actors, audit, workspaces
 from accounts.actors import ActorKind
 from accounts.models import Workspace
+from accounts.tenancy import in_workspace
 
 
 class WorkspaceCommand(BaseCommand):
@@ -35,6 +36,14 @@ class WorkspaceCommand(BaseCommand):
             return workspaces.find(slug)
         except workspaces.NoSuchWorkspace as error:
             raise CommandError(str(error)) from None
+
+    def record_export(
+        self, action: str, *, workspace: Workspace, options: Mapping[str, object]
+    ) -> None:
+        """Note in the audit log that rows leave the console, before the first is printed."""
+        given = {name: value for name, value in options.items() if value is not None}
+        with in_workspace(workspace.pk):
+            audit.record(action, workspace=workspace, target="standard output", after=given)
 
     def write_json(self, value: Mapping[str, object]) -> None:
         """Print one JSON object on a line."""

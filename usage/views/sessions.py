@@ -15,7 +15,7 @@ from django_tables2 import LazyPaginator
 
 from accounts import chips
 from accounts.access import WorkspaceRequest, workspace_view
-from accounts.exports import write_csv
+from accounts.exports import record_download, write_csv
 from accounts.models import Bot, Workspace
 from accounts.tables import show_page
 from accounts.tenancy import in_workspace
@@ -91,6 +91,9 @@ def session_export(request: WorkspaceRequest) -> HttpResponse | StreamingHttpRes
         )
     chosen = asked.cleaned_data["chosen"]
     name = f"sessions-{request.workspace.slug}-{chosen.period.starts_at:%Y-%m-%d}.csv"
+    record_download(
+        "sessions.exported", workspace=request.workspace, file=name, form=asked, query=request.GET
+    )
     return StreamingHttpResponse(
         write_sessions(chosen),
         content_type="text/csv; charset=utf-8",

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from accounts import chips
 from accounts.access import WorkspaceRequest, workspace_view
-from accounts.exports import guard, write_csv
+from accounts.exports import guard, record_download, write_csv
 from accounts.models import Bot, list_zones
 from accounts.tables import show_page
 from usage import exports, queries, report_queries
@@ -114,6 +114,9 @@ def usage_export(request: WorkspaceRequest, format: str) -> HttpResponse:
         channels=bool(values["channel"]),
     )
     name = f"usage-{request.workspace.slug}-{whole.starts_at:%Y-%m-%d}.{format}"
+    record_download(
+        "usage.exported", workspace=request.workspace, file=name, form=asked, query=request.GET
+    )
     guarded = ([guard(value) for value in row] for row in rows)
     content, content_type = (
         (exports.write_xlsx(columns, rows), XLSX)

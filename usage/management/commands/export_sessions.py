@@ -46,6 +46,11 @@ class Command(WorkspaceCommand):
         found = self.find_workspace(workspace)
         period = arguments.to_period(from_, to_, of=found)
         bots = arguments.find_bots(bot, workspace=found)
+        self.record_export(
+            "sessions.exported",
+            workspace=found,
+            options={"from": from_, "to": to_, "bot": bot, "kind": kind, "format": format},
+        )
         with in_workspace(found.pk):
             chosen = Chosen(
                 workspace_id=found.pk,

@@ -46,6 +46,18 @@ class Command(WorkspaceCommand):
         arguments.check_order(from_, to_)
         zone = timezone or ZoneInfo(found.timezone)
         bots = arguments.find_bots(bot, workspace=found)
+        self.record_export(
+            "usage.exported",
+            workspace=found,
+            options={
+                "from": from_,
+                "to": to_,
+                "by": by,
+                "timezone": zone.key,
+                "bot": bot,
+                "format": format,
+            },
+        )
         with in_workspace(found.pk):
             usage = queries.count_usage(
                 workspace=found,

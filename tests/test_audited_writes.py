@@ -1,0 +1,381 @@
+"""Everything that writes or takes rows out is in the audit log: by page, by key and by command.
+
+The list is written by hand. Each entry does one thing; the log has one entry more, which says who,
+and what it was before and after.
+"""
+
+import io
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from accounts import bots, keys, people
+from accounts.models import ApiKey, AuditEntry, Bot, Membership, Role, Scope, Workspace
+from accounts.tenancy import in_workspace
+from tests import make
+from tests.pages import sign_in
+
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
+
+PERSON, KEY, COMMAND = "person", "key", "command"
+BOT = {"name": "support", "owner": None, "publish_status": "published"}
+
+
+class World:
+    """A workspace with a bot, its owner in a browser, a guest, and a key of a program."""
+
+    def __init__(self) -> None:
+        self.acme = make.workspace()
+        self.bot = make.bot(self.acme)
+        self.owner = make.member(self.acme)
+        self.guest = make.member(self.acme, Role.SHARED)
+        self.browser = sign_in(self.owner)
+        self.secret = make.api_key(self.acme, Scope.WRITE_BOTS, name="platform")
+        with in_workspace(self.acme.pk):
+            self.key = ApiKey.objects.for_workspace(self.acme).get()
+
+    def post(self, page: str, **values: object) -> None:
+        address = f"/w/acme/{page.format(bot=self.bot.pk, key=self.key.pk)}"
+        assert self.browser.post(address, values).status_code in (200, 302)
+
+    def get(self, page: str) -> None:
+        response = self.browser.get(f"/w/acme/{page}")
+        assert response.status_code == 200
+        assert b"".join(response) if response.streaming else response.content
+
+    def put(self, key: str, **values: object) -> None:
+        response = Client().put(
+            f"/api/v1/bots/{key}",
+            json.dumps(values),
+            content_type="application/json",
+            headers={"Authorization": f"Bearer {self.secret}"},
+        )
+        assert response.status_code in (200, 201)
+
+    def run(self, *arguments: str) -> None:
+        call_command(*arguments, stdout=io.StringIO(), stderr=io.StringIO())
+
+
+class Write(NamedTuple):
+    """One way to write; ``again`` it changes nothing, but a download is one each time."""
+
+    do: Callable[[World], None]
+    by: str
+    action: str
+    target: str
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
+    first: Callable[[World], object] = lambda world: None
+    again: bool = True
+
+
+def share(world: World) -> None:
+    bots.share(bot=world.bot, person=world.guest)
+
+
+def archive(world: World) -> None:
+    bots.archive(bot=world.bot, reason="Unused.", at=make.NOON)
+
+
+def with_events(world: World) -> None:
+    make.take_in(world.acme, *make.talk(0, 10, 20))
+    make.roll_up(world.acme)
+
+
+RANGE = "from=2026-03-01&to=2026-03-04"
+DAYS = "range=custom&first=2026-03-02&last=2026-03-03"
+OF_DAYS = {"range": ["custom"], "first": ["2026-03-02"], "last": ["2026-03-03"]}
+
+WRITES = {
+    "bot made by page": Write(
+        lambda world: world.post("bots/new", key="sales", name="Sales"),
+        PERSON, "bot.created", "sales", after=BOT | {"name": "Sales"},
+    ),
+    "bot made by key": Write(
+        lambda world: world.put("sales"), KEY, "bot.created", "sales", after=BOT | {"name": "sales"}
+    ),
+    "bot made by command": Write(
+        lambda world: world.run("create_bot", "sales", "--workspace", "acme"),
+        COMMAND, "bot.created", "sales", after=BOT | {"name": "sales"},
+    ),
+    "bot renamed by page": Write(
+        lambda world: world.post("bots/{bot}/name", name="Help"),
+        PERSON, "bot.renamed", "support", {"name": "support"}, {"name": "Help"},
+    ),
+    "bot renamed by key": Write(
+        lambda world: world.put("support", name="Help"),
+        KEY, "bot.renamed", "support", {"name": "support"}, {"name": "Help"},
+    ),
+    "status changed by page": Write(
+        lambda world: world.post("bots/{bot}/publish-status", publish_status="suspended"),
+        PERSON, "bot.publish_status_changed", "support",
+        {"publish_status": "published"}, {"publish_status": "suspended"},
+    ),
+    "status changed by key": Write(
+        lambda world: world.put("support", publish_status="suspended"),
+        KEY, "bot.publish_status_changed", "support",
+        {"publish_status": "published"}, {"publish_status": "suspended"},
+    ),
+    "owner changed by key": Write(
+        lambda world: world.put("support", owner="owner@acme.example"),
+        KEY, "bot.owner_changed", "support", {"owner": None}, {"owner": "owner@acme.example"},
+    ),
+    "bot shared": Write(
+        lambda world: world.post("bots/{bot}/share", user=world.guest.user_id),
+        PERSON, "bot.shared", "support", after={"shared_with": "shared@acme.example"},
+    ),
+    "bot taken back": Write(
+        lambda world: world.post("bots/{bot}/take-back", user=world.guest.user_id),
+        PERSON, "bot.taken_back", "support", {"shared_with": "shared@acme.example"}, first=share,
+    ),
+    "bot archived": Write(
+        lambda world: world.post("bots/{bot}/archive", reason="Unused."),
+        PERSON, "bot.archived", "support", after={"reason": "Unused."},
+    ),
+    "bot restored": Write(
+        lambda world: world.post("bots/{bot}/restore", reason="Needed."),
+        PERSON, "bot.restored", "support", after={"reason": "Needed."}, first=archive,
+    ),
+    "key made by page": Write(
+        lambda world: world.post("developers/keys/new", name="new", scopes=["usage:read"]),
+        PERSON, "api_key.created", "new", after={"scopes": ["usage:read"], "expires_at": None},
+    ),
+    "key made by command": Write(
+        lambda world: world.run(
+            "create_api_key", "new", "--workspace", "acme", "--scope", "usage:read"
+        ),
+        COMMAND, "api_key.created", "new", after={"scopes": ["usage:read"], "expires_at": None},
+    ),
+    "key revoked": Write(
+        lambda world: world.post("developers/keys/{key}/revoke"),
+        PERSON, "api_key.revoked", "platform", {"scopes": ["bots:write"], "expires_at": None},
+    ),
+    "name and lateness set": Write(
+        lambda world: world.post("settings/general", name="Acme Ltd", lateness_days="20"),
+        PERSON, "settings.changed", "acme",
+        {"name": "acme", "lateness_days": 35}, {"name": "Acme Ltd", "lateness_days": 20},
+    ),
+    "retention set": Write(
+        lambda world: world.post("settings/retention", retention_months="12", confirmed="on"),
+        PERSON, "settings.changed", "acme", {"retention_months": None}, {"retention_months": 12},
+    ),
+    "zone set": Write(
+        lambda world: world.post("settings/zone", timezone="Asia/Kolkata"),
+        PERSON, "settings.changed", "acme", {"timezone": "UTC"}, {"timezone": "Asia/Kolkata"},
+    ),
+    "person added": Write(
+        lambda world: world.run(
+            "create_user", "ann@acme.example", "--workspace", "acme", "--role", "finance"
+        ),
+        COMMAND, "member.added", "ann@acme.example", after={"role": "finance"},
+    ),
+    "usage downloaded as CSV": Write(
+        lambda world: world.get(f"usage/usage.csv?{DAYS}&bot=support&other=x"),
+        PERSON, "usage.exported", "usage-acme-2026-03-02.csv",
+        after={"filters": OF_DAYS | {"bot": ["support"]}}, again=False,
+    ),
+    "usage downloaded as XLSX": Write(
+        lambda world: world.get(f"usage/usage.xlsx?{DAYS}"),
+        PERSON, "usage.exported", "usage-acme-2026-03-02.xlsx", after={"filters": OF_DAYS},
+        again=False,
+    ),
+    "sessions downloaded": Write(
+        lambda world: world.get(f"usage/sessions.csv?{RANGE}&user=u1&kind=all"),
+        PERSON, "sessions.exported", "sessions-acme-2026-03-01.csv",
+        after={
+            "filters": {
+                "from": ["2026-03-01"], "to": ["2026-03-04"], "user": ["..."], "kind": ["all"],
+            }
+        },
+        first=with_events, again=False,
+    ),
+    "bots downloaded": Write(
+        lambda world: world.get("bots/export?q=sup"),
+        PERSON, "bots.exported", "acme-bots.csv", after={"filters": {"q": ["sup"]}}, again=False,
+    ),
+    "usage exported": Write(
+        lambda world: world.run(
+            "export_usage", "--workspace", "acme", "--from", "2026-03-01", "--to", "2026-03-02",
+            "--by", "day", "--format", "csv",
+        ),
+        COMMAND, "usage.exported", "standard output",
+        after={
+            "from": "2026-03-01", "to": "2026-03-02", "by": "day", "timezone": "UTC",
+            "format": "csv",
+        },
+        again=False,
+    ),
+    "sessions exported": Write(
+        lambda world: world.run(
+            "export_sessions", "--workspace", "acme", "--bot", "support", "--format", "jsonl"
+        ),
+        COMMAND, "sessions.exported", "standard output",
+        after={"bot": ["support"], "format": "jsonl"}, again=False,
+    ),
+}  # fmt: skip
+NAMES = {PERSON: "owner@acme.example", KEY: "platform"}
+
+
+def list_entries(of: Workspace) -> list[AuditEntry]:
+    with in_workspace(of.pk):
+        return list(AuditEntry.objects.for_workspace(of).order_by("pk"))
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_write_is_in_the_log(name: str) -> None:
+    write, world = WRITES[name], World()
+    write.first(world)
+    before = list_entries(world.acme)
+
+    write.do(world)
+
+    (entry,) = list_entries(world.acme)[len(before) :]
+    assert (entry.action, entry.target) == (write.action, write.target)
+    assert (entry.before, entry.after) == (write.before, write.after)
+    assert entry.actor_kind == write.by
+    if write.by == COMMAND:
+        assert entry.actor_name.startswith(("create_", "export_"))
+    else:
+        assert entry.actor_name == NAMES[write.by]
+        assert entry.address == "127.0.0.1"
+        assert entry.request_id
+
+
+@pytest.mark.parametrize("name", [name for name, write in WRITES.items() if write.again])
+def test_what_changes_nothing_is_not_in_the_log(name: str) -> None:
+    write, world = WRITES[name], World()
+    write.first(world)
+    write.do(world)
+    before = list_entries(world.acme)
+
+    write.do(world)
+
+    assert list_entries(world.acme) == before
+
+
+REFUSED: dict[str, Callable[[World], None]] = {
+    "bot without a name": lambda world: world.post("bots/{bot}/name", name=""),
+    "unknown status": lambda world: world.post("bots/{bot}/publish-status", publish_status="gone"),
+    "shared with who sees it": lambda world: world.post(
+        "bots/{bot}/share", user=world.owner.user_id
+    ),
+    "archived without a reason": lambda world: world.post("bots/{bot}/archive", reason=""),
+    "key without scopes": lambda world: world.post("developers/keys/new", name="new"),
+    "lateness of no days": lambda world: world.post(
+        "settings/general", name="Acme", lateness_days="0"
+    ),
+    "unknown zone": lambda world: world.post("settings/zone", timezone="Mars/Base"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused_write_is_not_in_the_log(name: str) -> None:
+    world = World()
+    before = list_entries(world.acme)
+
+    REFUSED[name](world)
+
+    assert list_entries(world.acme) == before
+
+
+def test_change_by_key_that_is_refused_half_way_is_not_in_the_log() -> None:
+    world = World()
+    before = list_entries(world.acme)
+
+    response = Client().put(
+        "/api/v1/bots/new%00",
+        json.dumps({"name": "New"}),
+        content_type="application/json",
+        headers={"Authorization": f"Bearer {world.secret}"},
+    )
+
+    assert response.status_code == 422
+    assert list_entries(world.acme) == before
+
+
+def test_export_that_cannot_be_made_is_not_in_the_log() -> None:
+    world = World()
+    before = list_entries(world.acme)
+
+    with pytest.raises(CommandError):
+        world.run("export_sessions", "--workspace", "acme", "--bot", "none", "--format", "csv")
+    assert world.browser.get("/w/acme/usage/sessions.csv?kind=odd").status_code == 400
+
+    assert list_entries(world.acme) == before
+
+
+def test_several_changes_at_once_are_several_entries() -> None:
+    world = World()
+    before = list_entries(world.acme)
+
+    world.put("support", name="Help", publish_status="suspended", owner=world.owner.user.email)
+
+    actions = [entry.action for entry in list_entries(world.acme)[len(before) :]]
+    assert actions == ["bot.renamed", "bot.owner_changed", "bot.publish_status_changed"]
+
+
+def test_workspace_and_operator_made_by_command() -> None:
+    for _ in range(2):
+        call_command("create_workspace", "globex", "--currency", "EUR", stdout=io.StringIO())
+        call_command("create_operator", "op@console.example", stdout=io.StringIO())
+
+    made, added = AuditEntry.objects.using("operator").order_by("pk")
+    assert (made.action, made.target, made.actor_name) == (
+        "workspace.created", "globex", "create_workspace",
+    )  # fmt: skip
+    assert made.after == {"name": "globex", "timezone": "UTC", "currency": "EUR"}
+    assert made.workspace_id is not None
+    assert (added.action, added.target) == ("operator.added", "op@console.example")
+    assert (added.actor_name, added.workspace_id) == ("create_operator", None)
+
+
+def test_import_that_registers_bots_has_them_in_the_log() -> None:
+    acme = make.workspace()
+    make.bot(acme, "known")
+
+    for _ in range(2):
+        make.take_in(acme, *(make.event(subject=key) for key in ("zoo", "known", "art")))
+
+    created = [entry.target for entry in list_entries(acme) if entry.action == "bot.created"]
+    assert created == ["known", "art", "zoo"]
+
+
+def test_log_never_has_a_secret() -> None:
+    world = World()
+    for write in WRITES.values():
+        write.first(world)
+        write.do(world)
+    secret = keys.create(workspace=world.acme, name="another", scopes=["usage:read"])[1]
+    people.add_operator(email="op@console.example", password=make.PASSWORD)
+
+    said = json.dumps([
+        [entry.target, entry.before, entry.after, entry.actor_name, entry.actor_id]
+        for entry in AuditEntry.objects.using("operator").all()
+    ])  # fmt: skip
+    assert secret
+    for hidden in (world.secret, secret, world.secret[4:12], make.PASSWORD, keys.digest(secret)):
+        assert hidden not in said
+
+
+def test_before_is_what_was_stored_and_not_what_a_page_had_read() -> None:
+    world = World()
+    stale = Bot(**{field.attname: getattr(world.bot, field.attname) for field in Bot._meta.fields})
+    bots.change(bot=world.bot, name="Second")
+
+    bots.change(bot=stale, name="Third")
+
+    assert list_entries(world.acme)[-1].before == {"name": "Second"}
+
+
+def test_members_of_two_workspaces_see_their_own_entries() -> None:
+    acme, globex = make.workspace("acme"), make.workspace("globex")
+
+    make.member(globex, email="ann@both.example")
+    member: Membership = make.member(acme, Role.ADMIN, email="ann@both.example")
+
+    assert [entry.after for entry in list_entries(acme)][-1] == {"role": member.role}
+    assert [entry.after for entry in list_entries(globex)][-1] == {"role": "owner"}
