@@ -77,6 +77,7 @@ MIDDLEWARE = [
     "billing_console.metrics.CountRequests",
     "django.middleware.security.SecurityMiddleware",
     "billing_console.headers.PermissionsPolicy",
+    "billing_console.headers.RateLimits",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

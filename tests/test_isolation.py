@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
-from accounts.models import Scope, Workspace, WorkspaceOwnedQuerySet
+from accounts.models import Role, Scope, Workspace, WorkspaceOwnedQuerySet
 from tests import make
 from tests.accounts.test_access_matrix import PAGES, PLACE, RANGE, enter, fill
 from tests.billing_console.test_outages import free_port
@@ -43,7 +43,7 @@ def test_nothing_of_others_is_shown_where_the_filter_was_forgotten(
     acme, globex = make.workspace("acme"), make.workspace("globex")
     make.take_in(globex, make.event(subject="theirbot") | {"time": "never"})
     secret = make.api_key(acme, Scope.READ_USAGE, name="reader")
-    client = enter(make.Role.OWNER)
+    client = enter(Role.OWNER)
     monkeypatch.setattr(WorkspaceOwnedQuerySet, "for_workspace", lambda rows, workspace: rows)
 
     addresses = [f"{PLACE}{page.address.format(**values)}" for page in PAGES if page.post is None]
