@@ -112,7 +112,7 @@ def list_workspaces(*, text: str = "", now: datetime) -> QuerySet[Workspace]:
         found = found.filter(
             Q(slug__icontains=text) | Q(name__icontains=text) | Q(pk__in=owned.values("workspace"))
         )
-    return found.order_by("name", "slug")
+    return found.order_by("name", "pk")
 
 
 def find_month(*, now: datetime, zone: OuterRef) -> Cast:

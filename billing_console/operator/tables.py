@@ -24,8 +24,10 @@ class WorkspaceTable(tables.Table):
     owner = tables.Column(verbose_name="Owner", default="–")
     bots = tables.Column(verbose_name="Bots", attrs=NUMBER)
     sessions = tables.Column(verbose_name="Sessions this month", attrs=NUMBER)
-    last_event_at = tables.Column(verbose_name="Last event (UTC)", default="–")
-    created_at = tables.Column(verbose_name="Created")
+    last_event_at = tables.Column(
+        verbose_name="Last event (UTC)", default="–", attrs={"td": {"class": "one-piece"}}
+    )
+    created_at = tables.Column(verbose_name="Created", attrs={"td": {"class": "one-piece"}})
 
     class Meta:
         model = Workspace
@@ -43,7 +45,9 @@ class WorkspaceTable(tables.Table):
 class AuditTable(tables.Table):
     """Entries of the audit log, of all workspaces and of none."""
 
-    at = tables.Column(verbose_name="When (UTC)", orderable=False)
+    at = tables.Column(
+        verbose_name="When (UTC)", orderable=False, attrs={"td": {"class": "one-piece"}}
+    )
     workspace = tables.Column(
         accessor="workspace__slug", verbose_name="Workspace", default="–", orderable=False
     )
