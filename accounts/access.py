@@ -36,6 +36,7 @@ ACCESS: dict[str, frozenset[Role]] = {
     "bots.change": ADMINS | {Role.MEMBER},  # a member theirs: `may_change_bot`
     "bots.create": ADMINS,
     "bots.archive": ADMINS,
+    "audit_log.view": ADMINS | {Role.FINANCE},
     "developers.view": ADMINS,
     "developers.change": ADMINS,
     "settings.view": ADMINS,

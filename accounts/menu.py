@@ -25,6 +25,7 @@ MENU: dict[str, list[Entry]] = {
     "Billing": [Entry("Usage", "usage:usage", "usage.view", "chart-bar")],
     "Workspace": [
         Entry("Bots", "accounts:bot_list", "bots.view", "robot"),
+        Entry("Audit log", "accounts:audit_log", "audit_log.view", "history"),
         Entry("Developers", "accounts:developers", "developers.view", "code"),
         Entry("Settings", "accounts:settings", "settings.view", "settings"),
     ],

@@ -12,13 +12,15 @@ from django.core.paginator import EmptyPage, Paginator
 from django.http import HttpRequest
 from django.urls import reverse
 
-from accounts.models import ApiKey, Bot
+from accounts import audit_log
+from accounts.models import ApiKey, AuditEntry, Bot
 
 NUMBER = {
     "th": {"class": "number"},
     "td": {"class": "number"},
     "tf": {"class": "number"},
 }
+WHEN = {"td": {"class": "text-nowrap"}}
 ROWS_A_PAGE = 50
 MOST_PAGES = 1000  # beyond, a narrower filter is the way
 
@@ -125,3 +127,31 @@ class KeyTable(tables.Table):
     def render_start(self, value: str) -> str:
         """Return the first letters, marked as such."""
         return f"{value}…"
+
+
+class AuditTable(tables.Table):
+    """Entries of the audit log, newest first: to sort them otherwise would read all."""
+
+    at = tables.DateTimeColumn(verbose_name="When", format="j M Y, H:i:s", attrs=WHEN)
+    actor_name = tables.Column(
+        verbose_name="Who", empty_values=(), attrs={"td": {"class": "breaks"}}
+    )
+    action = tables.Column()
+    target = tables.Column(default="–", attrs={"td": {"class": "breaks"}})
+    changes = tables.TemplateColumn(
+        template_name="accounts/_audit_changes.html",
+        accessor="pk",
+        verbose_name="Before and after",
+        attrs={"td": {"class": "changes"}},
+    )
+
+    class Meta:
+        orderable = False
+
+    def render_actor_name(self, record: AuditEntry) -> str:
+        """Return who acted."""
+        return audit_log.name_actor(record)
+
+    def render_action(self, value: str) -> str:
+        """Return what was done in words."""
+        return audit_log.name_action(value)

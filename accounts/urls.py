@@ -3,7 +3,8 @@
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 
-from accounts import views
+from accounts.views import audit_log as audit_log_views
+from accounts.views import workspace as views
 
 bots = [
     path("", views.bot_list, name="bot_list"),
@@ -16,6 +17,10 @@ bots = [
     path("<int:bot_id>/take-back", views.bot_take_back, name="bot_take_back"),
     path("<int:bot_id>/archive", views.bot_archive, name="bot_archive"),
     path("<int:bot_id>/restore", views.bot_restore, name="bot_restore"),
+]
+audit_log = [
+    path("", audit_log_views.show_audit_log, name="audit_log"),
+    path("export", audit_log_views.audit_log_export, name="audit_log_export"),
 ]
 developers = [
     path("", views.developers, name="developers"),
@@ -33,6 +38,7 @@ urlpatterns = [
     ),
     path("sign-out", LogoutView.as_view(), name="sign_out"),
     path("w/<slug:slug>/bots/", include(bots)),
+    path("w/<slug:slug>/audit-log/", include(audit_log)),
     path("w/<slug:slug>/developers/", include(developers)),
     path("w/<slug:slug>/settings/", views.settings, name="settings"),
     path("w/<slug:slug>/settings/general", views.change_general, name="change_general"),

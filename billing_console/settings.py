@@ -146,8 +146,13 @@ def database(url: str, role: str = "") -> dict[str, Any]:  # Any: Django's setti
     connection: dict[str, Any] = {
         name: str(options.pop(option, None) or "") for name, option in names.items()
     }
-    # Where it was on, the tests took far longer: statements here are many and short.
-    flags = [str(options.get("options") or ""), "-c jit=off"]
+    # Statements here are many and short: compiling them, or starting processes for a part of
+    # them, takes longer than they do.
+    flags = [
+        str(options.get("options") or ""),
+        "-c jit=off",
+        "-c max_parallel_workers_per_gather=0",
+    ]
     if role and connection["USER"] != role:
         flags.append(f"-c role={role}")
     options["options"] = " ".join(filter(None, flags))

@@ -48,6 +48,8 @@ PAGES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("bot", OWNER, f"{BANK}bots/", ("td a",)),
     ("bot-archive", OWNER, f"{BANK}bots/", ("td a", ".actions a:has-text('Archive')")),
     ("bot-new", OWNER, f"{BANK}bots/new", ()),
+    ("audit-log", OWNER, f"{BANK}audit-log/", ()),
+    ("audit-log-entry", OWNER, f"{BANK}audit-log/?action=bot.created", ("td summary",)),
     ("developers", OWNER, f"{BANK}developers/", ()),
     ("api-key-new", OWNER, f"{BANK}developers/keys/new", ()),
     ("event-log", OWNER, f"{BANK}developers/events/", ()),

@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 
 from plotly.io import to_json
 
-from usage.periods import Grain, Period, start_of_day
+from accounts.days import start_of_day
+from usage.periods import Grain, Period
 from usage.report_queries import Line, Usage
 from usage.reports import Report
 

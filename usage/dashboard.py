@@ -136,7 +136,7 @@ def read(*, membership: Membership, now: datetime) -> Dashboard:
     this, last = make_reader(Range.THIS_MONTH), make_reader(Range.LAST_MONTH)
     by_bot, by_day = this.count_bots_and_periods(names)
     _, last_days = last.count_bots_and_periods(names)
-    befores = this.count_previous(names)
+    befores = this.count_previous_by_bot(names)
     weeks = count_weeks(workspace.pk, list(bots), now.astimezone(zone).date())
     refused, waiting = find_trouble(workspace.pk, list(bots), now)
     concerns = find_concerns(bots, weeks)

@@ -1,19 +1,12 @@
 """What people look for in the event log, checked."""
 
-from collections.abc import Iterator
-from typing import Any
-from zoneinfo import ZoneInfo
-
 from django import forms
-from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
-from accounts import chips
+from accounts.log_filters import IN_TIME, LogFilter
 from accounts.models import Bot, Workspace
 from usage.event_format import TYPES
 from usage.event_log import Sought
-from usage.forms import IN_TIME
-from usage.periods import DAY, start_of_day
 
 SHOWN = {"batches": "Batches", "events": "Accepted events", "rejected": "Refused events"}
 RESULTS = {
@@ -39,7 +32,7 @@ def any_of(labels: dict[str, str], *, otherwise: str) -> list[tuple[str, str]]:
     return [("", otherwise), *labels.items()]
 
 
-class EventFilter(forms.Form):
+class EventFilter(LogFilter):
     """The filters of one of the lists; those that it does not have are left out."""
 
     bot = forms.CharField(label="Bot (key)", max_length=128, required=False)
@@ -57,26 +50,12 @@ class EventFilter(forms.Form):
 
     def __init__(self, data: QueryDict, *, workspace: Workspace) -> None:
         """Take a page's parameters."""
-        super().__init__(data)
-        self.workspace = workspace
-        self.parameters = data
+        super().__init__(data, workspace=workspace)
         self.shown = data.get("show", "")
         if self.shown not in SHOWN:
             self.shown = "batches"
         for name in set(self.fields) - set(FILTERS[self.shown]):
             del self.fields[name]
-
-    def clean(self) -> dict[str, Any]:  # Any: a form's values are free
-        """Refuse days in the wrong order.
-
-        Raises:
-            ValidationError: they are.
-        """
-        values = super().clean() or {}
-        first, last = values.get("first"), values.get("last")
-        if first and last and last < first:
-            raise ValidationError("The range ends before it begins.")
-        return values
 
     def find_sought(self) -> Sought | None:
         """Return what is looked for; None: nothing can be like that.
@@ -84,8 +63,7 @@ class EventFilter(forms.Form):
         The form has been found valid.
         """
         values = self.cleaned_data
-        zone = ZoneInfo(self.workspace.timezone)
-        first, last = values.get("first"), values.get("last")
+        since, until = self.find_range()
         key = values.get("bot") or ""
         bot = None
         if key and self.shown == "events":
@@ -100,18 +78,6 @@ class EventFilter(forms.Form):
             source=values.get("source") or "",
             result=values.get("result") or "",
             code=values.get("code") or "",
-            since=start_of_day(first, zone) if first else None,
-            until=start_of_day(last + DAY, zone) if last else None,
+            since=since,
+            until=until,
         )
-
-    def list_chips(self) -> Iterator[chips.Chip]:
-        """Yield the filters in force."""
-        for name, field in self.fields.items():
-            value = self.parameters.get(name, "")
-            if not value:
-                continue
-            choices = dict(getattr(field, "choices", ()))
-            text = choices.get(value, value)
-            label = field.label or name.capitalize()
-            said = f"{label}: {str(text)[:80]}"
-            yield chips.make(self.parameters, name, value, label=said)

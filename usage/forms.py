@@ -1,14 +1,14 @@
 """What people ask of the pages of usage, checked."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.http import QueryDict
 
+from accounts.log_filters import IN_TIME
 from accounts.models import Bot, Membership, known_zone
 from usage import reports
 from usage.periods import Grain
@@ -16,11 +16,6 @@ from usage.report_queries import BotName
 from usage.reports import Range, RangeRefused
 
 MOST_CHOSEN = 50  # bots or channels that a person may name; without any they are all meant
-IN_TIME = [
-    MinValueValidator(date(1970, 1, 2), "The year lies before 1970."),
-    MaxValueValidator(date(2199, 12, 31), "The year lies after 2199."),
-]
-
 RANGES = {
     Range.LAST_24_HOURS: "24 hours",
     Range.LAST_7_DAYS: "7 days",

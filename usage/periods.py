@@ -1,11 +1,12 @@
 """Local days, weeks and months as stretches of time. Pure arithmetic, without database or clock."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
+
+from accounts.days import start_of_day
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -27,11 +28,15 @@ class Period(NamedTuple):
     ends_at: datetime
 
 
-@lru_cache(maxsize=4096)
-def start_of_day(day: date, zone: ZoneInfo) -> datetime:
-    """Return the first instant of a local day; not 00:00 where the clocks skip that."""
-    # Midnight taken by itself may not exist or come twice; the round trip by UTC settles both.
-    return datetime.combine(day, time.min, zone).astimezone(UTC).astimezone(zone)
+def whole_days(period: Period, zone: ZoneInfo) -> tuple[date, date]:
+    """Return the first local day that begins in a period, and the one in which the period ends.
+
+    Whole are the days from the one up to the other; none where that is not the later one.
+    """
+    first = period.starts_at.astimezone(zone).date()
+    if in_utc(start_of_day(first, zone)) < in_utc(period.starts_at):
+        first += DAY
+    return first, period.ends_at.astimezone(zone).date()
 
 
 def same_time(at: datetime, day: date, zone: ZoneInfo) -> datetime:

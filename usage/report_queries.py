@@ -1,21 +1,22 @@
 """What the Usage page reads: totals by bot and by period, from the largest totals that fit.
 
-Whole months come from months, whole days from days, and hours, other zones and what is left from
-buckets.
+Whole months come from months, whole days from days, and hours and what is left from buckets. In
+another zone so do periods; what a long stretch holds as a whole still comes from months and days.
 """
 
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import accumulate
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from django.db import connection
 
+from accounts.days import start_of_day
 from accounts.models import Workspace
-from usage.periods import Grain, Period, in_utc, next_month, start_of_day
+from usage.periods import Grain, Period, in_utc, next_month, whole_days
 from usage.postgres_time import ORIGIN
 from usage.queries import Counts, find_bots_in_old_zone
 from usage.reports import Report
@@ -23,26 +24,47 @@ from usage.reports import Report
 TOP = 10
 QUARTER = timedelta(minutes=15)
 
-SUMS = ", ".join(f"sum({name})::bigint" for name in Counts._fields)
-# By primary key, one stretch of it for each bot. Several of these are put together by UNION ALL.
+SUMS = ", ".join(f"sum({name})::bigint AS {name}" for name in Counts._fields)
+# By primary key, one stretch of it for each bot. What a place of the table belongs to is looked up
+# once for each group.
 COUNT_STRETCH = f"""
-SELECT bot_id, {{day}}, {{starts_at}}, {SUMS} FROM {{table}}
+SELECT {{bot}}::bigint AS bot_id, {{period}} AS period, {SUMS} FROM {{table}}
 WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s)
     AND {{column}} >= %(since_{{number}})s AND {{column}} < %(until_{{number}})s
     AND (%(channels)s::text[] IS NULL OR channel = ANY(%(channels)s))
 GROUP BY {{groups}}
+HAVING count(*) > 0
 """
-# Of a begun quarter of an hour each session; index session_of_bot.
+ADD_STRETCHES = f"""
+SELECT bot_id, period - 1, {SUMS} FROM ({{stretches}}) stretch
+GROUP BY bot_id, period
+"""
+# Of a begun quarter of an hour each session; index session_of_bot. LATERAL, OFFSET 0: one look at
+# it for each bot, which the planner takes for dearer than reading all of the workspace.
 SESSIONS = """(
-    SELECT workspace_id, bot_id, channel, started_at AS starts_at,
-        (kind = 1 AND completed)::integer AS usage_sessions,
-        (kind = 2)::integer AS alert_sessions,
-        (kind = 3 AND completed)::integer AS voice_sessions,
-        (kind = 1 AND number = 1 AND closed)::integer AS conversations,
-        (kind = 4)::integer AS notifications
-    FROM usage_billingsession
+    SELECT %(workspace)s AS workspace_id, session.*
+    FROM unnest(%(bots)s::bigint[]) AS bot (id)
+    CROSS JOIN LATERAL (
+        SELECT bot_id, channel, started_at AS starts_at,
+            (kind = 1 AND completed)::integer AS usage_sessions,
+            (kind = 2)::integer AS alert_sessions,
+            (kind = 3 AND completed)::integer AS voice_sessions,
+            (kind = 1 AND number = 1 AND closed)::integer AS conversations,
+            (kind = 4)::integer AS notifications
+        FROM usage_billingsession
+        WHERE workspace_id = %(workspace)s AND bot_id = bot.id
+            AND started_at >= %(since_{number})s AND started_at < %(until_{number})s
+        OFFSET 0
+    ) session
 ) session"""
+FIND_PERIOD = {
+    "month": "width_bucket(month, %(days)s::date[])",
+    "day": "width_bucket(day, %(days)s::date[])",
+    "starts_at": "width_bucket(starts_at, %(starts)s::timestamptz[])",
+}
+TOGETHER = "()"
 BY_BOT = "bot_id"
+BY_PLACE = "{column}"
 BY_BOT_AND_PLACE = "bot_id, {column}"
 BY_BOT_OR_PLACE = "GROUPING SETS ((bot_id), ({column}))"
 
@@ -134,7 +156,7 @@ def read_usage(
         lines.append(rest)
     return Usage(
         total=Counts.total(by_period),
-        previous=Counts.total(reader.count_previous(bots).values()),
+        previous=reader.count_previous(bots),
         agents=agents.in_all(bots),
         by_bot=[BotUsage(bot, by_bot[bot.pk], agents.in_all([bot])) for bot in ranked],
         by_period=list(map(PeriodUsage, report.periods, whole.counts, whole.agents)),
@@ -151,25 +173,35 @@ class Stretch(NamedTuple):
     until: date
 
 
-def list_stretches(period: Period, report: Report, *, local: bool) -> Iterator[Stretch]:
+def list_stretches(period: Period, *, grain: Grain, zone: ZoneInfo | None) -> Iterator[Stretch]:
     """Yield the stretches of a period: its whole months, whole days beside them, and what is left.
 
-    ``local``: the report's zone is the one in which days and months are stored.
+    ``grain``: no larger totals than these are taken. ``zone``: the one in which days and months are
+    stored; None: they cannot be used.
     """
     start, end = period
-    if not local or report.grain is Grain.HOUR:
+    if zone is None or grain is Grain.HOUR:
         yield from list_quarters(start, end)
         return
-    first, last = start.date(), end.astimezone(report.zone).date()
-    if report.grain is Grain.MONTH:
-        first_month = first if first.day == 1 else next_month(first)
-        last_month = last.replace(day=1)
-        if first_month < last_month:
-            yield Stretch("usage_usagemonth", "month", first_month, last_month)
-            yield Stretch("usage_usageday", "day", first, first_month)
-            first = last_month
-    yield Stretch("usage_usageday", "day", first, last)
-    yield from list_quarters(start_of_day(last, report.zone), end)
+    first, last = whole_days(period, zone)
+    if last <= first:
+        yield from list_quarters(start, end)
+        return
+    yield from list_quarters(start, start_of_day(first, zone))
+    yield from list_days(first, last, months=grain is Grain.MONTH)
+    yield from list_quarters(start_of_day(last, zone), end)
+
+
+def list_days(first: date, last: date, *, months: bool) -> Iterator[Stretch]:
+    """Yield the stretches of local days before ``last``; with ``months`` the whole ones as such."""
+    first_month = first if first.day == 1 else next_month(first)
+    last_month = last.replace(day=1)
+    if not months or last_month <= first_month:
+        yield Stretch("usage_usageday", "day", first, last)
+        return
+    yield Stretch("usage_usageday", "day", first, first_month)
+    yield Stretch("usage_usagemonth", "month", first_month, last_month)
+    yield Stretch("usage_usageday", "day", last_month, last)
 
 
 def list_quarters(start: datetime, end: datetime) -> Iterator[Stretch]:
@@ -190,83 +222,94 @@ class Reader:
     ) -> None:
         """``recounting``: after a change of zone some bots' days are still those of the old one."""
         self.report = report
-        self.local = report.zone.key == workspace.timezone and not recounting
+        # In which zone the days and months are that can be used.
+        self.stored_zone = None if recounting else ZoneInfo(workspace.timezone)
         self.starts = [period.starts_at for period in report.periods]
-        self.days = [start.date() for start in self.starts]
         self.whole = Period(self.starts[0], report.periods[-1].ends_at)
         self.values: dict[str, Any] = {  # Any: the driver adapts them
             "workspace": workspace.pk,
             "channels": list(channels) or None,
             "starts": self.starts,
+            "days": [start.date() for start in self.starts],
             "end": self.whole.ends_at,
             "now": report.now,
         }
 
-    def count_previous(self, bots: Iterable[BotName]) -> defaultdict[int, Counts]:
+    def count_previous(self, bots: Iterable[BotName]) -> Counts:
+        """Return what was used in the period before."""
+        return Counts.total(counts for _, _, counts in self.count(TOGETHER, bots, previous=True))
+
+    def count_previous_by_bot(self, bots: Iterable[BotName]) -> defaultdict[int, Counts]:
         """Return what was used by bot in the period before."""
-        by_bot: defaultdict[int, Counts] = defaultdict(Counts)
-        for bot_id, _, counts in self.count(self.report.previous, bots, BY_BOT):
-            by_bot[bot_id] = by_bot[bot_id].plus(counts)
-        return by_bot
+        found = self.count(BY_BOT, bots, previous=True)
+        return defaultdict(Counts, {bot_id: counts for bot_id, _, counts in found})
 
     def count_bots_and_periods(
         self, bots: Iterable[BotName]
     ) -> tuple[defaultdict[int, Counts], list[Counts]]:
         """Return what was used by bot, and by period."""
+        # The stored days do for the bots also where the periods are days of another zone.
+        together = self.stored_zone in (None, self.report.zone)
+        groupings = (BY_BOT_OR_PLACE,) if together else (BY_BOT, BY_PLACE)
         by_bot: defaultdict[int, Counts] = defaultdict(Counts)
         by_period = [Counts()] * len(self.starts)
-        for bot_id, place, counts in self.count(self.whole, bots, BY_BOT_OR_PLACE):
-            if place is None:
-                by_bot[bot_id] = by_bot[bot_id].plus(counts)
-            else:
-                by_period[place] = by_period[place].plus(counts)
+        for groups in groupings:
+            for bot_id, period, counts in self.count(groups, bots):
+                if period is None:
+                    by_bot[bot_id] = counts
+                else:
+                    by_period[period] = counts
         return by_bot, by_period
 
     def count_bots_by_period(self, bots: Iterable[BotName]) -> dict[int, list[Counts]]:
         """Return what each bot used in each period."""
         found = {bot.pk: [Counts()] * len(self.starts) for bot in bots}
-        for bot_id, place, counts in self.count(self.whole, bots, BY_BOT_AND_PLACE):
-            of_bot = found[bot_id]
-            of_bot[place] = of_bot[place].plus(counts)
+        for bot_id, period, counts in self.count(BY_BOT_AND_PLACE, bots):
+            found[bot_id][period] = counts
         return found
 
     def count(
-        self, period: Period, bots: Iterable[BotName], groups: str
-    ) -> Iterator[tuple[Any, Any, Counts]]:  # Any: numbers or None, as ``groups`` says
-        """Yield what was used in a period by bot and by place of the period in the report.
+        self, groups: str, bots: Iterable[BotName], *, previous: bool = False
+    ) -> list[tuple[Any, Any, Counts]]:  # Any: numbers or None, as ``groups`` says
+        """Return what was used by bot and by place of a period in the report; None: by all.
 
-        The same bot and place come once from each stretch. None: all of them.
+        ``previous``: in the period before.
         """
+        whole = self.report.previous if previous else self.whole
         values: dict[str, Any] = {}
-        parts = []
-        for number, stretch in enumerate(list_stretches(period, self.report, local=self.local)):
+        stretches = []
+        for number, stretch in enumerate(self.list_stretches(whole, groups)):
             values |= {f"since_{number}": stretch.since, f"until_{number}": stretch.until}
-            place = "NULL" if groups == BY_BOT else stretch.column
-            of_instants = stretch.column == "starts_at"
-            part = COUNT_STRETCH.format(
-                day=f"{'NULL' if of_instants else place}::date",
-                starts_at=f"{place if of_instants else 'NULL'}::timestamptz",
-                table=stretch.table,
+            by_bot, by_place = groups not in (TOGETHER, BY_PLACE), groups not in (TOGETHER, BY_BOT)
+            sql = COUNT_STRETCH.format(
+                bot="bot_id" if by_bot else "NULL",
+                period=FIND_PERIOD[stretch.column] if by_place else "NULL::integer",
+                table=stretch.table.format(number=number),
                 column=stretch.column,
                 number=number,
                 groups=groups.format(column=stretch.column),
             )
-            parts.append(part)
-        for bot_id, day, at, *counts in self.query(" UNION ALL ".join(parts), bots, values):
-            yield bot_id, self.find_place(day, at), Counts(*counts)
+            stretches.append(sql)
+        sql = ADD_STRETCHES.format(stretches=" UNION ALL ".join(stretches))
+        found = self.query(sql, bots, values)
+        return [(bot_id, period, Counts(*counts)) for bot_id, period, *counts in found]
 
-    def find_place(self, day: date | None, starts_at: datetime | None) -> int | None:
-        """Return the place of the period that holds a day or an instant."""
-        if day is not None:
-            return bisect_right(self.days, day) - 1
-        return None if starts_at is None else bisect_right(self.starts, starts_at) - 1
+    def list_stretches(self, period: Period, groups: str) -> Iterator[Stretch]:
+        """Yield the stretches of a period from which something can be counted by ``groups``."""
+        grain, zone = self.report.grain, self.stored_zone
+        if groups in (TOGETHER, BY_BOT):  # not by place: months are as good as days
+            grain = Grain.HOUR if grain is Grain.HOUR else Grain.MONTH
+        elif zone != self.report.zone:
+            zone = None
+        return list_stretches(period, grain=grain, zone=zone)
 
     def query(
         self, sql: str, bots: Iterable[BotName], values: Mapping[str, Any] | None = None
     ) -> list[tuple[Any, ...]]:
         """Run a statement about some bots."""
         with connection.cursor() as cursor:
-            chosen = [bot.pk for bot in bots]
+            # As text: the driver adapts a list number by number, again wherever it is bound.
+            chosen = "{" + ",".join(str(bot.pk) for bot in bots) + "}"
             cursor.execute(sql, {**self.values, **(values or {}), "bots": chosen})
             rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows

@@ -9,6 +9,7 @@ from enum import StrEnum
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
+from accounts.days import start_of_day
 from usage.periods import (
     DAY,
     HOUR,
@@ -18,7 +19,6 @@ from usage.periods import (
     next_full_hour,
     next_month,
     same_time,
-    start_of_day,
 )
 
 MOST_DAYS = {Grain.HOUR: 14, Grain.DAY: 90, Grain.WEEK: 366, Grain.MONTH: 366}

@@ -11,10 +11,11 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import QueryDict
 
+from accounts.days import start_of_day
 from accounts.models import Bot, Workspace, known_zone
 from usage.forms import ListField
 from usage.models import SessionKind
-from usage.periods import Period, in_utc, start_of_day
+from usage.periods import Period, in_utc
 from usage.session_queries import Chosen, TooManyStreams, find_streams
 
 DAYS_SHOWN = 30

@@ -1,8 +1,8 @@
-"""Sessions as people and programs look through them: filtered, newest first, a page at a time."""
+"""Sessions as people and programs look through them: filtered, in order, a page at a time."""
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -27,21 +27,21 @@ WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s) AND agent = ''
 LIMIT %(limit)s
 """
 
-# Index session_of_bot alone: the start of the last of the newest sessions, bot by bot.
-FIND_OLDEST_OF_PAGE = """
-SELECT min(started_at), count(*) FROM (
+# Index session_of_bot alone, bot by bot: between which instants the first sessions start.
+FIND_FIRST = """
+SELECT min(started_at), max(started_at), count(*) FROM (
     SELECT session.started_at
     FROM unnest(%(bots)s::bigint[]) bot(id)
     CROSS JOIN LATERAL (
         SELECT started_at FROM usage_billingsession
         WHERE workspace_id = %(workspace)s AND bot_id = bot.id
-            AND started_at >= %(starts_at)s AND started_at < %(before)s
+            AND started_at >= %(starts_at)s AND started_at < %(ends_at)s
             AND kind = ANY(%(kinds)s) AND completed = ANY(%(completed)s)
             AND (%(channels)s::text[] = '{}' OR channel = ANY(%(channels)s))
-        ORDER BY started_at DESC LIMIT %(limit)s
+        ORDER BY started_at {direction} LIMIT %(limit)s
     ) session
-    ORDER BY started_at DESC LIMIT %(limit)s
-) newest
+    ORDER BY started_at {direction} LIMIT %(limit)s
+) first
 """
 
 # Primary key of the sessions: how many of its kind the conversation has.
@@ -85,12 +85,13 @@ AFTER_CURSOR = """
     AND (session.started_at, session.stream_id, session.kind, session.number)
         < (%(cursor_at)s, %(cursor_stream)s, %(cursor_kind)s, %(cursor_number)s)
 """
-NEWEST_FIRST = """
-ORDER BY session.started_at DESC, session.stream_id DESC, session.kind DESC, session.number DESC
+A_PAGE = """
+ORDER BY session.started_at {direction}, session.stream_id {direction}, session.kind {direction},
+    session.number {direction}
 LIMIT %(limit)s OFFSET %(offset)s
 """
 # The same order whatever the numbers of streams are.
-OLDEST_FIRST = """
+ALL_OLDEST_FIRST = """
 ORDER BY session.started_at, bot.key, stream.key, session.kind, session.number
 """
 
@@ -191,13 +192,20 @@ def find_streams(
 
 
 def list_sessions(
-    chosen: Chosen, *, limit: int, offset: int = 0, after: Cursor | None = None
+    chosen: Chosen,
+    *,
+    limit: int,
+    offset: int = 0,
+    after: Cursor | None = None,
+    oldest_first: bool = False,
 ) -> list[ListedSession]:
-    """Return some of the chosen sessions, newest first; those that follow the cursor, if any.
+    """Return some of the chosen sessions, newest first unless asked otherwise.
 
-    Costs as much as the rows up to the page, however many lie behind it.
+    ``after``: those that follow this one, the newest first. Costs as much as the rows up to the
+    page, however many lie behind it.
     """
     values = bind(chosen) | {"limit": limit, "offset": offset}
+    direction = "ASC" if oldest_first else "DESC"
     condition = ""
     if after is not None:
         condition = AFTER_CURSOR
@@ -205,21 +213,29 @@ def list_sessions(
             ("at", "stream", "kind", "number"), after, strict=True
         )}  # fmt: skip
     if chosen.streams is None:
-        values["starts_at"] = find_oldest_of_page(chosen, limit=limit + offset, after=after)
+        end = min(after.at, chosen.period.ends_at) if after else chosen.period.ends_at
+        narrow = chosen._replace(period=Period(chosen.period.starts_at, end))
+        values |= find_reach(narrow, limit=limit + offset, direction=direction)
+    page = A_PAGE.replace("{direction}", direction)
     with connection.cursor() as cursor:
-        cursor.execute(select(chosen, of=COUNT_OF_CONVERSATION) + condition + NEWEST_FIRST, values)
+        cursor.execute(select(chosen, of=COUNT_OF_CONVERSATION) + condition + page, values)
         return [make_listed(*row) for row in cursor.fetchall()]
 
 
-def find_oldest_of_page(chosen: Chosen, *, limit: int, after: Cursor | None) -> datetime:
-    """Return an instant since which as many sessions start as a page has, or the period's start."""
-    before = min(after.at, chosen.period.ends_at) if after else chosen.period.ends_at
-    values = bind(chosen) | {"limit": limit, "before": before}
+def find_reach(chosen: Chosen, *, limit: int, direction: str) -> dict[str, datetime]:
+    """Return by its name the bound between which and the other one the first sessions start.
+
+    Empty where there are fewer in all.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(FIND_OLDEST_OF_PAGE, values)
-        row = cursor.fetchone()
-    oldest, count = row or (None, 0)
-    return oldest if oldest and count == limit else chosen.period.starts_at
+        sql = FIND_FIRST.replace("{direction}", direction)
+        cursor.execute(sql, bind(chosen) | {"limit": limit})
+        oldest, newest, count = cursor.fetchone() or (None, None, 0)
+    if not oldest or not newest or count < limit:
+        return {}
+    if direction == "DESC":
+        return {"starts_at": oldest}
+    return {"ends_at": newest + timedelta(microseconds=1)}
 
 
 def read_chosen(chosen: Chosen) -> Iterator[SessionRow]:
@@ -229,7 +245,7 @@ def read_chosen(chosen: Chosen) -> Iterator[SessionRow]:
     the transaction that admits the workspace.
     """
     with connection.chunked_cursor() as cursor:
-        cursor.execute(select(chosen, of="0") + OLDEST_FIRST, bind(chosen))
+        cursor.execute(select(chosen, of="0") + ALL_OLDEST_FIRST, bind(chosen))
         while rows := cursor.fetchmany(ROWS_AT_ONCE):
             for row in rows:
                 yield make_listed(*row).row

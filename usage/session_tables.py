@@ -1,6 +1,8 @@
 """Tables of sessions and of what a conversation is made of."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import django_tables2 as tables
@@ -16,37 +18,46 @@ from usage.postgres_time import MICROSECOND
 from usage.session_queries import Chosen, ListedSession, list_sessions
 from usage.wording import say_length
 
+Plain = partial(tables.Column, orderable=False)
 ID = {"td": {"class": "id name"}}
 
 
 class SessionPages(TableData):
     """Chosen sessions, of which a page is read when it is asked for."""
 
+    oldest_first = False
+
+    def order_by(self, aliases: Sequence[str]) -> None:
+        """Take the order; it is that of the start, one way or the other."""
+        self.oldest_first = tuple(aliases) == ("started",)
+
     def __getitem__(self, key: slice) -> list[ListedSession]:
         """Return the sessions at some places."""
-        return list_sessions(self.data, limit=key.stop - key.start, offset=key.start)
+        return list_sessions(
+            self.data,
+            limit=key.stop - key.start,
+            offset=key.start,
+            oldest_first=self.oldest_first,
+        )
 
 
 class SessionTable(tables.Table):
-    """Sessions, newest first."""
+    """Sessions, newest first; they can be ordered by their start only, which an index has."""
 
     started = tables.Column(accessor="row__started_at", verbose_name="Started")
-    kind = tables.Column(accessor="row__kind", verbose_name="Kind")
-    bot = tables.Column(accessor="bot_name", verbose_name="Bot")
-    user = tables.Column(accessor="row__user", verbose_name="User", attrs=ID, default="–")
-    channel = tables.Column(accessor="row__channel", verbose_name="Channel", default="–")
-    conversation = tables.Column(
+    kind = Plain(accessor="row__kind", verbose_name="Kind")
+    bot = Plain(accessor="bot_name", verbose_name="Bot")
+    user = Plain(accessor="row__user", verbose_name="User", attrs=ID, default="–")
+    channel = Plain(accessor="row__channel", verbose_name="Channel", default="–")
+    conversation = Plain(
         accessor="row__conversation", verbose_name="Conversation", attrs=ID, default="–"
     )
-    length = tables.Column(accessor="row", verbose_name="Length", attrs=NUMBER)
-    number = tables.Column(accessor="number", verbose_name="Number", attrs=NUMBER)
-    state = tables.Column(accessor="completed", verbose_name="State")
-
-    class Meta:
-        orderable = False
+    length = Plain(accessor="row", verbose_name="Length", attrs=NUMBER)
+    number = Plain(accessor="number", verbose_name="Number", attrs=NUMBER)
+    state = Plain(accessor="completed", verbose_name="State")
 
     def __init__(self, chosen: Chosen, *, workspace: Workspace, zone: ZoneInfo) -> None:
-        super().__init__(SessionPages(chosen))
+        super().__init__(SessionPages(chosen), order_by="-started")
         self.workspace = workspace
         self.zone = zone
 
@@ -55,8 +66,7 @@ class SessionTable(tables.Table):
         said = show_instant(value, self.zone)
         if record.conversation_id is None:
             return said
-        address = reverse("usage:conversation", args=[self.workspace.slug, record.conversation_id])
-        return format_html('<a href="{}">{}</a>', address, said)
+        return format_html('<a href="{}">{}</a>', self.find_conversation(record), said)
 
     def render_kind(self, value: SessionKind) -> SafeString:
         """Return a badge."""
@@ -68,9 +78,19 @@ class SessionTable(tables.Table):
             return "–"
         return say_length((record.row.ended_at - record.row.started_at) // MICROSECOND)
 
-    def render_number(self, record: ListedSession) -> str:
-        """Return its place in its conversation."""
-        return f"{record.number} of {record.of}" if record.of else "–"
+    def render_number(self, record: ListedSession) -> SafeString | str:
+        """Return its place in its conversation, which leads to why there are so many."""
+        if not record.of:
+            return "–"
+        return format_html(
+            '<a class="text-nowrap" href="{}" data-drawer aria-label="{}: why?">{}</a>',
+            self.find_conversation(record),
+            *2 * [f"{record.number} of {record.of}"],
+        )
+
+    def find_conversation(self, record: ListedSession) -> str:
+        """Return the address of a session's conversation."""
+        return reverse("usage:conversation", args=[self.workspace.slug, record.conversation_id])
 
     def render_state(self, value: bool) -> SafeString:
         """Return whether it counts."""

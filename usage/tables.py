@@ -7,7 +7,7 @@ import django_tables2 as tables
 from django.urls import reverse
 from django.utils.html import format_html
 
-from accounts.tables import NUMBER
+from accounts.tables import NUMBER, WHEN
 from usage.charts import describe
 from usage.event_format import TYPES
 from usage.links import SessionLinks
@@ -132,7 +132,6 @@ class BotUsageTable(UsageTable):
         return format_html('{} <span class="text-secondary">{}</span>', name, key)
 
 
-WHEN = {"td": {"class": "text-nowrap"}}
 CODED = {"td": {"class": "id"}}
 TYPE_NAMES = {int(number): name for name, number in TYPES.items()}
 

@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 
+from accounts.days import start_of_day
 from usage.models import RolledBot
-from usage.periods import DAY, start_of_day
+from usage.periods import DAY
 
 Place = TypeVar("Place", date, datetime)
 

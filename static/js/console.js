@@ -45,3 +45,24 @@ document.addEventListener("change", (event) => {
     form.requestSubmit();
   }
 });
+
+// A link with data-drawer shows its page's part in the drawer; with a key held down, or where that
+// part cannot be had, it leads to the page as any other.
+const openDrawer = async (link, drawer) => {
+  const headers = { "HX-Request": "true", "HX-Target": "drawer" };
+  const answer = await fetch(link.href, { headers, cache: "no-store" });
+  if (!answer.ok || answer.redirected) return location.assign(link.href);
+  const body = drawer.querySelector("#drawer-body");
+  body.innerHTML = await answer.text();
+  htmx.process(body);
+  drawer.showModal();
+  body.querySelector("#drawer-title").focus();
+};
+document.addEventListener("click", (event) => {
+  const drawer = document.querySelector("#drawer");
+  if (event.target === drawer) drawer.close(); // beside the panel
+  const link = event.target.closest("a[data-drawer]");
+  if (!link || !drawer || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  openDrawer(link, drawer).catch(() => location.assign(link.href));
+});

@@ -67,6 +67,8 @@ PAGES = [
     Page("bots/{owned}/archive", "oa", {"reason": "Unused."}),
     Page("bots/{owned}/restore", "oa"),
     Page("bots/{owned}/restore", "oa", {"reason": "Used."}),
+    Page("audit-log/", "oaf"),
+    Page("audit-log/export", "oaf"),
     Page("developers/", "oa"),
     Page("developers/events/", "oa"),
     Page("developers/events/streams/{stream_shared}/", "oa"),
@@ -89,9 +91,9 @@ UNSEEN = [
     Page("bots/{other}/take-back", "oa", {"user": "1"}),
 ]
 MENUS = {
-    OWNER: ["Dashboard", "Usage", "Bots", "Developers", "Settings"],
-    ADMIN: ["Dashboard", "Usage", "Bots", "Developers", "Settings"],
-    FINANCE: ["Dashboard", "Usage", "Bots"],
+    OWNER: ["Dashboard", "Usage", "Bots", "Audit log", "Developers", "Settings"],
+    ADMIN: ["Dashboard", "Usage", "Bots", "Audit log", "Developers", "Settings"],
+    FINANCE: ["Dashboard", "Usage", "Bots", "Audit log"],
     MEMBER: ["Dashboard", "Usage", "Bots"],
     SHARED: ["Usage", "Bots"],
 }
@@ -108,6 +110,7 @@ ADDRESSES = {
     "Dashboard": "",
     "Usage": "usage/",
     "Bots": "bots/",
+    "Audit log": "audit-log/",
     "Developers": "developers/",
     "Settings": "settings/",
 }

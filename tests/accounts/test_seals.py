@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import OperationalError, connections
+from django.db import DatabaseError, OperationalError, connections
 
 from accounts import audit, seals, tasks
 from accounts.models import AuditEntry, AuditSeal, UnsealedEntry, Workspace
@@ -352,6 +352,55 @@ def test_those_who_seal_at_once_make_one_chain(monkeypatch: pytest.MonkeyPatch) 
     assert sum(counted) == 46
     assert sorted(all_sealed()) == all_entries()
     assert [made.number for made in all_seals()] == list(range(1, len(all_seals()) + 1))
+    assert verify()[1] == ""
+
+
+def test_those_who_seal_different_entries_at_once_wait_for_each_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    acme = make.workspace()
+    seals.seal(at=now())
+    recorded, committed, taken = Event(), Event(), Event()
+    read_hashes, failed = seals.read_hashes, list[Exception]()
+
+    def write() -> None:
+        with in_workspace(acme.pk):
+            audit.record("bot.renamed", workspace=acme)
+            recorded.set()
+            taken.wait(30)
+        connections.close_all()
+        committed.set()
+
+    def read_slowly(entries: list[int]) -> dict[int, str]:
+        taken.set()
+        committed.wait(30)
+        time.sleep(0.5)  # the other has begun
+        return read_hashes(entries)
+
+    def run() -> None:
+        try:
+            seals.seal(at=now())
+        except DatabaseError as error:
+            failed.append(error)
+        connections.close_all()
+
+    monkeypatch.setattr(seals, "ENTRIES_AT_ONCE", 1)
+    monkeypatch.setattr(seals, "read_hashes", read_slowly)
+    threads = [Thread(target=write)]
+    threads[0].start()
+    assert recorded.wait(30)
+    note(acme, "bot.archived")
+    threads.append(Thread(target=run))
+    threads[1].start()
+    assert committed.wait(30)
+    threads.append(Thread(target=run))
+    threads[2].start()
+    for thread in threads:
+        thread.join()
+
+    assert failed == []
+    assert [made.entries for made in all_seals()] == [[1], [3], [2]]
+    monkeypatch.setattr(seals, "read_hashes", read_hashes)
     assert verify()[1] == ""
 
 

@@ -32,13 +32,33 @@ def owner() -> Membership:
 def test_keyboard_leads_from_the_list_to_the_reason(page: Page, owner: Membership) -> None:
     sign_in(page, owner.user.email)
     page.goto(f"{LIST}&channel=web&kind=usage")
-    page.get_by_role("row").nth(1).get_by_role("link").focus()
+    page.get_by_role("row").nth(1).get_by_role("link").first.focus()
     page.keyboard.press("Enter")
 
     expect(page.get_by_role("heading", level=1)).to_have_text("Why 2 sessions?")
     expect(page.get_by_text("4:00 with a human agent is taken out")).to_be_visible()
     page.get_by_role("region", name="Time line").focus()
     expect(page.get_by_role("region", name="Time line")).to_be_focused()
+
+
+def test_drawer_says_why_beside_the_list(page: Page, owner: Membership) -> None:
+    sign_in(page, owner.user.email)
+    page.goto(f"{LIST}&channel=web&kind=usage")
+    number = page.get_by_role("link", name="1 of 2: why?")
+    number.focus()
+    page.keyboard.press("Enter")
+
+    drawer = page.get_by_role("dialog", name="Why 2 sessions?")
+    expect(drawer.get_by_text("4:00 with a human agent is taken out")).to_be_visible()
+    check_accessibility(page)
+    page.keyboard.press("Escape")
+    expect(drawer).to_be_hidden()
+    expect(number).to_be_focused()
+    assert page.url.endswith("kind=usage")
+
+    number.click()
+    drawer.get_by_role("link", name="Open the conversation").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Why 2 sessions?")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -53,10 +73,14 @@ def test_pages_are_accessible_and_fit_a_phone(
     page = context.new_page()
     sign_in(page, owner.user.email)
     page.goto(LIST)
-    conversation = page.get_by_role("row").nth(1).get_by_role("link").get_attribute("href")
+    conversation = page.get_by_role("row").nth(1).get_by_role("link").first.get_attribute("href")
 
     for address in (LIST, f"{LIST}&user=nobody", f"{LIST}&bot=nobody", conversation, HELP):
         page.goto(address or "")
         check_accessibility(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.goto(LIST)
+    page.get_by_role("link", name="why?").first.click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    check_accessibility(page)
     context.close()

@@ -17,6 +17,8 @@ PAGES = [
     "bots/new",
     "bots/{bot}/",
     "bots/{bot}/archive",
+    "audit-log/",
+    "audit-log/?who=nobody",
     "developers/",
     "developers/keys/new",
     "developers/keys/{key}/revoke",
@@ -126,3 +128,18 @@ def test_bot_is_shared_and_taken_back_by_keyboard(page: Page, owner: Membership)
 
     expect(page.get_by_role("status")).to_contain_text("not shared with them any more")
     expect(take_back).to_have_count(0)
+
+
+def test_entry_of_the_audit_log_is_opened_by_keyboard(page: Page, owner: Membership) -> None:
+    sign_in(page, owner)
+    page.goto("/w/acme/audit-log/?action=bot.shared")
+    expect(page.get_by_role("row")).to_have_count(2)
+
+    page.locator("td summary").focus()
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_text("Action code")).to_be_visible()
+    expect(page.get_by_role("definition").first).to_have_text("shared@acme.example")
+    assert Axe().run(page).response["violations"] == []
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from usage.periods import Grain, Period, cut, split, start_of_day
+from accounts.days import start_of_day
+from usage.periods import Grain, Period, cut, split
 
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Asia/Kathmandu")
 ODD_ZONES = (

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -99,6 +100,21 @@ def test_list_is_newest_first_with_numbers(client: Client) -> None:
     assert page.index("3 of 3") < page.index("2 of 3") < page.index("1 of 3")
     assert "theirs" not in page
     assert "secret-user" not in page
+
+
+def test_list_can_begin_with_the_oldest(acme: Workspace, client: Client) -> None:
+    minutes = [make.NOON + number * make.MINUTE for number in range(60)]
+    make.take_in(acme, *(make.event("alert.delivered", subject="beta", at=at) for at in minutes))
+    make.roll_up(acme)
+
+    first, second = (
+        re.findall(
+            r", (12:\d\d:00)", show(client, bot="beta", kind="alert", sort="started", page=page)
+        )
+        for page in (1, 2)
+    )
+
+    assert [*first, *second] == [f"12:{number:02d}:00" for number in range(60)]
 
 
 def test_open_sessions_are_shown_as_such(acme: Workspace, client: Client) -> None:

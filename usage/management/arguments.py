@@ -7,9 +7,10 @@ from zoneinfo import ZoneInfo
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 
+from accounts.days import start_of_day
 from accounts.models import Bot, Workspace, known_zone
 from accounts.tenancy import in_workspace
-from usage.periods import Period, start_of_day
+from usage.periods import Period
 
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2200, 1, 1)
 

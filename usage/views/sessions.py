@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 from django_tables2 import LazyPaginator
 
@@ -111,7 +112,7 @@ def write_sessions(chosen: Chosen) -> Iterator[str]:
 @workspace_view("usage.view")
 @require_safe
 def conversation(request: WorkspaceRequest, name: str) -> HttpResponse:
-    """Show a conversation and why it is that many sessions."""
+    """Show a conversation and why it is that many sessions; in a drawer only why."""
     now = datetime.now(UTC)
     try:
         known = read_conversation(
@@ -132,7 +133,11 @@ def conversation(request: WorkspaceRequest, name: str) -> HttpResponse:
     context |= (
         show_measured(known, known.measured, zone) if known.measured else show_stored(known, zone)
     )
-    return render(request, "usage/conversation.html", context)
+    in_drawer = request.htmx and request.htmx.target == "drawer"
+    template = "_conversation_drawer" if in_drawer else "conversation"
+    response = render(request, f"usage/{template}.html", context)
+    patch_vary_headers(response, ["HX-Request", "HX-Target"])
+    return response
 
 
 def show_measured(known: Known, measured: Measured, zone: ZoneInfo) -> dict[str, Any]:
