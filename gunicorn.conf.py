@@ -5,8 +5,10 @@ knows what each address accepts.
 """
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 bind = os.environ.get("BIND", "127.0.0.1:8000")
 # Threads, since a request mostly waits for the database; asynchronous workers would read a
@@ -21,8 +23,23 @@ graceful_timeout = 30
 keepalive = 15
 # Below the limit of most proxies; the longest address of the console is a filter.
 limit_request_line = 8190
+# Cookies and a key are far smaller; more is refused before it is read.
+limit_request_fields = 60
+limit_request_field_size = 8190
 # A heartbeat file on a slow disk would block its worker.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+if os.environ.get("LOG_FORMAT") == "json":
+    logconfig_dict: dict[str, Any] = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"json": {"()": "billing_console.logs.JsonLines"}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+        "loggers": {
+            "gunicorn.error": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+            "gunicorn.access": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+        },
+        "root": {"handlers": ["stderr"], "level": "INFO"},
+    }
 # It would be made in the home directory, which a service account need not have.
 control_socket_disable = True
 
@@ -36,10 +53,24 @@ class Server(Protocol):
         threads: int
 
 
+folders: list[str] = []  # made by this process
+
+
 def on_starting(server: Server) -> None:
-    """Give each web process a connection pool with one connection per thread.
+    """Give each web process a connection pool with one connection per thread, and a place to count.
 
     Runs before the application is loaded. Workers and commands have no pool, so it is set here
-    and not for everyone.
+    and not for everyone. What the processes count lies in files, so that each can sum it
+    (billing_console/metrics.py).
     """
     os.environ.setdefault("DATABASE_POOL_SIZE", str(server.cfg.threads))
+    if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        folder = tempfile.mkdtemp(prefix="console-metrics-")
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        folders.append(folder)
+
+
+def on_exit(server: Server) -> None:
+    """Remove the counts; the monitoring system takes them as begun anew."""
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)

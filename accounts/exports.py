@@ -1,7 +1,6 @@
 """Rows as CSV, in pieces: a million take no more memory than a few. What bots and entries have."""
 
 import csv
-import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC
@@ -37,25 +36,40 @@ AUDIT_COLUMNS = (
 )
 ROWS_AT_ONCE = 1000
 OF_EVENTS = frozenset({"user", "conversation"})  # filters that hold what events say
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 Value = str | int | None
 
 
 def write_csv(columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> Iterator[str]:
     """Yield the text of a CSV file: a line with the columns' names, then one for each row."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    lines = Lines()
+    writer = csv.writer(lines, lineterminator=Lines.END)
     writer.writerow(columns)
     remaining = iter(rows)
     while True:
         writer.writerows(islice(remaining, ROWS_AT_ONCE))
-        text = buffer.getvalue()
-        if not text:
+        if not lines.written:
             return
-        yield text
-        buffer.seek(0)
-        buffer.truncate()
+        yield "".join(lines.written)
+        lines.written.clear()
+
+
+class Lines:
+    """Takes the lines of a CSV file, which end with a line feed.
+
+    The writer is told otherwise: it quotes what lines end with, and a carriage return that is not
+    quoted begins a row of its own in spreadsheet programs, with whatever follows it.
+    """
+
+    END = "\r\n"
+
+    def __init__(self) -> None:
+        self.written: list[str] = []
+
+    def write(self, line: str) -> None:
+        """Take one line."""
+        self.written.append(f"{line.removesuffix(self.END)}\n")
 
 
 def guard(value: Value) -> Value:

@@ -2,6 +2,8 @@
 
 import logging
 import time
+from datetime import datetime
+from typing import NamedTuple
 
 from django.conf import settings
 from django.core.cache import cache
@@ -12,24 +14,62 @@ MINUTE = 60
 logger = logging.getLogger(__name__)
 
 
+class Budget(NamedTuple):
+    """What a key may send in the minute of the clock that it is; ``used`` has this request in it.
+
+    ``resets_at`` is in seconds since 1970, as programs compare it.
+    """
+
+    limit: int
+    used: int
+    resets_at: int
+
+    @property
+    def spent(self) -> bool:
+        """This request is one too many."""
+        return self.used > self.limit
+
+    def list_headers(self, *, at: datetime) -> dict[str, str]:
+        """Return the headers that tell a program where it stands, by the names most of them know.
+
+        The names that a draft of the IETF has changed from one version to the next.
+        """
+        headers = {
+            "X-RateLimit-Limit": str(self.limit),
+            "X-RateLimit-Remaining": str(max(0, self.limit - self.used)),
+            "X-RateLimit-Reset": str(self.resets_at),
+        }
+        if self.spent:
+            headers["Retry-After"] = str(max(1, self.resets_at - int(at.timestamp())))
+        return headers
+
+
 def requests_per_minute() -> int:
     """Return how many requests one key may send in a minute of the clock."""
     limit: int = settings.API_REQUESTS_PER_MINUTE
     return limit
 
 
-def admit_request(key_id: int) -> bool:
-    """Count a request of a key; tell whether it is within the limit."""
-    return admit(f"requests:{key_id}", per_minute=requests_per_minute())
+def count_request(key_id: int, *, at: datetime) -> Budget | None:
+    """Count a request of a key; return what is left, or None while nothing can be counted."""
+    minute = int(at.timestamp()) // MINUTE
+    used = count(f"requests:{key_id}", minute=minute)
+    return None if used is None else Budget(requests_per_minute(), used, (minute + 1) * MINUTE)
 
 
 def admit(what: str, *, per_minute: int) -> bool:
     """Count something that happens; tell whether it is within its limit."""
-    name = f"{what}:{int(time.time() // MINUTE)}"
+    used = count(what, minute=int(time.time()) // MINUTE)
+    return used is None or used <= per_minute
+
+
+def count(what: str, *, minute: int) -> int | None:
+    """Count something in a minute of the clock; None: nothing can be counted."""
+    name = f"{what}:{minute}"
     try:
         cache.add(name, 0, timeout=2 * MINUTE)
-        return cache.incr(name) <= per_minute
+        return cache.incr(name)
     except (RedisError, ValueError) as error:  # incr: the count was dropped in between
         # Events must get through without Redis.
         logger.warning("Requests are not counted: %s", error)
-        return True
+        return None

@@ -32,6 +32,16 @@ MENU: dict[str, list[Entry]] = {
     ],
 }
 
+# Each part of the console adds its own; `operator_view` asks for the permissions.
+OPERATOR_MENU: dict[str, list[Entry]] = {
+    "Installation": [
+        Entry("Workspaces", "operator:workspace_list", "workspaces.view", "buildings"),
+        Entry("Health", "operator:health", "health.view", "heartbeat"),
+        Entry("Audit log", "operator:audit", "audit.view", "history"),
+    ],
+}
+OPERATOR_PAGES = "/operator/"
+
 
 def list_entries(membership: Membership) -> dict[str, list[Entry]]:
     """Return the groups of the menu that hold something for a person's role."""
@@ -54,13 +64,20 @@ def find_address(entry: Entry, membership: Membership) -> str:
 
 
 def menu(request: HttpRequest) -> dict[str, Any]:  # Any: a template's context is free
-    """Return the menu for the templates of a page below a workspace; others have none."""
-    if not isinstance(membership := getattr(request, "membership", None), Membership):
+    """Return the menu of a workspace's and of operators' pages; others have none."""
+    membership = getattr(request, "membership", None)
+    if isinstance(membership, Membership):
+        groups = [
+            (group, [(entry, find_address(entry, membership)) for entry in entries])
+            for group, entries in list_entries(membership).items()
+        ]
+    elif request.path.startswith(OPERATOR_PAGES):
+        groups = [
+            (group, [(entry, reverse(entry.view)) for entry in entries])
+            for group, entries in OPERATOR_MENU.items()
+        ]
+    else:
         return {}
-    groups = [
-        (group, [(entry, find_address(entry, membership)) for entry in entries])
-        for group, entries in list_entries(membership).items()
-    ]
     # The longest address that the page lies below: the dashboard's is above all others.
     addresses = [address for _, entries in groups for _, address in entries]
     active = max((a for a in addresses if request.path.startswith(a)), key=len, default="")

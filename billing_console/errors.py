@@ -7,7 +7,11 @@ import sys
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import (
+    RequestDataTooBig,
+    TooManyFieldsSent,
+    TooManyFilesSent,
+)
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template import loader
 from django.utils.cache import add_never_cache_headers
@@ -63,6 +67,13 @@ FORM_EXPIRED = Trouble(
     "Nothing was changed. You have signed in or out since it was opened, or the browser takes no "
     "cookies. Open the page anew and send the form again.",
 )
+VIEWING = Trouble(
+    HTTPStatus.FORBIDDEN,
+    "viewing",
+    "eye",
+    "Nothing can be changed while you view a workspace",
+    "You see it as somebody else would, to read only. Stop viewing to act as yourself.",
+)
 NOT_FOUND = Trouble(
     HTTPStatus.NOT_FOUND,
     "not_found",
@@ -111,7 +122,7 @@ AWAY_FOR_PROGRAMS = (
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer what Django finds suspicious, or too large."""
-    too_large = isinstance(exception, RequestDataTooBig)
+    too_large = isinstance(exception, RequestDataTooBig | TooManyFieldsSent | TooManyFilesSent)
     return answer(request, TOO_LARGE if too_large else BAD_REQUEST)
 
 

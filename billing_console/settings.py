@@ -48,7 +48,10 @@ if not SECRET_KEY and SERVERS.postgres:
     SECRET_KEY = SERVERS.read_secret_key()
 # The embedded installation serves this machine over plain http.
 HTTPS = flag("HTTPS", default=bool(DATABASE_URL))
-ALLOWED_HOSTS = words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+# Who is served over https is served by a name, which has to be said: wsgi.py refuses to start.
+ALLOWED_HOSTS = words(
+    "ALLOWED_HOSTS", "" if DATABASE_URL and HTTPS else "localhost,127.0.0.1,[::1]"
+)
 CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS")
 # Reverse proxies between people and the console; each adds to X-Forwarded-For.
 PROXIES = number("PROXIES", default=0)
@@ -84,7 +87,10 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "billing_console.middleware.Origin",
+    "billing_console.metrics.CountRequests",
     "django.middleware.security.SecurityMiddleware",
+    "billing_console.headers.PermissionsPolicy",
+    "billing_console.headers.RateLimits",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -94,6 +100,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "accounts.idle.IdleSignOut",
     "allauth.account.middleware.AccountMiddleware",
+    "billing_console.viewing.ViewingReadsOnly",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "billing_console.middleware.Troubles",
@@ -196,13 +203,9 @@ if POOL_SIZE:  # web processes; Celery closes a pool after every task
 
 def caches(address: str) -> dict[str, dict[str, str]]:
     """Return the cache in a Redis."""
-    backend = "django.core.cache.backends.redis.RedisCache"
-    values = {"LOCATION": address, "KEY_PREFIX": "console"}
-    return {
-        # Without Redis nothing is remembered, and nobody is kept out.
-        "default": {"BACKEND": "billing_console.caching.ForgivingCache", **values},
-        "redis": {"BACKEND": backend, **values},
-    }
+    # Without Redis nothing is remembered, and nobody is kept out.
+    backend = "billing_console.caching.ForgivingCache"
+    return {"default": {"BACKEND": backend, "LOCATION": address, "KEY_PREFIX": "console"}}
 
 
 def broker(address: str) -> str:
@@ -330,6 +333,17 @@ SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {
 }
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if HTTPS else 0
+# Whoever watches asks a process directly; the answers hold nothing of anybody.
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz)$"]
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+# To be on the list that browsers ship is for the owner of the domain to decide.
+SILENCED_SYSTEM_CHECKS = ["security.W021"]
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+# The largest form is a list of bots to choose from; intake and its 16 MiB are read apart.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+FILE_UPLOAD_HANDLERS = ["billing_console.uploads.RefuseFiles"]
 if HTTPS:
     # A reverse proxy has the certificate, and must set or remove this header.
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -379,13 +393,27 @@ WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 
 # Logs go to standard error, of which whoever runs the process takes care.
 
+LOG_FORMAT = os.environ.get("LOG_FORMAT") or "lines"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+        "lines": {
+            "()": "billing_console.logs.Lines",
+            "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
+        },
+        "json": {"()": "billing_console.logs.JsonLines"},
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": os.environ.get("LOG_LEVEL", "INFO")},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
+    "root": {"handlers": ["stderr"], "level": os.environ.get("LOG_LEVEL") or "INFO"},
     "loggers": {"django": {"handlers": [], "propagate": True}},
 }
+if LOG_FORMAT not in ("lines", "json"):
+    raise ImproperlyConfigured(f"LOG_FORMAT is to be lines or json, not {LOG_FORMAT!r}.")
+
+# Who watches the installation
+
+METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")
+PROMETHEUS_MULTIPROC_DIR = os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
+SENTRY_DSN = os.environ.get("SENTRY_DSN", "")
+SENTRY_ENVIRONMENT = os.environ.get("SENTRY_ENVIRONMENT", "")

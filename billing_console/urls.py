@@ -3,14 +3,18 @@
 from django.urls import include, path
 
 from billing_console.api import api
-from billing_console.health import health
+from billing_console.health import live, ready
+from billing_console.metrics import show_metrics
 
 urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("accounts.sign_in_urls")),
     path("w/<slug:slug>/", include("usage.urls")),
+    path("operator/", include("billing_console.operator.urls")),
     path("api/v1/", api.urls),
-    path("healthz", health, name="health"),
+    path("healthz", live, name="live"),
+    path("readyz", ready, name="ready"),
+    path("metrics", show_metrics, name="metrics"),
 ]
 
 handler400 = "billing_console.errors.bad_request"

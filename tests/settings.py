@@ -8,6 +8,8 @@ from billing_console.settings import REDIS_ADDRESS as OWN_REDIS_ADDRESS
 from billing_console.settings import broker, caches
 
 SECRET_KEY = "only for tests"
+ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
+METRICS_TOKEN = "only for tests"
 
 # Databases 1 to 8 of Redis, one for each process that runs tests.
 NUMBER = 1 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8

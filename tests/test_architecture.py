@@ -34,9 +34,13 @@ OPEN_TABLES = {
 # What operators, and the beat, may do beside reading.
 OF_OPERATOR = {("accounts_unsealedentry", "DELETE"), ("accounts_auditseal", "INSERT")}
 # Addresses that are not below a workspace: each checks for itself, or shows nothing of anybody.
-OUTSIDE_WORKSPACES = {"", "sign-in", "sign-out", "session", "healthz", "invitations/<str:token>"}
+OUTSIDE_WORKSPACES = {
+    "", "sign-in", "sign-out", "session", "healthz", "readyz", "metrics",
+    "invitations/<str:token>",
+}  # fmt: skip
 OF_ONESELF = ("sign-in/", "password/", "profile/")
 API = "api/v1/"
+OPERATOR = "operator/"  # their permissions: tests/billing_console/test_operator.py
 # Added by whomever, for operators to read: entries of the audit log that are of no workspace.
 OF_INSTALLATION = ("accounts_auditentry", "of_installation", "INSERT")
 RIGHTS = {"SELECT", "INSERT", "UPDATE", "DELETE"}
@@ -219,7 +223,9 @@ def test_every_address_of_a_workspace_asks_for_a_permission() -> None:
         if address.startswith("w/<slug:slug>/"):
             assert getattr(entry.callback, "permission", None) in ACCESS, address
         else:
-            assert address in OUTSIDE_WORKSPACES or address.startswith((API, *OF_ONESELF)), address
+            assert address in OUTSIDE_WORKSPACES or address.startswith(
+                (API, OPERATOR, *OF_ONESELF)
+            ), address
 
 
 def test_every_permission_is_asked_for() -> None:

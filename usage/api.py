@@ -9,6 +9,7 @@ from urllib.parse import unquote
 import msgspec
 from django.http import HttpRequest
 from ninja import Router, Schema
+from prometheus_client import Counter
 
 from accounts.access import ApiKeyAccess, ApiRefused, ApiRequest
 from accounts.api import Refusal
@@ -30,6 +31,8 @@ PLAIN = "application/json"
 CONTENT_TYPES = (ONE, BATCH, LINES, PLAIN)
 
 router = Router(tags=["Events"])
+
+RECEIVED = Counter("console_events", "Events received over HTTP.", ["outcome"])
 
 
 class RejectedEvent(Schema):
@@ -114,7 +117,10 @@ def post_events(request: ApiRequest) -> EventsAnswer:
 
 
 def answer(outcome: Outcome) -> EventsAnswer:
-    """Return what the sender is told."""
+    """Return what the sender is told, and count it."""
+    RECEIVED.labels("accepted").inc(outcome.accepted)
+    RECEIVED.labels("duplicate").inc(outcome.duplicate)
+    RECEIVED.labels("rejected").inc(len(outcome.rejections))
     return EventsAnswer(
         received=outcome.received,
         accepted=outcome.accepted,

@@ -112,14 +112,18 @@ def format_instant(at: datetime | None) -> str | None:
 
 
 def write_xlsx(columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> bytes:
-    """Return an XLSX file of one sheet; texts stay texts, whatever they begin with."""
+    """Return an XLSX file of one sheet; texts stay texts, whatever they begin with.
+
+    They are guarded all the same: saved as CSV from there they would be formulas again.
+    """
     buffer = io.BytesIO()
-    with Workbook(buffer, {"in_memory": True, "strings_to_formulas": False}) as book:
+    as_they_are = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    with Workbook(buffer, as_they_are) as book:
         sheet = book.add_worksheet("Usage")
         sheet.freeze_panes(1, 0)
         sheet.write_row(0, 0, columns, book.add_format({"bold": True}))
         for place, row in enumerate(rows, 1):
-            sheet.write_row(place, 0, row)
+            sheet.write_row(place, 0, map(guard, row))
         sheet.autofit()
     return buffer.getvalue()
 

@@ -41,6 +41,21 @@ SELECT %(workspace)s, (%(bots)s::bigint[])[bot_number], key, channel, "user", co
     voice
 FROM stage_stream ORDER BY key
 ON CONFLICT (workspace_id, key) DO NOTHING
+RETURNING id
+"""
+
+# A duplicate whose user was forgotten since (usage/users.py) names a stream that has no event, and
+# would bring the id back. Nobody else has seen a stream of this transaction. Both parts have an
+# index, event_of_stream and event_uncounted.
+REMOVE_EMPTY_STREAMS = """
+DELETE FROM usage_stream stream
+WHERE workspace_id = %(workspace)s AND id = ANY(%(created)s)
+    AND NOT EXISTS (
+        SELECT FROM usage_event WHERE workspace_id = %(workspace)s AND stream_id = stream.id
+            AND NOT developer AND NOT test)
+    AND NOT EXISTS (
+        SELECT FROM usage_event WHERE workspace_id = %(workspace)s AND stream_id = stream.id
+            AND (developer OR test))
 """
 
 # A text channel's first voice event: from now on the stream is counted whole (usage/stretches.py).
@@ -143,6 +158,7 @@ def store(
             }
             stage(cursor, chunk)
             cursor.execute(INSERT_STREAMS, values)
+            created = [stream_id for (stream_id,) in cursor.fetchall()]
             if chunk.has_voice:
                 cursor.execute(MARK_VOICE, values)
             cursor.execute(WATCH_BOTS, values)
@@ -152,6 +168,8 @@ def store(
             if accepted.total() < chunk.distinct:
                 cursor.execute(COUNT_DIFFERING, values)
                 differing.update({names[number]: count for number, count in cursor.fetchall()})
+                if created:
+                    cursor.execute(REMOVE_EMPTY_STREAMS, {**values, "created": created})
         write_log(chunk, accepted, differing, workspace_id, now, api_key_id)
     return Outcome(
         received=chunk.size,

@@ -4,9 +4,9 @@ const line = document.querySelector("[data-retry]");
 
 async function look() {
   try {
-    const health = await fetch("/healthz", { cache: "no-store" });
-    const works = Object.values(await health.json());
-    if (health.ok && works.every(Boolean)) {
+    const answer = await fetch("/readyz", { cache: "no-store" });
+    const works = await answer.json();
+    if (works.database && works.redis) {
       location.replace(location.href);
       return;
     }

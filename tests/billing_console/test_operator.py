@@ -1,0 +1,348 @@
+"""The pages of those who run the installation, and how they view a workspace as somebody else."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+from django.test import Client
+
+from accounts import people
+from accounts.access import ACCESS, OPERATOR_ACCESS
+from accounts.menu import OPERATOR_MENU
+from accounts.models import AuditEntry, Bot, BotShare, Membership, Role, Scope, User, Workspace
+from accounts.tenancy import in_workspace
+from billing_console import workers
+from tests import make
+from tests.pages import GARBAGE, words
+from tests.test_architecture import patterns
+
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
+
+PAGES = (
+    "/operator/",
+    "/operator/workspaces/acme/",
+    "/operator/health/",
+    "/operator/audit/",
+)
+VIEW_AS = "/operator/workspaces/acme/view-as"
+STOP = "/operator/stop-viewing"
+AS_OWNER = {"role": "owner", "minutes": "30", "reason": "They asked why."}
+
+
+@pytest.fixture
+def acme() -> Workspace:
+    acme = make.workspace("acme", name="Acme Ltd")
+    make.api_key(acme)
+    make.member(acme, email="owner@acme.example")
+    now = datetime.now(UTC)
+    events = [*make.talk(0, 10, start=now - timedelta(minutes=40)), make.event() | {"time": "x"}]
+    make.take_in(acme, *events, now=now)
+    make.roll_up(acme, now)
+    make.member(make.workspace("globex", name="Globex Corp"), email="owner@globex.example")
+    return acme
+
+
+def make_operator() -> User:
+    return people.add_operator(email="op@console.example", password=make.PASSWORD)[0]
+
+
+def enter(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def operator(acme: Workspace) -> Client:
+    return enter(make_operator())
+
+
+def list_audit(**values: object) -> list[tuple[str, str, str]]:
+    entries = AuditEntry.objects.using("operator").filter(**values).order_by("pk")
+    return list(entries.values_list("action", "actor_name", "target"))
+
+
+def view(client: Client, **values: str) -> None:
+    assert client.post(VIEW_AS, {**AS_OWNER, **values}).status_code == 302
+
+
+def test_pages_are_there_for_operators_alone(acme: Workspace, operator: Client) -> None:
+    owner = enter(make.member(acme).user)
+
+    for page in PAGES:
+        assert operator.get(page).status_code == 200, page
+        for client in (owner, Client()):
+            assert client.get(page).status_code == 404, page
+    for client in (owner, Client()):
+        assert client.post(VIEW_AS, AS_OWNER).status_code == 404
+        assert client.post(STOP).status_code == 404
+    assert "Operator pages" not in words(owner.get("/w/acme/"))
+    assert "Operator pages" in words(operator.get("/"))
+
+
+def test_every_address_below_operator_asks_for_a_permission() -> None:
+    asked = {
+        address: getattr(entry.callback, "permission", None)
+        for address, entry in patterns()
+        if address.startswith("operator/")
+    }
+
+    assert set(asked.values()) == OPERATOR_ACCESS
+    assert {entry.permission for group in OPERATOR_MENU.values() for entry in group} <= set(
+        asked.values()
+    )
+    assert not OPERATOR_ACCESS & ACCESS.keys()
+
+
+def test_operator_has_no_place_in_a_workspace(operator: Client) -> None:
+    assert operator.get("/w/acme/").status_code == 404
+
+
+def test_list_finds_workspaces_with_what_is_in_them(operator: Client) -> None:
+    everything = words(operator.get("/operator/"))
+    found = words(operator.get("/operator/?q=owner@acme"))
+    nothing = words(operator.get("/operator/?q=nowhere"))
+
+    assert "Acme Ltd acme owner@acme.example 1 1" in everything
+    assert "Globex Corp globex owner@globex.example 0 0 –" in everything
+    assert "Acme Ltd" in found
+    assert "Globex" not in found
+    assert "No workspace matches" in nothing
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago"])
+def test_month_is_that_of_the_workspace(zone: str) -> None:
+    place = make.workspace("far", timezone=zone)
+    now = datetime(2026, 3, 1, 9, tzinfo=UTC)  # 28 February in the one, 1 March in the other
+    make.take_in(place, *make.talk(0, start=datetime(2026, 2, 14, tzinfo=UTC)), now=now)
+    make.roll_up(place, now)
+
+    with time_machine.travel(now, tick=False):
+        page = words(enter(make_operator()).get("/operator/"))
+
+    assert ("far far – 1 1 " in page) == (zone == "Pacific/Pago_Pago")
+
+
+def test_health_says_what_waits_and_what_was_refused(acme: Workspace, operator: Client) -> None:
+    workers.connect().delete(workers.SEEN)
+    make.take_in(acme, make.event(user="u2"), now=datetime.now(UTC))
+    alone = words(operator.get("/operator/health/"))
+    workers.note_alive("celery@here", at=datetime.now(UTC))
+
+    page = words(operator.get("/operator/health/"))
+
+    assert "No worker was seen in the last minute" in alone
+    assert "celery@here" in page
+    assert "Lives" in page
+    assert "Streams that wait 1" in page
+    assert "acme bad_time 1" in page
+    assert "usage_event" in page
+
+
+def test_opened_pages_are_in_the_log_of_the_installation(operator: Client) -> None:
+    for page in PAGES:
+        operator.get(page)
+
+    said = list_audit(workspace=None, action__endswith=".view")
+    assert [target for _, _, target in said] == list(PAGES)
+    assert {name for _, name, _ in said} == {"op@console.example"}
+
+
+def test_audit_shows_all_workspaces_and_can_be_narrowed(acme: Workspace, operator: Client) -> None:
+    view(operator)
+    operator.post(STOP)
+
+    everything = words(operator.get("/operator/audit/"))
+    narrowed = words(operator.get("/operator/audit/?workspace=acme&action=viewing.start"))
+    of_none = words(operator.get("/operator/audit/?workspace=-"))
+
+    assert "viewing.started" in everything
+    assert "operator.audit.view" in everything
+    assert "viewing.started" in narrowed
+    assert "They asked why." in narrowed
+    assert "viewing.ended" not in narrowed
+    assert "viewing.started" not in of_none
+
+
+@pytest.mark.parametrize("value", GARBAGE)
+def test_odd_values_are_answered(operator: Client, value: str) -> None:
+    names = ("q", "page", "sort", "workspace", "action", "actor")
+    for page in PAGES:
+        assert operator.get(page, dict.fromkeys(names, value)).status_code == 200, page
+    answer = operator.post(VIEW_AS, dict.fromkeys(("person", "role", "minutes", "reason"), value))
+    assert answer.status_code == 200
+    assert operator.get("/operator/workspaces/nowhere/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"reason": " "}, "Say why."),
+        ({"minutes": "600"}, "Choose 15, 30 or 60 minutes."),
+        ({"role": ""}, "Choose a person or a role."),
+        ({"role": "operator"}, "There is no such role."),
+        ({"role": "", "person": "987654321"}, "There is no such person"),
+    ],
+)
+def test_viewing_needs_somebody_a_while_and_a_reason(
+    operator: Client, values: dict[str, str], sentence: str
+) -> None:
+    answer = operator.post(VIEW_AS, AS_OWNER | values)
+
+    assert sentence in words(answer)
+    assert operator.get("/w/acme/").status_code == 404
+
+
+def test_person_of_another_workspace_cannot_be_viewed(operator: Client) -> None:
+    theirs = User.objects.get(email="owner@globex.example")
+
+    answer = operator.post(VIEW_AS, AS_OWNER | {"role": "", "person": str(theirs.pk)})
+
+    assert "There is no such person" in words(answer)
+
+
+def test_viewing_shows_a_workspace_as_its_role_sees_it(operator: Client) -> None:
+    view(operator)
+
+    page = words(operator.get("/w/acme/"))
+
+    assert "You view Acme Ltd as a person with the role owner." in page
+    assert "30 minutes left." in page
+    assert operator.get("/w/acme/settings/").status_code == 200
+    assert operator.get("/w/globex/").status_code == 404
+
+
+def test_viewing_as_a_person_shows_their_bots_alone(acme: Workspace, operator: Client) -> None:
+    member = make.member(acme, Role.SHARED)
+    make.bot(acme, "other")
+    with in_workspace(acme.pk):
+        bot = Bot.objects.for_workspace(acme).get(key="support")
+        BotShare.objects.create(workspace=acme, bot=bot, user=member.user)
+    view(operator, role="", person=str(member.user_id))
+
+    page = words(operator.get("/w/acme/bots/"))
+
+    assert "support" in page
+    assert "other" not in page
+    assert operator.get("/w/acme/settings/").status_code == 404
+
+
+def list_changes() -> Iterator[tuple[str, str]]:
+    for method in ("post", "put", "patch", "delete"):
+        for address in (
+            "/w/acme/bots/new",
+            "/w/acme/settings/general",
+            "/w/acme/developers/keys/new",
+            "/w/acme/",
+            "/operator/",
+            VIEW_AS,
+            "/sign-in",
+            "/",
+        ):
+            yield method, address
+
+
+def test_nothing_is_changed_while_viewing(acme: Workspace, operator: Client) -> None:
+    view(operator)
+    before = Client().get("/readyz").status_code
+
+    for method, address in list_changes():
+        answer = getattr(operator, method)(address, {"key": "new", "name": "New", **AS_OWNER})
+        assert answer.status_code == 403, (method, address)
+        assert "Nothing can be changed while you view" in words(answer)
+
+    with in_workspace(acme.pk):
+        assert not Bot.objects.for_workspace(acme).filter(key="new").exists()
+    assert before
+
+
+def test_every_address_of_the_console_refuses_changes_while_viewing(operator: Client) -> None:
+    view(operator)
+
+    for address, _ in patterns():
+        if "<" not in address.replace("<slug:slug>", ""):
+            path = "/" + address.replace("<slug:slug>", "acme")
+            if path not in (STOP, "/sign-out"):
+                assert operator.post(path).status_code == 403, path
+
+
+def test_api_is_refused_while_viewing(acme: Workspace, operator: Client) -> None:
+    secret = make.api_key(acme, Scope.WRITE_BOTS, name="writer")
+    view(operator)
+
+    answer = operator.get("/api/v1/bots", headers={"Authorization": f"Bearer {secret}"})
+
+    assert answer.status_code == 403
+    assert answer.json()["code"] == "viewing"
+
+
+def test_viewing_ends_when_its_time_is_up(operator: Client) -> None:
+    view(operator, minutes="60")
+    began = datetime.now(UTC)
+
+    with time_machine.travel(began + timedelta(minutes=59, seconds=58)):
+        assert operator.get("/w/acme/").status_code == 200
+    with time_machine.travel(began + timedelta(minutes=60, seconds=1)):
+        assert operator.get("/w/acme/").status_code == 404
+        assert operator.get("/operator/").status_code == 200
+
+    entry = AuditEntry.objects.using("operator").get(action="viewing.ended")
+    assert entry.after is not None
+    assert entry.after["time_was_up"] is True
+
+
+def test_cookie_of_a_viewing_is_of_no_use_to_others(acme: Workspace, operator: Client) -> None:
+    view(operator)
+    User.objects.filter(email="op@console.example").update(is_operator=False)
+
+    assert operator.get("/w/acme/").status_code == 404
+
+
+def test_viewing_is_in_the_audit_log_from_beginning_to_end(
+    acme: Workspace, operator: Client
+) -> None:
+    view(operator)
+    operator.get("/w/acme/usage/?user=u-4711")
+    operator.get("/w/acme/bots/export")
+    operator.post(STOP)
+
+    said = [
+        (action, target)
+        for action, name, target in list_audit(workspace=acme)
+        if name == "op@console.example" and action.startswith("viewing.")
+    ]
+    role = "a person with the role owner"
+    assert said == [
+        ("viewing.started", role),
+        ("viewing.page", "/w/acme/usage/"),
+        ("viewing.page", "/w/acme/bots/export"),
+        ("viewing.ended", role),
+    ]
+    assert operator.get("/w/acme/").status_code == 404
+
+
+def test_sign_out_ends_a_viewing(acme: Workspace, operator: Client) -> None:
+    view(operator)
+
+    assert operator.post("/sign-out").status_code == 302
+
+    assert [action for action, *_ in list_audit(workspace=acme, action="viewing.ended")]
+
+
+def test_second_viewing_ends_the_first(acme: Workspace, operator: Client) -> None:
+    view(operator)
+    operator.post(STOP)
+    view(operator, role="finance")
+
+    assert operator.get("/w/acme/settings/").status_code == 403
+    assert "finance" in words(operator.get("/w/acme/"))
+
+
+def test_person_who_left_cannot_be_viewed_any_longer(acme: Workspace, operator: Client) -> None:
+    member = make.member(acme, Role.FINANCE)
+    view(operator, role="", person=str(member.user_id))
+    with in_workspace(acme.pk):
+        Membership.objects.for_workspace(acme).filter(pk=member.pk).delete()
+
+    assert operator.get("/w/acme/").status_code == 404

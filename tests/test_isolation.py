@@ -1,0 +1,155 @@
+"""What a workspace sees when the code above the database forgets it, or a connection is shared."""
+
+import http.client
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+
+from accounts.models import Role, Scope, Workspace, WorkspaceOwnedQuerySet
+from tests import make
+from tests.accounts.test_access_matrix import PAGES, PLACE, RANGE, enter, fill
+from tests.billing_console.test_outages import free_port
+from tests.conftest import ROOT, WorkerStarter, process_environment
+from usage.tasks import roll_up_workspace
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+OF_OTHERS = ("theirbot", "their-user", "Globex", "globex")
+LISTS = (
+    "usage/", "usage/?view=table&rows=bot", "usage/usage.csv?rows=bot", "usage/bots",
+    "usage/channels", "usage/sessions/", "usage/sessions.csv", "bots/", "bots/export",
+    "developers/", "developers/events/", "developers/events/?show=events",
+    "developers/events/?show=rejected", "settings/",
+)  # fmt: skip
+API_LISTS = ("bots?archived=true", "usage?from=2026-03-01&to=2026-03-04", "sessions")
+
+
+def read(client: Client, address: str, **headers: str) -> tuple[int, str]:
+    response = client.get(address, headers=headers)
+    body = b"".join(response) if response.streaming else response.content
+    return response.status_code, body.decode("utf-8", "replace")
+
+
+def test_nothing_of_others_is_shown_where_the_filter_was_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    values = fill()
+    acme, globex = make.workspace("acme"), make.workspace("globex")
+    make.take_in(globex, make.event(subject="theirbot") | {"time": "never"})
+    secret = make.api_key(acme, Scope.READ_USAGE, name="reader")
+    client = enter(Role.OWNER)
+    monkeypatch.setattr(WorkspaceOwnedQuerySet, "for_workspace", lambda rows, workspace: rows)
+
+    addresses = [f"{PLACE}{page.address.format(**values)}" for page in PAGES if page.post is None]
+    addresses += [address + RANGE for address in addresses]
+    addresses += [PLACE + address for address in LISTS]
+    answers = {address: read(client, address) for address in addresses}
+    for address in API_LISTS:
+        headers = {"Authorization": f"Bearer {secret}"}
+        answers[address] = read(Client(), f"/api/v1/{address}", **headers)
+
+    for address, (status, said) in answers.items():
+        assert status == 200, address
+        for name in OF_OTHERS:
+            assert name not in said, (name, address)
+    assert "ownedbot" in answers[f"{PLACE}bots/"][1]
+    assert "own-user" in answers[f"{PLACE}usage/sessions.csv{RANGE}"][1]
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """Run a web process with four threads and a single connection to the database."""
+    port = free_port()
+    web = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "--workers", "1"),
+            *("--bind", f"127.0.0.1:{port}", "--log-level", "warning", "billing_console.wsgi"),
+        ],
+        cwd=ROOT,
+        env={**process_environment(), "DATABASE_POOL_SIZE": "1"},
+    )
+    try:
+        give_up = time.monotonic() + 60
+        while ask(port, "/healthz", "")[0] != 200:
+            assert time.monotonic() < give_up
+            time.sleep(0.2)
+        yield port
+    finally:
+        web.terminate()
+        web.wait(timeout=60)
+
+
+def ask(port: int, path: str, cookie: str) -> tuple[int, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request("GET", path, headers={"Cookie": f"sessionid={cookie}"})
+        response = connection.getresponse()
+        return response.status, response.read().decode()
+    except OSError:
+        return 0, ""
+    finally:
+        connection.close()
+
+
+def make_tenant(slug: str) -> tuple[Workspace, str]:
+    """Make a workspace with a bot and a user named for it; return it and its owner's cookie."""
+    place = make.workspace(slug)
+    events = [
+        event
+        for number in range(40)
+        for event in make.talk(0, 10, subject=f"{slug}-bot", user=f"{slug}-user-{number}")
+    ]
+    make.take_in(place, *events)
+    make.roll_up(place)
+    client = Client()
+    client.force_login(make.member(place).user)
+    return place, client.cookies["sessionid"].value
+
+
+def test_requests_of_two_tenants_on_one_connection_never_mix(port: int) -> None:
+    cookies = {slug: make_tenant(slug)[1] for slug in ("acme", "globex")}
+    wanted = [
+        (slug, f"/w/{slug}/{path}")
+        for _ in range(8)
+        for path in ("bots/", f"usage/sessions.csv{RANGE}", "usage/bots")
+        for slug in cookies
+    ]
+
+    with ThreadPoolExecutor(4) as clients:
+        answers = list(clients.map(lambda one: ask(port, one[1], cookies[one[0]]), wanted))
+
+    for (slug, path), (status, said) in zip(wanted, answers, strict=True):
+        other = "globex" if slug == "acme" else "acme"
+        assert status == 200, path
+        assert f"{slug}-bot" in said, path
+        assert f"{other}-" not in said, path
+        if path.endswith(RANGE):  # streamed, in a transaction of its own
+            assert said.count(f"{slug}-user") == 40
+    # And nothing is left on the connection for who may see neither.
+    assert ask(port, "/w/globex/bots/", cookies["acme"])[0] == 404
+
+
+def test_tasks_of_two_tenants_in_one_process_never_mix(start_worker: WorkerStarter) -> None:
+    start_worker(concurrency=1)
+    places = [make.workspace("acme"), make.workspace("globex")]
+    rounds = 5
+
+    for number in range(rounds):
+        start = make.NOON + timedelta(hours=number)
+        for place in places:
+            make.take_in(place, *make.talk(0, subject=f"{place.slug}-bot", start=start))
+        for place in places:
+            roll_up_workspace.delay(workspace_id=place.pk, now=make.LONG_AFTER.isoformat())
+
+    give_up = time.monotonic() + 60
+    while any(len(make.sessions(place)) < rounds for place in places):
+        assert time.monotonic() < give_up
+        time.sleep(0.2)
+    for place in places:
+        assert {row.bot for row in make.sessions(place)} == {f"{place.slug}-bot"}
