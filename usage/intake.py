@@ -4,8 +4,8 @@
 with row-level security takes no COPY), then one INSERT for the streams and one for the events,
 which also marks the streams dirty. The primary key of the events tells what is a duplicate.
 
-Most chunks have none. So they are inserted first as if that were known, which costs nearly
-a quarter less than ON CONFLICT; where the key objects, that is taken back and ON CONFLICT does it.
+Most chunks have none. So all are inserted first as if they were new, which costs less
+than ON CONFLICT; where the key objects, that is taken back and ON CONFLICT does it.
 """
 
 from collections import Counter
