@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Self
 
-from usage.chunks import Chunk, Line, check_events
+from usage.chunks import Block, Chunk, check_events
 from usage.event_format import Limits
 
 
@@ -29,8 +29,6 @@ class Checker:
     """
 
     def __init__(self, *, limits: Limits, bots: frozenset[str] | None) -> None:
-        self.limits = limits
-        self.bots = bots
         self.pipe, other = Pipe()
         with other:
             self.process = subprocess.Popen(
@@ -40,6 +38,8 @@ class Checker:
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
                 process_group=0,
             )
+        with suppress(OSError):  # `check` tells it
+            self.pipe.send((limits, bots))
 
     def __enter__(self) -> Self:
         return self
@@ -54,14 +54,14 @@ class Checker:
         self.process.kill()
         self.process.wait()
 
-    def check(self, events: list[Line]) -> Chunk:
-        """Have events checked.
+    def check(self, block: Block) -> Chunk:
+        """Have the events of a block checked.
 
         Raises:
             CheckerEnded: there is nobody to do it any more.
         """
         try:
-            self.pipe.send((events, self.limits, self.bots))
+            self.pipe.send(block)
             chunk: Chunk = self.pipe.recv()
         except (EOFError, OSError):
             status = self.process.wait()
@@ -75,9 +75,10 @@ def main() -> None:
     gc.disable()  # it would look at every event again and again
     pipe = Connection(sys.stdin.fileno())
     with suppress(EOFError, OSError):
+        limits, bots = pipe.recv()
         while True:
-            events, limits, bots = pipe.recv()
-            pipe.send(check_events(events, limits=limits, bots=bots))
+            block: Block = pipe.recv()
+            pipe.send(check_events(block.events(), limits=limits, bots=bots))
 
 
 if __name__ == "__main__":

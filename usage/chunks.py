@@ -16,6 +16,7 @@ from usage.event_format import (
     MAX_EVENT_BYTES,
     CheckedEvent,
     EventRejected,
+    Facts,
     Limits,
     StreamName,
     check_event,
@@ -23,6 +24,19 @@ from usage.event_format import (
 from usage.sessions import VOICE_CHANNELS
 
 Line = tuple[int, bytes]  # an event as it came, after its place in the input
+
+
+class Block(NamedTuple):
+    """Whole lines of the input as they came, the first of which has a place, from 1."""
+
+    place: int
+    text: bytes
+
+    def events(self) -> Iterator[Line]:
+        """Yield the lines that are not empty, with their places."""
+        for place, line in enumerate(self.text.split(b"\n"), self.place):
+            if line and not line.isspace():
+                yield place, line
 
 
 class Rejection(NamedTuple):
@@ -79,7 +93,7 @@ class Gathering:
         self.streams: dict[StreamName, int] = {}
         self.voices: set[StreamName] = set()
         self.rows: dict[str, dict[str, str]] = {}  # source: event id: the rest of its COPY line
-        self.taken: Counter[str] = Counter()
+        self.repeated: Counter[str] = Counter()
         self.differing: Counter[str] = Counter()
         self.rejections: list[Rejection] = []
 
@@ -97,16 +111,18 @@ class Gathering:
 
     def keep(self, event: CheckedEvent) -> None:
         """Keep an event, if it is the first with its source and id."""
-        source, event_id, stream, at, *values = event
-        if event.voice and stream.channel not in VOICE_CHANNELS:
-            self.voices.add(stream)
+        stream = event.stream
         number = self.streams.setdefault(stream, len(self.streams) + 1)
-        row = f"{number}\t{at.isoformat()}\t{write_values(*values)}"
-        rows = self.rows.setdefault(source, {})
-        first = rows.setdefault(escape_copy(event_id), row)
-        self.taken[source] += 1
+        if event.facts.voice and stream.channel not in VOICE_CHANNELS:
+            self.voices.add(stream)
+        row = f"{number}\t{event.time}\t{write_facts(event.facts)}"
+        rows = self.rows.get(event.source)
+        if rows is None:
+            rows = self.rows[event.source] = {}
+        first = rows.setdefault(event.event_id, row)
         if first is not row:
-            self.differing[source] += first != row
+            self.repeated[event.source] += 1
+            self.differing[event.source] += first != row
 
     def close(self) -> Chunk:
         """Return what was gathered."""
@@ -120,7 +136,7 @@ class Gathering:
             event_lines="".join(self.write_events()).encode(),
             has_voice=bool(self.voices),
             distinct=sum(map(len, self.rows.values())),
-            taken=self.taken,
+            taken=self.repeated + Counter({name: len(rows) for name, rows in self.rows.items()}),
             differing=self.differing,
             rejections=self.rejections,
         )
@@ -129,35 +145,37 @@ class Gathering:
         """Yield the streams as lines of COPY."""
         numbers = {bot: number for number, bot in enumerate(bots, 1)}
         for stream, number in self.streams.items():
-            names = "\t".join(map(escape_copy, stream[1:]))
+            bot, *names = msgspec.structs.astuple(stream)
+            columns = "\t".join(map(escape_copy, names))
             voice = stream in self.voices
-            yield f"{number}\t{key_stream(stream)}\t{numbers[stream.bot]}\t{names}\t{voice:d}\n"
+            yield f"{number}\t{key_stream(bot, *names)}\t{numbers[bot]}\t{columns}\t{voice:d}\n"
 
     def write_events(self) -> Iterator[str]:
         """Yield the events as lines of COPY."""
         for number, rows in enumerate(self.rows.values(), 1):
             for event_id, row in rows.items():
-                yield f"{number}\t{event_id}\t{row}\n"
+                yield f"{number}\t{escape_copy(event_id)}\t{row}\n"
 
 
-@lru_cache(maxsize=4096)  # the same few, again and again
-def write_values(
-    type_: int, direction: int, voice: bool, developer: bool, test: bool, *names: str
-) -> str:
+@lru_cache(maxsize=4096)
+def write_facts(facts: Facts) -> str:
     """Return what an event says beside its stream and time, as columns of COPY."""
+    type_, direction, voice, developer, test, *names = facts
     flags = f"{type_:d}\t{direction:d}\t{voice:d}\t{developer:d}\t{test:d}"
     return "\t".join([flags, *map(escape_copy, names)])
 
 
 def escape_copy(value: str) -> str:
     """Return a text as COPY reads it."""
+    if value.isprintable() and "\\" not in value:  # nearly always, and quickly told
+        return value
     value = value.replace("\\", "\\\\").replace("\t", "\\t")
     return value.replace("\n", "\\n").replace("\r", "\\r")
 
 
-def key_stream(stream: StreamName) -> str:
+def key_stream(*names: str) -> str:
     """Return the key of a stream, as COPY reads a uuid: the same for the same names, always."""
-    return hashlib.blake2b("\0".join(stream).encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b("\0".join(names).encode(), digest_size=16).hexdigest()
 
 
 def peek(text: bytes) -> tuple[str, str, str]:

@@ -14,7 +14,6 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
-from functools import partial
 from gzip import GzipFile
 from io import BufferedReader
 from itertools import islice
@@ -24,7 +23,7 @@ from accounts.models import Bot, Workspace
 from accounts.tenancy import in_workspace
 from usage import retention
 from usage.checker import Checker
-from usage.chunks import Chunk, Line, check_events
+from usage.chunks import Block, Chunk, check_events
 from usage.event_format import MAX_EVENT_BYTES, Limits
 from usage.intake import Outcome, store
 
@@ -107,41 +106,44 @@ def read_chunks(
         Unreadable: after the last chunk that could be read.
         CheckerEnded: the process that checks is gone.
     """
-    check: Callable[[list[Line]], Chunk] = partial(check_events, limits=limits, bots=bots)
     with ExitStack() as stack:
         for number, block in enumerate(read_blocks(file)):
+            if number == 0:
+                yield check_events(block.events(), limits=limits, bots=bots)
+                continue
             if number == 1:
-                check = stack.enter_context(Checker(limits=limits, bots=bots)).check
-            yield check(block)
+                checker = stack.enter_context(Checker(limits=limits, bots=bots))
+            yield checker.check(block)
 
 
-def read_blocks(file: BufferedReader) -> Iterator[list[Line]]:
-    """Yield the events of a file in blocks; their places count lines, from 1, empty ones too.
+def read_blocks(file: BufferedReader) -> Iterator[Block]:
+    """Yield the lines of a file in blocks.
 
     Raises:
         Unreadable: after the last block that could be read.
     """
     packed = file.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC)
-    lines = enumerate(read_lines(GzipFile(fileobj=file) if packed else file), 1)
-    events = ((place, line) for place, line in lines if not line.isspace())
+    lines = read_lines(BufferedReader(GzipFile(fileobj=file)) if packed else file)
+    place = 1
     while True:
-        block: list[Line] = []
-        broken = fill(block, events)
+        block: list[bytes] = []
+        broken = fill(block, lines)
         if block:
-            yield block
+            yield Block(place, b"".join(block))
         if broken:
             raise broken
         if not block:
             return
+        place += len(block)
 
 
-def fill(block: list[Line], events: Iterator[Line]) -> Unreadable | None:
-    """Add the next events to a block; return why there are no more, if the input broke off."""
+def fill(block: list[bytes], lines: Iterator[bytes]) -> Unreadable | None:
+    """Add the next lines to a block; return why there are no more, if the input broke off."""
     size = 0
     try:
-        for place, text in islice(events, EVENTS_AT_ONCE):
-            block.append((place, text))
-            size += len(text)
+        for line in islice(lines, EVENTS_AT_ONCE):
+            block.append(line)
+            size += len(line)
             if size >= BYTES_AT_ONCE:
                 break
     except (EOFError, OSError, zlib.error) as error:
@@ -149,14 +151,17 @@ def fill(block: list[Line], events: Iterator[Line]) -> Unreadable | None:
     return None
 
 
-def read_lines(file: BufferedReader | GzipFile) -> Iterator[bytes]:
+def read_lines(file: BufferedReader) -> Iterator[bytes]:
     """Yield the lines of a file; of one that is too long for an event no more than tells so."""
     limit = MAX_EVENT_BYTES + 2
     line = file.readline(limit).removeprefix(UTF_8_MARK)
     while line:
-        yield line
-        while not line.endswith(b"\n") and len(line) >= limit - len(UTF_8_MARK):
-            line = file.readline(limit)
+        if line.endswith(b"\n") or len(line) < limit - len(UTF_8_MARK):
+            yield line
+        else:
+            yield line + b"\n"
+            while line and not line.endswith(b"\n"):
+                line = file.readline(limit)
         line = file.readline(limit)
 
 

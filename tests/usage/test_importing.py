@@ -160,7 +160,9 @@ def test_long_events_come_in_smaller_chunks(monkeypatch: pytest.MonkeyPatch) -> 
 
     blocks = importing.read_blocks(io.BufferedReader(io.BytesIO(b"".join(lines))))
 
-    assert [len(block) for block in blocks] == [3, 3, 3, 1]
+    assert [(block.place, len(list(block.events()))) for block in blocks] == [
+        *((1, 3), (4, 3), (7, 3), (10, 1)),
+    ]
 
 
 def test_one_chunk_is_checked_without_another_process(

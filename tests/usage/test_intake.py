@@ -128,3 +128,18 @@ def test_duplicate_leaves_no_mark() -> None:
 
     with in_workspace(acme.pk):
         assert not DirtyStream.objects.for_workspace(acme).exists()
+
+
+def test_single_duplicate_among_new_events_keeps_none_of_them_out() -> None:
+    acme = make.workspace()
+    make.take_in(acme, make.event(id="e5", user="u5"))
+    make.roll_up(acme)
+
+    outcome = make.take_in(acme, *(make.event(id=f"e{n}", user=f"u{n}") for n in range(10)))
+
+    assert (outcome.accepted, outcome.duplicate, outcome.differing) == (9, 1, 0)
+    assert len(stored(acme)) == 10
+    with in_workspace(acme.pk):
+        marked = DirtyStream.objects.for_workspace(acme).values_list("stream_id", flat=True)
+        streams = Stream.objects.for_workspace(acme).exclude(user="u5")
+        assert sorted(marked) == sorted(streams.values_list("id", flat=True))
