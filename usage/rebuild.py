@@ -16,7 +16,7 @@ from django.db import connection
 
 from accounts.models import Workspace
 from accounts.tenancy import in_workspace
-from usage import counting, staging, totals
+from usage import counting, reading, staging, totals
 from usage.models import RolledBot
 from usage.postgres_time import from_count
 from usage.reading import STREAM_OF_CLAIM, Claim, clear_claim, open_claim
@@ -227,10 +227,11 @@ def rebuild_streams(
     last = (0, 0)
     while streams := claim_streams(claim, bots, after=last):
         staged = counting.count_claimed(claim, whole=True)
-        due = read_due(claim) if staged.agents else set()
-        for stream_id in counting.count_agents(claim, streams=staged.agents):
+        agents = reading.find_agents(claim)
+        due = read_due(claim) if agents else set()
+        for stream_id in counting.count_agents(claim, streams=agents):
             if stream_id not in due:
-                yield Difference(keys[staged.agents[stream_id]], "agent", "different", None)
+                yield Difference(keys[agents[stream_id]], "agent", "different", None)
         staging.write(claim, staged, first=first)
         if first:
             staging.write_first(claim)

@@ -121,47 +121,6 @@ def count_sessions(events: Sequence[StreamEvent], *, channel: str, now: int) -> 
     ]
 
 
-def count_plain_sessions(instants: Sequence[int], letters: str, *, now: int) -> list[Conversation]:
-    """Return what `count_sessions` returns for a text stream without agents and voice.
-
-    ``letters`` has one of `PLAIN_LETTERS` for each event. Most streams are such, and their rule is
-    short: cut at pauses and ends, measure from the first user message to the last message.
-    tests/usage/test_sessions.py proves the two equal.
-    """
-    found: list[Conversation] = []
-    for start, stop in cut_plain(instants, letters):
-        end = instants[stop - 1]
-        closed = letters[stop - 1] == "x" or now - end > SESSION
-        clock, bot_time, usage = None, 0, []
-        first = letters.find("u", start, stop)
-        if first >= 0:
-            last = max(letters.rfind("u", first, stop), letters.rfind("b", first, stop))
-            clock = Interval(instants[first], instants[last])
-            bot_time = clock.end - clock.start
-            if bot_time < SESSION:
-                usage = [Block(clock.start, clock.end, closed)]
-            else:
-                usage = lay_blocks(clock, [clock], closed=closed)
-        found.append(
-            Conversation(instants[start], end, closed, False, clock, (), bot_time, usage, ())
-        )
-    return found
-
-
-def cut_plain(instants: Sequence[int], letters: str) -> Iterator[tuple[int, int]]:
-    """Yield where conversations begin and stop; an end cannot begin one and is left out there."""
-    start = 0
-    count = len(letters)
-    if count and ("x" in letters[:-1] or instants[-1] - instants[0] > SESSION):
-        for place in range(1, count):
-            if letters[place - 1] == "x" or instants[place] - instants[place - 1] > SESSION:
-                if letters[start] != "x":
-                    yield start, place
-                start = place
-    if start < count and letters[start] != "x":
-        yield start, count
-
-
 class Run(NamedTuple):
     """The events of one conversation, with what `pair_transfers` says of them."""
 
