@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.usage.streams import START, any_streams, channels, plain_streams, spell
@@ -122,7 +122,16 @@ def test_only_the_last_block_may_be_short(events: list[StreamEvent], channel: st
             assert block.end - block.start - with_agent == SESSION
 
 
+def call_of(length: int) -> list[StreamEvent]:
+    """Return a call with a pause of its whole length."""
+    return [
+        StreamEvent(START, EventType.STARTED),
+        StreamEvent(START + length, EventType.ENDED),
+    ]
+
+
 @given(st.lists(st.tuples(plain_streams, st.booleans()), max_size=4), st.integers(0, 3))
+@example([(call_of(DAY), True), (call_of(DAY + 1), True), (call_of(DAY), False)], 3)
 def test_rule_for_many_plain_streams_equals_the_rule(
     streams: list[tuple[list[StreamEvent], bool]], sessions: int
 ) -> None:
