@@ -21,8 +21,12 @@ from usage.models import RolledBot
 from usage.postgres_time import from_count
 from usage.reading import STREAM_OF_CLAIM, Claim, clear_claim, open_claim
 
-STREAMS_AT_ONCE = 15_000
-WORKERS = 2
+STREAMS_AT_ONCE = 40_000
+WORKERS = 3  # two that keep both cores of a small machine busy while one waits for the disk
+
+# What a crash takes back of a rebuild it takes back whole, marks too; so no commit waits for the
+# disk.
+COMMIT_EARLY = "SET LOCAL synchronous_commit = off"
 
 # The size of each bot, from index stream_of_bot alone.
 COUNT_STREAMS = """
@@ -179,7 +183,8 @@ def rebuild_bots(
     ``empty``: the workspace had no conversations before the bots were locked.
     """
     differences: list[Difference] = []
-    with in_workspace(workspace_id):
+    with in_workspace(workspace_id), connection.cursor() as cursor:
+        cursor.execute(COMMIT_EARLY)
         workspace = Workspace.objects.get(pk=workspace_id)
         rows = RolledBot.objects.for_workspace(workspace).filter(bot__in=bots)
         # Locked in order, so that two rebuilds never wait for each other.
