@@ -4,19 +4,24 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
+import numpy as np
+
 from usage.agents import hold_seats, sign_in
-from usage.models import Agent, SessionKind
+from usage.models import Agent
+from usage.plain_sessions import PlainEvents, count_plain_sessions
 from usage.postgres_time import FUTURE, PAST, from_count, to_count
-from usage.reading import Claim, StreamReading, read_agents, read_events, read_touched, read_whole
-from usage.sessions import (
-    SESSION,
-    VOICE_CHANNELS,
-    Conversation,
-    StreamEvent,
-    count_plain_sessions,
-    count_sessions,
+from usage.reading import (
+    ALERT,
+    NOTIFICATION,
+    Claim,
+    Sent,
+    StreamReading,
+    read_agents,
+    read_events,
+    read_touched,
 )
-from usage.staging import Staged, pack_text
+from usage.sessions import VOICE_CHANNELS, StreamEvent, count_sessions
+from usage.staging import Staged
 from usage.stretches import (
     Stretch,
     choose_rest,
@@ -24,6 +29,7 @@ from usage.stretches import (
     find_barriers,
     find_plain_barriers,
 )
+from usage.whole_streams import read_whole
 
 AgentRow = tuple[int, bool, datetime, datetime | None]
 
@@ -34,38 +40,54 @@ def count_claimed(claim: Claim, *, whole: bool = False) -> Staged:
     With ``whole`` all of them are counted whole. Streams of agents are left to `count_agents`.
     """
     staged = Staged()
-    rest = count_streams(claim, staged, whole=whole)
-    if rest and not whole:
-        count_streams(claim, staged, whole=True, streams=rest)
+    if whole:
+        count_whole(claim, staged)
+    elif rest := count_touched(claim, staged):
+        count_whole(claim, staged, streams=rest)
     return staged
 
 
-def count_streams(
-    claim: Claim, staged: Staged, *, whole: bool, streams: Sequence[int] | None = None
+def count_whole(claim: Claim, staged: Staged, *, streams: Sequence[int] | None = None) -> None:
+    """Count claimed streams whole, ``streams`` of them or all with what was sent to them."""
+    read = read_whole(claim, streams=streams)
+    if streams is None:
+        staged.add_sent(read.sent)
+    # What is older than the events that are kept stays as it is.
+    after = read.reading.since
+    if not read.reading.more_before:
+        staged.add_stretch(read.silent, after=after, before=FUTURE)
+    simple = read.find_simple()
+    staged.add_stretch(read.ids[simple], after=after, before=FUTURE)
+    staged.add_plain(count_plain_sessions(read.take(simple), now=to_count(claim.now)))
+    count_each(claim, staged, read.read_each(~simple), whole=True)
+
+
+def count_touched(claim: Claim, staged: Staged) -> list[int]:
+    """Count what was touched of the claimed streams; return those that have to be read whole."""
+    streams = list(read_touched(claim))
+    staged.add_sent(find_sent(streams))
+    rest = [stream.stream_id for stream in streams if stream.voice]
+    text = [stream for stream in streams if not stream.voice]
+    return rest + count_each(claim, staged, text, whole=False)
+
+
+def count_each(
+    claim: Claim, staged: Staged, streams: Iterable[StreamReading], *, whole: bool
 ) -> list[int]:
-    """Count claimed streams, ``streams`` of them or all; return those that were not counted."""
+    """Count streams one by one; return those of which not enough was read for that."""
     now = to_count(claim.now)
     rest: list[int] = []
+    plain: list[tuple[StreamReading, slice]] = []
     tied: dict[int, StreamReading] = {}
-    for stream in read_whole(claim, streams=streams) if whole else read_touched(claim):
-        if streams is None and (stream.alerts or stream.notifications):
-            stage_instants(staged, stream)
-        if stream.of_agent:
-            staged.agents[stream.stream_id] = stream.bot_id
-        elif stream.voice and not whole:
-            rest.append(stream.stream_id)
-        elif stream.plain and whole and not stream.reading.more_before:
-            found = count_plain_sessions(stream.instants, stream.letters, now=now)
-            stage(staged, stream, found)
-        elif stream.plain:
+    for stream in streams:
+        if stream.plain:
             barriers = partial(find_plain_barriers, stream.instants, stream.letters)
             stretch = choose(stream, stream.instants, barriers, whole=whole)
             if stretch is None:
                 rest.append(stream.stream_id)
-                continue
-            part = slice(stretch.start, stretch.stop)
-            found = count_plain_sessions(stream.instants[part], stream.letters[part], now=now)
-            stage(staged, stream, found, after=stretch.after, before=stretch.before)
+            else:
+                add_stretch(staged, stream, stretch)
+                plain.append((stream, slice(stretch.start, stretch.stop)))
         elif stream.tied:
             tied[stream.stream_id] = stream
         elif not count_stream(stream, stream.list_events(), staged, whole=whole, now=now):
@@ -73,7 +95,23 @@ def count_streams(
     for stream_id, events in read_events(claim, whole=whole, streams=list(tied)):
         if not count_stream(tied[stream_id], events, staged, whole=whole, now=now):
             rest.append(stream_id)
+    if plain:
+        staged.add_plain(count_plain_sessions(join_plain(plain), now=now))
     return rest
+
+
+def join_plain(parts: Sequence[tuple[StreamReading, slice]]) -> PlainEvents:
+    """Return parts of text streams, one each, without agents and voice as arrays."""
+    lengths = [len(stream.letters[part]) for stream, part in parts]
+    letters = "".join(stream.letters[part] for stream, part in parts).encode()
+    return PlainEvents(
+        owners=np.repeat([stream.stream_id for stream, _ in parts], lengths),
+        instants=np.concatenate(
+            [np.array(stream.instants[part], dtype=np.int64) for stream, part in parts]
+        ),
+        letters=np.frombuffer(letters, dtype=np.uint8),
+        calls=np.zeros(len(letters), dtype=np.bool_),
+    )
 
 
 def count_stream(
@@ -89,9 +127,10 @@ def count_stream(
     stretch = choose(stream, [event.at for event in events], barriers, whole=whole)
     if stretch is None:
         return False
-    part = slice(stretch.start, stretch.stop)
-    found = count_sessions(events[part], channel=stream.channel, now=now)
-    stage(staged, stream, found, after=stretch.after, before=stretch.before)
+    add_stretch(staged, stream, stretch)
+    part = events[stretch.start : stretch.stop]
+    for conversation in count_sessions(part, channel=stream.channel, now=now):
+        staged.add_conversation(stream.stream_id, conversation)
     return True
 
 
@@ -114,47 +153,25 @@ def choose(
     return choose_rest(instants, barriers, pauses=not stream.voice, reading=reading)
 
 
-def stage(
-    staged: Staged,
-    stream: StreamReading,
-    found: Sequence[Conversation],
-    *,
-    after: int | None = None,
-    before: int | None = None,
-) -> None:
-    """Stage what was counted in a stretch, and a mark for when its open conversation closes.
-
-    Stored conversations that start between ``after`` and ``before`` are replaced (None: no bound).
-    """
-    stream_id, bot_id = stream.stream_id, stream.bot_id
+def add_stretch(staged: Staged, stream: StreamReading, stretch: Stretch) -> None:
+    """Have the stored conversations in a stretch of a stream replaced."""
     staged.add_stretch(
-        stream_id,
-        after=PAST if after is None else after,
-        before=FUTURE if before is None else before,
+        stream.stream_id,
+        after=PAST if stretch.after is None else stretch.after,
+        before=FUTURE if stretch.before is None else stretch.before,
     )
-    channel = pack_text(stream.channel)
-    for conversation in found:
-        if conversation.usage or conversation.voice_blocks:
-            staged.add_conversation(stream_id, bot_id, conversation, channel=channel)
-            if not conversation.closed:
-                end = conversation.end
-                staged.add_mark(stream_id, bot_id, due=end + SESSION + 1, touched=end)
 
 
-def stage_instants(staged: Staged, stream: StreamReading) -> None:
-    """Stage the touched alerts and notifications of a stream: they need no rule."""
-    first, last = stream.touched
-    for kind, instants in (
-        (SessionKind.ALERT, stream.alerts),
-        (SessionKind.NOTIFICATION, stream.notifications),
-    ):
-        staged.add_instants(
-            stream.stream_id,
-            stream.bot_id,
-            kind,
-            (at for at in instants if first <= at <= last),
-            channel=pack_text(stream.channel),
-        )
+def find_sent(streams: Sequence[StreamReading]) -> Sent:
+    """Return the touched alerts and notifications of some streams."""
+    sent = [
+        (stream.stream_id, instant, ord(letter))
+        for stream in streams
+        for letter, instants in ((ALERT, stream.alerts), (NOTIFICATION, stream.notifications))
+        for instant in instants
+        if stream.touched.first <= instant <= stream.touched.last
+    ]
+    return Sent(*np.array(sent, dtype=np.int64).reshape(-1, 3).T)
 
 
 def count_agents(claim: Claim, *, streams: Mapping[int, int]) -> list[int]:

@@ -4,14 +4,13 @@ The rollup reads and writes millions of instants, and the session rule only adds
 so they stay numbers from the database's binary format and back to it.
 """
 
-import struct
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import psycopg
 from django.db import connection
+from numpy.typing import NDArray
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 from psycopg.pq import Format
@@ -46,38 +45,38 @@ class CountLoader(Loader):
         return int.from_bytes(data, signed=True)
 
 
-def unpack_counts(array: bytes) -> tuple[int, ...]:
-    """Return the instants of a ``timestamptz[]`` without NULLs, as `counting_cursor` reads it.
-
-    Each element is its length, 8, which is passed by, and its value.
-    """
-    return find_unpacker((len(array) - ARRAY_HEADER) // 12)(array, ARRAY_HEADER)
+def unpack_counts(array: bytes | None) -> NDArray[np.int64]:
+    """Return a ``timestamptz[]`` or ``bigint[]`` without NULLs, as `counting_cursor` reads it."""
+    return unpack(array, ">i8").astype(np.int64)
 
 
-@lru_cache(1000)
-def find_unpacker(count: int) -> Callable[[bytes, int], tuple[int, ...]]:
-    """Return what unpacks an array of ``count`` instants."""
-    return struct.Struct(">" + "4xq" * count).unpack_from
+def unpack_small(array: bytes | None) -> NDArray[np.uint8]:
+    """Return a ``smallint[]`` without NULLs, each of which fits into a byte."""
+    return unpack(array, ">i2").astype(np.uint8)
 
 
-def unpack_small(array: bytes) -> bytes:
-    """Return the elements of a ``smallint[]`` without NULLs, each of which fits into a byte.
+def unpack_truths(array: bytes | None) -> NDArray[np.bool_]:
+    """Return a ``boolean[]`` without NULLs."""
+    return unpack(array, "?").astype(np.bool_)
 
-    Each is its length, 2, and its upper and lower byte.
-    """
-    return array[ARRAY_HEADER + 5 :: 6]
+
+def unpack(array: bytes | None, kind: str) -> NDArray[Any]:
+    """Return the elements of a binary array; each is its length, 4 bytes, and its value."""
+    element = np.dtype([("length", ">i4"), ("value", kind)])
+    body = array[ARRAY_HEADER:] if array else b""
+    return np.frombuffer(body, element)["value"]
 
 
 def counting_cursor() -> "psycopg.Cursor[tuple[Any, ...]]":
     """Return a cursor on the connection of this transaction that reads instants as counts.
 
-    Arrays of instants and small numbers stay as the database packs them.
+    Arrays of instants, numbers and truth values stay as the database packs them.
     """
     connection.ensure_connection()
     raw = connection.connection
     cursor: psycopg.Cursor[tuple[Any, ...]] = psycopg.Cursor(raw)
     cursor.format = Format.BINARY
     cursor.adapters.register_loader("timestamptz", CountLoader)
-    cursor.adapters.register_loader(raw.adapters.types["timestamptz"].array_oid, ByteaBinaryLoader)
-    cursor.adapters.register_loader(raw.adapters.types["int2"].array_oid, ByteaBinaryLoader)
+    for name in ("timestamptz", "int8", "int2", "bool"):
+        cursor.adapters.register_loader(raw.adapters.types[name].array_oid, ByteaBinaryLoader)
     return cursor

@@ -6,13 +6,15 @@ from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import Any, NamedTuple, Self
 
+import numpy as np
 from django.db import connection
 from psycopg import Cursor
 
 from accounts.models import Workspace
 from usage import retention
 from usage.agents import AgentEvent
-from usage.postgres_time import FUTURE, PAST, counting_cursor, to_count, unpack_counts, unpack_small
+from usage.plain_sessions import Counts, Letters
+from usage.postgres_time import counting_cursor, unpack_counts, unpack_small
 from usage.sessions import (
     LAST_OF_STREAM,
     LETTERS,
@@ -22,8 +24,6 @@ from usage.sessions import (
     StreamEvent,
 )
 from usage.stretches import REACH, Reading, Touched
-
-EVERYWHERE = Touched(PAST, FUTURE)
 
 # The streams claimed in this transaction and what in them was touched, and what was counted. Nobody
 # keeps statistics of these tables; so where rows are looked up one by one, the statements say so
@@ -39,13 +39,13 @@ CREATE TEMP TABLE IF NOT EXISTS stage_stretch (
     stream_id bigint, after timestamptz, before timestamptz, instants boolean
 ) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS stage_conversation (
-    stream_id bigint, bot_id bigint, started_at timestamptz, ended_at timestamptz, closed boolean,
-    voice boolean, bot_time interval
+    stream_id bigint, started_at timestamptz, ended_at timestamptz, closed boolean, voice boolean,
+    bot_time interval
 ) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS stage_session (
-    stream_id bigint, bot_id bigint, started_at timestamptz, ended_at timestamptz,
+    stream_id bigint, started_at timestamptz, ended_at timestamptz,
     conversation_started_at timestamptz, kind smallint, number integer, closed boolean,
-    completed boolean, channel text COLLATE "C"
+    completed boolean
 ) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS stage_change (
     stream_id bigint, started_at timestamptz, kind smallint, number integer, place tid,
@@ -55,8 +55,7 @@ CREATE TEMP TABLE IF NOT EXISTS stage_slot (
     bot_id bigint, starts_at timestamptz
 ) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS stage_mark (
-    stream_id bigint, bot_id bigint, due_at timestamptz, touched_from timestamptz,
-    touched_to timestamptz
+    stream_id bigint, due_at timestamptz, touched_from timestamptz, touched_to timestamptz
 ) ON COMMIT DELETE ROWS
 """
 
@@ -103,7 +102,7 @@ def place_of(type_: int, direction: int = 0) -> int:
 
 PLACE = "(8 * type + 2 * direction + voice::integer)::smallint"
 ALERT, NOTIFICATION = "!", "."  # no letters of the rule
-LETTER_OF_PLACE = list_letters()
+LETTER_OF_PLACE = np.frombuffer(list_letters(), dtype=np.uint8)
 # The type and direction of each letter, whether an agent belongs to it, and whether it is voice.
 KIND_OF_LETTER = {
     cased: (type_, direction, letter in "te", cased != letter)
@@ -114,27 +113,15 @@ WITHOUT_ALERTS = str.maketrans("", "", ALERT + NOTIFICATION)
 
 # Reads index event_of_stream alone, in its order: events of the rule, alerts and notifications (11
 # are failed alerts). What is later than the clock is left out.
-EVENTS_OF_CLAIM = f"""
-CROSS JOIN LATERAL (
-    SELECT array_agg(at) AS instants, array_agg({PLACE}) AS places,
-        array_agg(agent) FILTER (WHERE type IN (3, 4)) AS agents
-    FROM (
-        SELECT at, type, direction, voice, agent FROM usage_event
-        WHERE workspace_id = %(workspace)s AND stream_id = claim.stream_id
-            AND NOT developer AND NOT test AND type <> 11
-            AND at >= {{since}} AND at <= {{until}}
-        ORDER BY at, type
-    ) event
-) part
-"""
-READ_WHOLE = f"""
-SELECT stream_id, bot_id, of_agent, channel, voice, instants, places, agents
-FROM stage_claim claim
-{EVENTS_OF_CLAIM.format(since="%(counted_from)s", until="%(now)s")}
-WHERE %(streams)s::bigint[] IS NULL OR stream_id = ANY(%(streams)s)
+EVENTS_OF_CLAIM = """
+SELECT at, type, direction, voice, agent FROM usage_event
+WHERE workspace_id = %(workspace)s AND stream_id = claim.stream_id
+    AND NOT developer AND NOT test AND type <> 11
+    AND at >= {since} AND at <= {until}
+ORDER BY at, type
 """
 READ_TOUCHED = f"""
-SELECT claim.stream_id, bot_id, of_agent, channel, claim.voice, instants, places, agents,
+SELECT claim.stream_id, channel, claim.voice, instants, places, agents,
     claim.touched_from, claim.touched_to, claim.since,
     %(removed)s AND claim.since = %(counted_from)s OR EXISTS (
         SELECT FROM usage_event event
@@ -148,8 +135,16 @@ SELECT claim.stream_id, bot_id, of_agent, channel, claim.voice, instants, places
             AND at > claim.until AND at <= %(now)s
     )
 FROM ({CLAIMED}) claim
-{EVENTS_OF_CLAIM.format(since="claim.since", until="least(claim.until, %(now)s)")}
+CROSS JOIN LATERAL (
+    SELECT array_agg(at) AS instants, array_agg({PLACE}) AS places,
+        array_agg(agent) FILTER (WHERE type IN (3, 4)) AS agents
+    FROM (
+        {EVENTS_OF_CLAIM.format(since="claim.since", until="least(claim.until, %(now)s)")}
+    ) event
+) part
+WHERE NOT of_agent
 """
+FIND_AGENTS = "SELECT stream_id, bot_id FROM stage_claim WHERE of_agent"
 
 # Rule order: at one instant by type, then by source and id.
 READ_EVENTS = f"""
@@ -168,23 +163,28 @@ ORDER BY event.stream_id, event.at, event.type, source.name, event.event_id
 """
 
 
+class Sent(NamedTuple):
+    """Alerts and notifications, which need no rule: the stream and the letter of each."""
+
+    owners: Counts
+    instants: Counts
+    letters: Letters
+
+
 class StreamReading(NamedTuple):
     """What was read of one stream, in order of time and type.
 
-    ``letters`` has one of `LETTERS` for each instant, ``agents`` a name for each transfer; None:
-    there is none.
+    ``letters`` has one of `LETTERS` for each instant, ``agents`` a name for each transfer.
     """
 
     stream_id: int
-    bot_id: int
-    of_agent: bool
     channel: str
     voice: bool
     touched: Touched
     reading: Reading
     instants: Sequence[int]
     letters: str
-    agents: list[str] | None
+    agents: Sequence[str]
     alerts: Sequence[int] = ()
     notifications: Sequence[int] = ()
 
@@ -216,7 +216,7 @@ class StreamReading(NamedTuple):
 
     def list_events(self) -> list[StreamEvent]:
         """Return the events one by one; in rule order, unless they are tied."""
-        agents = iter(self.agents or ())
+        agents = iter(self.agents)
         return [
             StreamEvent(at, type_, direction, next(agents) if transfer else "", voice)
             for at, (type_, direction, transfer, voice) in zip(
@@ -263,43 +263,32 @@ def clear_claim(claim: Claim) -> None:
     claim.execute(CLEAR)
 
 
-def read_whole(claim: Claim, *, streams: Sequence[int] | None = None) -> Iterator[StreamReading]:
-    """Yield the claimed streams, or some of them, with all that is counted of them.
-
-    Of an agent's stream the events are not among it.
-    """
-    since = PAST if claim.counted_from is None else to_count(claim.counted_from)
-    reading = Reading(since, more_before=claim.counted_from is not None, more_after=False)
-    for row in claim.execute(READ_WHOLE, streams=streams).fetchall():
-        yield make_reading(row, touched=EVERYWHERE, reading=reading)
-
-
 def read_touched(claim: Claim) -> Iterator[StreamReading]:
     """Yield the claimed streams with what lies around the touched instants.
 
-    Of an agent's stream the events are not among it.
+    Streams of agents are not among them.
     """
-    for *row, first, last, since, before, after in claim.execute(
-        READ_TOUCHED, whole=False, streams=None
-    ).fetchall():
-        yield make_reading(row, touched=Touched(first, last), reading=Reading(since, before, after))
+    rows = claim.execute(READ_TOUCHED, whole=False, streams=None).fetchall()
+    for stream_id, channel, voice, instants, places, agents, first, last, *reading in rows:
+        letters = LETTER_OF_PLACE[unpack_small(places)].tobytes().decode()
+        stream = StreamReading(
+            stream_id,
+            channel,
+            # An event that was committed after the claim may be the stream's first one with voice.
+            voice or letters != letters.lower(),
+            Touched(first, last),
+            Reading(*reading),
+            unpack_counts(instants).tolist(),
+            letters,
+            agents or (),
+        )
+        has_alerts = ALERT in letters or NOTIFICATION in letters
+        yield stream.without_alerts() if has_alerts else stream
 
 
-def make_reading(row: Sequence[Any], *, touched: Touched, reading: Reading) -> StreamReading:
-    """Put together what was read of a stream.
-
-    ``row`` (Any: as psycopg has it) begins as those of `READ_WHOLE`; without events its arrays are
-    None.
-    """
-    stream_id, bot_id, of_agent, channel, voice, instants, places, agents = row
-    at = unpack_counts(instants) if instants else ()
-    letters = unpack_small(places).translate(LETTER_OF_PLACE).decode() if places else ""
-    # An event that was committed after the claim may be the stream's first one with voice.
-    voice = voice or letters != letters.lower()
-    read = StreamReading(
-        stream_id, bot_id, of_agent, channel, voice, touched, reading, at, letters, agents
-    )
-    return read.without_alerts() if ALERT in letters or NOTIFICATION in letters else read
+def find_agents(claim: Claim) -> dict[int, int]:
+    """Return the claimed streams of agents, each with its bot."""
+    return dict(claim.execute(FIND_AGENTS).fetchall())
 
 
 def read_events(

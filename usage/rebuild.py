@@ -16,13 +16,17 @@ from django.db import connection
 
 from accounts.models import Workspace
 from accounts.tenancy import in_workspace
-from usage import counting, staging, totals
+from usage import counting, reading, staging, totals
 from usage.models import RolledBot
 from usage.postgres_time import from_count
 from usage.reading import STREAM_OF_CLAIM, Claim, clear_claim, open_claim
 
-STREAMS_AT_ONCE = 15_000
-WORKERS = 2
+STREAMS_AT_ONCE = 40_000
+WORKERS = 3  # two that keep both cores of a small machine busy while one waits for the disk
+
+# What a crash takes back of a rebuild it takes back whole, marks too; so no commit waits for the
+# disk.
+COMMIT_EARLY = "SET LOCAL synchronous_commit = off"
 
 # The size of each bot, from index stream_of_bot alone.
 COUNT_STREAMS = """
@@ -179,7 +183,8 @@ def rebuild_bots(
     ``empty``: the workspace had no conversations before the bots were locked.
     """
     differences: list[Difference] = []
-    with in_workspace(workspace_id):
+    with in_workspace(workspace_id), connection.cursor() as cursor:
+        cursor.execute(COMMIT_EARLY)
         workspace = Workspace.objects.get(pk=workspace_id)
         rows = RolledBot.objects.for_workspace(workspace).filter(bot__in=bots)
         # Locked in order, so that two rebuilds never wait for each other.
@@ -227,10 +232,11 @@ def rebuild_streams(
     last = (0, 0)
     while streams := claim_streams(claim, bots, after=last):
         staged = counting.count_claimed(claim, whole=True)
-        due = read_due(claim) if staged.agents else set()
-        for stream_id in counting.count_agents(claim, streams=staged.agents):
+        agents = reading.find_agents(claim)
+        due = read_due(claim) if agents else set()
+        for stream_id in counting.count_agents(claim, streams=agents):
             if stream_id not in due:
-                yield Difference(keys[staged.agents[stream_id]], "agent", "different", None)
+                yield Difference(keys[agents[stream_id]], "agent", "different", None)
         staging.write(claim, staged, first=first)
         if first:
             staging.write_first(claim)

@@ -15,7 +15,7 @@ from accounts.models import Workspace
 from accounts.tenancy import in_workspace
 from usage import counting, staging, totals
 from usage.models import RolledBot
-from usage.reading import STREAM_OF_CLAIM, open_claim
+from usage.reading import STREAM_OF_CLAIM, find_agents, open_claim
 
 STREAMS_AT_ONCE = 2000
 
@@ -93,7 +93,7 @@ def roll_up_next(*, workspace_id: int, now: datetime, wait: bool = False) -> int
         claim.execute(CLAIM_STREAMS, bot=rolled.bot_id, limit=STREAMS_AT_ONCE)
         streams = claim.cursor.rowcount
         staged = counting.count_claimed(claim)
-        counting.count_agents(claim, streams=staged.agents)
+        counting.count_agents(claim, streams=find_agents(claim))
         staging.write(claim, staged)
         staging.replace_stored(claim)
         totals.replace_slots(

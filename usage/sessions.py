@@ -49,6 +49,11 @@ class Direction(IntEnum):
     AGENT = 3
 
 
+# Plain numbers: the rule compares millions of them, and members of an enumeration compare slowly.
+STARTED, TRANSFER_STARTED = int(EventType.STARTED), int(EventType.TRANSFER_STARTED)
+TRANSFER_ENDED, ENDED = int(EventType.TRANSFER_ENDED), int(EventType.ENDED)
+USER, BOT, AGENT = int(Direction.USER), int(Direction.BOT), int(Direction.AGENT)
+
 # What kind of event it is, as one letter; a capital one says that it was voice.
 LETTERS = {
     "s": (EventType.STARTED, Direction.NONE),
@@ -121,47 +126,6 @@ def count_sessions(events: Sequence[StreamEvent], *, channel: str, now: int) -> 
     ]
 
 
-def count_plain_sessions(instants: Sequence[int], letters: str, *, now: int) -> list[Conversation]:
-    """Return what `count_sessions` returns for a text stream without agents and voice.
-
-    ``letters`` has one of `PLAIN_LETTERS` for each event. Most streams are such, and their rule is
-    short: cut at pauses and ends, measure from the first user message to the last message.
-    tests/usage/test_sessions.py proves the two equal.
-    """
-    found: list[Conversation] = []
-    for start, stop in cut_plain(instants, letters):
-        end = instants[stop - 1]
-        closed = letters[stop - 1] == "x" or now - end > SESSION
-        clock, bot_time, usage = None, 0, []
-        first = letters.find("u", start, stop)
-        if first >= 0:
-            last = max(letters.rfind("u", first, stop), letters.rfind("b", first, stop))
-            clock = Interval(instants[first], instants[last])
-            bot_time = clock.end - clock.start
-            if bot_time < SESSION:
-                usage = [Block(clock.start, clock.end, closed)]
-            else:
-                usage = lay_blocks(clock, [clock], closed=closed)
-        found.append(
-            Conversation(instants[start], end, closed, False, clock, (), bot_time, usage, ())
-        )
-    return found
-
-
-def cut_plain(instants: Sequence[int], letters: str) -> Iterator[tuple[int, int]]:
-    """Yield where conversations begin and stop; an end cannot begin one and is left out there."""
-    start = 0
-    count = len(letters)
-    if count and ("x" in letters[:-1] or instants[-1] - instants[0] > SESSION):
-        for place in range(1, count):
-            if letters[place - 1] == "x" or instants[place] - instants[place - 1] > SESSION:
-                if letters[start] != "x":
-                    yield start, place
-                start = place
-    if start < count and letters[start] != "x":
-        yield start, count
-
-
 class Run(NamedTuple):
     """The events of one conversation, with what `pair_transfers` says of them."""
 
@@ -187,7 +151,7 @@ def split_at_ended(events: Sequence[StreamEvent]) -> Iterator[Sequence[StreamEve
     """Cut after each ``conversation.ended``: voice, transfers and calls never reach across one."""
     start = 0
     for index, event in enumerate(events):
-        if event.type == EventType.ENDED:
+        if event.type == ENDED:
             yield events[start : index + 1]
             start = index + 1
     if start < len(events):
@@ -203,9 +167,9 @@ def pair_transfers(segment: Sequence[StreamEvent]) -> list[int | None]:
     ends: list[int | None] = [None] * len(segment)
     open_starts: dict[str, list[int]] = {}
     for index, event in enumerate(segment):
-        if event.type == EventType.TRANSFER_STARTED:
+        if event.type == TRANSFER_STARTED:
             open_starts.setdefault(event.agent, []).append(index)
-        elif event.type == EventType.TRANSFER_ENDED:
+        elif event.type == TRANSFER_ENDED:
             agents = [event.agent, ""] if event.agent else list(open_starts)
             for agent in agents:
                 start = take_latest(open_starts, agent, segment, since=event.at - DAY)
@@ -231,9 +195,9 @@ def take_latest(
 
 def find_call(segment: Sequence[StreamEvent]) -> list[Interval]:
     """Return the call of a voice segment: its last start to its hang-up, if within 24 hours."""
-    if segment[-1].type != EventType.ENDED:
+    if segment[-1].type != ENDED:
         return []
-    starts = [event.at for event in segment if event.type == EventType.STARTED]
+    starts = [event.at for event in segment if event.type == STARTED]
     if not starts or segment[-1].at - starts[-1] > DAY:
         return []
     return [Interval(starts[-1], segment[-1].at)]
@@ -252,7 +216,7 @@ def cut_at_pauses(segment: Sequence[StreamEvent], *, whole: Sequence[Interval]) 
             if event.at - last > SESSION and not covers(whole, last, event.at):
                 yield slice(start, index)
                 start = None
-        if start is None and event.type not in (EventType.TRANSFER_ENDED, EventType.ENDED):
+        if start is None and event.type not in (TRANSFER_ENDED, ENDED):
             start = index
     if start is not None:
         yield slice(start, len(segment))
@@ -280,7 +244,7 @@ def find_agent_time(run: Run) -> AgentTime:
     lasting: list[int] = []
     next_start: dict[str, int] = {}
     for event, end in zip(reversed(run.events), reversed(run.ends), strict=True):
-        if event.type == EventType.TRANSFER_STARTED:
+        if event.type == TRANSFER_STARTED:
             if end is None and event.agent not in next_start:
                 lasting.append(event.at)
             stop = next_start.get(event.agent, last) if end is None else end
@@ -308,10 +272,10 @@ def find_unannounced(
     events: Sequence[StreamEvent], *, within: Sequence[Interval]
 ) -> Iterator[Unannounced]:
     """Yield the intervals that agents' messages open, each to the next later bot message."""
-    answers = [event.at for event in events if event.direction == Direction.BOT]
+    answers = [event.at for event in events if event.direction == BOT]
     open_to = -1 << 63
     for event in events:
-        if event.direction != Direction.AGENT or event.at <= open_to:
+        if event.direction != AGENT or event.at <= open_to:
             continue
         if covers(within, event.at, event.at):
             continue
@@ -325,14 +289,14 @@ def find_unannounced(
 
 def is_closed(latest: StreamEvent, *, now: int) -> bool:
     """Tell whether a conversation that none follows is closed, by its end or by silence."""
-    return latest.type == EventType.ENDED or now - latest.at > SESSION
+    return latest.type == ENDED or now - latest.at > SESSION
 
 
 def measure(run: Run, *, closed: bool) -> Conversation:
     """Measure one conversation and lay its blocks."""
     agent = find_agent_time(run)
     whole = Interval(run.events[0].at, run.events[-1].at)
-    users = spoken_with_bot(run.events, by=Direction.USER, agent=agent)
+    users = spoken_with_bot(run.events, by=USER, agent=agent)
     clock = whole if run.voice else find_text_clock(run.events, users=users, agent=agent)
     pieces = take_out(agent.union, of=clock) if clock else []
     billed = clock is not None and bool(users or pieces)
@@ -349,7 +313,7 @@ def measure(run: Run, *, closed: bool) -> Conversation:
     )
 
 
-def spoken_with_bot(events: Sequence[StreamEvent], *, by: Direction, agent: AgentTime) -> list[int]:
+def spoken_with_bot(events: Sequence[StreamEvent], *, by: int, agent: AgentTime) -> list[int]:
     """Return the instants of messages in one direction that lie outside agent time, in order."""
     return [
         event.at for event in events if event.direction == by and not is_with_agent(event.at, agent)
@@ -367,7 +331,7 @@ def find_text_clock(
     if not users:
         return None
     starts = [at for at in agent.starts if not is_inside(at, agent.union)]
-    answers = spoken_with_bot(events, by=Direction.BOT, agent=agent)
+    answers = spoken_with_bot(events, by=BOT, agent=agent)
     return Interval(users[0], max([users[-1], *answers[-1:], *starts]))
 
 

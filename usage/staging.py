@@ -4,28 +4,21 @@ Only what differs from the stored rows is written. So to count again what has no
 reading alone, and the rebuild can tell what it found wrong.
 """
 
-import struct
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
-from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike
 
 from usage.models import SessionKind
+from usage.plain_sessions import PlainConversations
 from usage.postgres_time import from_count
-from usage.reading import Claim
-from usage.sessions import RULE, Conversation
+from usage.reading import ALERT, Claim, Sent
+from usage.sessions import RULE, SESSION, Conversation
 
 USAGE, VOICE = int(SessionKind.USAGE), int(SessionKind.VOICE)
-
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_TRAILER = b"\xff\xff"
-# Each value is its length in bytes and itself: 8 for an instant, 1 for a truth value, 2 and 4 for
-# numbers, 16 for an interval (microseconds, days, months); -1 for NULL.
-STRETCH = struct.Struct(">h iq iq iq i?")
-CONVERSATION = struct.Struct(">h iq iq iq iq i? i? iqii")
-SESSION = struct.Struct(">h iq iq iq iq iq ih ii i? i?")
-INSTANT = struct.Struct(">h iq iq iq iq i ih ii i? i?")
-MARK = struct.Struct(">h iq iq iq iq iq")
 
 STAGE_INSTANT_STRETCHES = """
 INSERT INTO stage_stretch
@@ -97,8 +90,8 @@ JOIN stage_change change USING (stream_id, started_at, kind, number) WHERE chang
 INSERT_CONVERSATIONS = """
 INSERT INTO usage_conversation
     (workspace_id, stream_id, started_at, ended_at, bot_id, closed, voice, bot_time)
-SELECT %(workspace)s, stream_id, started_at, ended_at, bot_id, closed, voice, bot_time
-FROM stage_conversation {changed}
+SELECT %(workspace)s, stream_id, started_at, ended_at, bot_id, closed, staged.voice, bot_time
+FROM stage_conversation staged JOIN stage_claim USING (stream_id) {changed}
 """
 WRITE_CONVERSATIONS = f"""
 {INSERT_CONVERSATIONS.format(changed=CHANGED_CONVERSATIONS)}
@@ -113,7 +106,7 @@ INSERT INTO usage_billingsession
      rule, closed, completed, channel)
 SELECT %(workspace)s, stream_id, bot_id, started_at, ended_at, conversation_started_at, number,
     kind, %(rule)s, closed, completed, channel
-FROM stage_session {changed}
+FROM stage_session JOIN stage_claim USING (stream_id) {changed}
 """
 WRITE_SESSIONS = f"""
 {INSERT_SESSIONS.format(changed=CHANGED_SESSIONS)}
@@ -148,7 +141,8 @@ GROUP BY 1, 2
 INSERT_MARKS = """
 INSERT INTO usage_dirtystream
     (workspace_id, bot_id, stream_id, due_at, touched_from, touched_to)
-SELECT %(workspace)s, bot_id, stream_id, due_at, touched_from, touched_to FROM stage_mark
+SELECT %(workspace)s, bot_id, stream_id, due_at, mark.touched_from, mark.touched_to
+FROM stage_mark mark JOIN stage_claim USING (stream_id)
 """
 
 # What lies ahead of the clock is left out; the stream is counted again when the clock gets there.
@@ -162,63 +156,127 @@ FROM stage_claim WHERE ahead_to IS NOT NULL
 """
 
 
+class Layout:
+    """How the rows of a temporary table stand in binary COPY: each value behind its length.
+
+    ``lengths``: 8 bytes for an instant, 1 for a truth value, 2 and 4 for numbers, 16 for an
+    interval, of which only the microseconds are given; -1 for NULL, which is not given.
+    """
+
+    def __init__(self, **lengths: int) -> None:
+        self.names = [name for name, length in lengths.items() if length > 0]
+        fields = [("columns", ">i2")]
+        for name, length in lengths.items():
+            fields.append((f"length of {name}", ">i4"))
+            if length > 0:
+                fields.append((name, f">i{min(length, 8)}"))
+            if length == 16:
+                fields.append((f"days and months of {name}", ">i8"))
+        self.empty = np.zeros(1, dtype=fields)
+        self.empty["columns"] = len(lengths)
+        for name, length in lengths.items():
+            self.empty[f"length of {name}"] = length
+
+    def pack(self, columns: Sequence[ArrayLike]) -> bytes:
+        """Return rows; ``columns`` has their values, or one for all of them."""
+        rows = np.repeat(self.empty, np.size(columns[0]))
+        for name, values in zip(self.names, columns, strict=True):
+            rows[name] = values
+        return rows.tobytes()
+
+
+STRETCH = Layout(stream_id=8, after=8, before=8, instants=1)
+CONVERSATION = Layout(stream_id=8, started_at=8, ended_at=8, closed=1, voice=1, bot_time=16)
+BLOCK = Layout(
+    stream_id=8, started_at=8, ended_at=8, conversation_started_at=8, kind=2, number=4, closed=1,
+    completed=1,
+)  # fmt: skip
+INSTANT = Layout(
+    stream_id=8, started_at=8, ended_at=8, conversation_started_at=-1, kind=2, number=4, closed=1,
+    completed=1,
+)  # fmt: skip
+MARK = Layout(stream_id=8, due_at=8, touched_from=8, touched_to=8)
+
+
+class Rows:
+    """Rows of one layout, gathered in columns or one by one."""
+
+    def __init__(self, layout: Layout) -> None:
+        """Start with nothing."""
+        self.layout = layout
+        self.parts: list[bytes] = []
+        self.single: list[tuple[int, ...]] = []
+
+    def extend(self, *columns: ArrayLike) -> None:
+        """Add many rows."""
+        self.parts.append(self.layout.pack(columns))
+
+    def append(self, *values: int) -> None:
+        """Add one row."""
+        self.single.append(values)
+
+    def pack(self) -> bytes:
+        """Return all rows."""
+        if self.single:
+            self.extend(*np.array(self.single, dtype=np.int64).T)
+            self.single = []
+        return b"".join(self.parts)
+
+
 class Staged:
-    """Rows for the temporary tables, gathered stream by stream; instants are counts."""
+    """Rows for the temporary tables; instants are counts."""
 
     def __init__(self) -> None:
         """Start with nothing."""
-        self.stretches: list[bytes] = []
-        self.conversations: list[bytes] = []
-        self.sessions: list[bytes] = []
-        self.marks: list[bytes] = []
-        self.agents: dict[int, int] = {}  # streams of agents, each with its bot
+        self.stretches = Rows(STRETCH)
+        self.conversations = Rows(CONVERSATION)
+        self.blocks = Rows(BLOCK)
+        self.instants = Rows(INSTANT)
+        self.marks = Rows(MARK)
 
-    def add_stretch(self, stream_id: int, *, after: int, before: int) -> None:
-        """Replace what is stored of a stream's conversations that start between two instants."""
-        self.stretches.append(STRETCH.pack(4, 8, stream_id, 8, after, 8, before, 1, False))
+    def add_stretch(self, streams: ArrayLike, *, after: int, before: int) -> None:
+        """Replace what is stored of streams' conversations that start between two instants."""
+        self.stretches.extend(streams, after, before, False)
 
-    def add_conversation(
-        self, stream_id: int, bot_id: int, conversation: Conversation, *, channel: bytes
-    ) -> None:
-        """Store a conversation and its sessions; ``channel`` is a value of `pack_text`."""
+    def add_conversation(self, stream_id: int, conversation: Conversation) -> None:
+        """Store a conversation and its sessions, and mark when it closes if it is open."""
         start, end, closed, voice, _, _, bot_time, usage, voice_blocks = conversation
-        self.conversations.append(
-            CONVERSATION.pack(
-                7, 8, stream_id, 8, bot_id, 8, start, 8, end, 1, closed, 1, voice,
-                16, bot_time, 0, 0,
-            )
-        )  # fmt: skip
+        if not (usage or voice_blocks):
+            return
+        self.conversations.append(stream_id, start, end, closed, voice, bot_time)
         for kind, blocks in ((USAGE, usage), (VOICE, voice_blocks)):
-            for number, (block_start, block_end, completed) in enumerate(blocks, 1):
-                row = SESSION.pack(
-                    10, 8, stream_id, 8, bot_id, 8, block_start, 8, block_end, 8, start,
-                    2, kind, 4, number, 1, closed, 1, completed,
-                )  # fmt: skip
-                self.sessions.append(row + channel)
+            for number, block in enumerate(blocks, 1):
+                self.blocks.append(
+                    stream_id, block.start, block.end, start, kind, number, closed, block.completed
+                )
+        if not closed:
+            self.marks.append(stream_id, end + SESSION + 1, end, end)
 
-    def add_instants(
-        self, stream_id: int, bot_id: int, kind: int, instants: Iterable[int], *, channel: bytes
-    ) -> None:
-        """Store alerts or notifications: each is a session of its own, at its instant."""
-        numbers: Counter[int] = Counter()
-        for at in instants:
-            numbers[at] += 1
-            row = INSTANT.pack(
-                10, 8, stream_id, 8, bot_id, 8, at, 8, at, -1, 2, kind, 4, numbers[at], 1, True,
-                1, True,
+    def add_plain(self, found: PlainConversations) -> None:
+        """Store conversations and their sessions, and mark when they close if they are open."""
+        streams, starts, ends, closed, voice, bot_time, usage, voice_blocks = found
+        self.conversations.extend(streams, starts, ends, closed, voice, bot_time)
+        for kind, blocks in ((USAGE, usage), (VOICE, voice_blocks)):
+            of = blocks.conversations
+            self.blocks.extend(
+                streams[of], blocks.starts, blocks.ends, starts[of], kind, blocks.numbers,
+                closed[of], blocks.completed,
             )  # fmt: skip
-            self.sessions.append(row + channel)
+        ends = ends[~closed]
+        self.marks.extend(streams[~closed], ends + SESSION + 1, ends, ends)
 
-    def add_mark(self, stream_id: int, bot_id: int, *, due: int, touched: int) -> None:
-        """Have a stream counted again from ``due`` on, around an instant."""
-        self.marks.append(MARK.pack(5, 8, stream_id, 8, bot_id, 8, due, 8, touched, 8, touched))
-
-
-@lru_cache
-def pack_text(text: str) -> bytes:
-    """Return a text as a value of binary COPY."""
-    value = text.encode()
-    return len(value).to_bytes(4) + value
+    def add_sent(self, sent: Sent) -> None:
+        """Store all alerts and notifications of some streams: each is a session, at its instant."""
+        kinds = np.where(sent.letters == ord(ALERT), SessionKind.ALERT, SessionKind.NOTIFICATION)
+        order = np.lexsort((sent.instants, kinds, sent.owners))
+        streams, instants, kinds = sent.owners[order], sent.instants[order], kinds[order]
+        # Those at one instant are numbered from 1.
+        rows = np.stack((streams, instants, kinds))
+        others = np.any(rows[:, 1:] != rows[:, :-1], axis=0)
+        firsts = np.flatnonzero(np.append(True, others)[: len(order)])
+        counts = np.diff(np.append(firsts, len(order)))
+        numbers = np.arange(len(order)) - np.repeat(firsts, counts) + 1
+        self.instants.extend(streams, instants, instants, kinds, numbers, True, True)
 
 
 def write(claim: Claim, staged: Staged, *, first: bool = False) -> None:
@@ -226,16 +284,17 @@ def write(claim: Claim, staged: Staged, *, first: bool = False) -> None:
 
     ``first``: nothing is stored that could be replaced.
     """
-    for table, rows in (
-        ("stage_stretch", () if first else staged.stretches),
+    for table, *gathered in (
+        ("stage_stretch", *(() if first else (staged.stretches,))),
         ("stage_conversation", staged.conversations),
-        ("stage_session", staged.sessions),
+        ("stage_session", staged.blocks, staged.instants),
         ("stage_mark", staged.marks),
     ):
+        rows = b"".join(each.pack() for each in gathered)
         if not rows:
             continue
         with claim.cursor.copy(f"COPY {table} FROM STDIN (FORMAT BINARY)".encode()) as copy:
-            copy.write(b"".join((COPY_HEADER, *rows, COPY_TRAILER)))
+            copy.write(b"".join((COPY_HEADER, rows, COPY_TRAILER)))
 
 
 def write_first(claim: Claim) -> None:

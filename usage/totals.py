@@ -83,6 +83,12 @@ CROSS JOIN LATERAL (
     GROUP BY channel
 ) counted
 """
+COUNTED_ALL_MONTHS = f"""
+SELECT bot_id, date_trunc('month', day::timestamp)::date AS month, channel, {ADD_TOTALS}
+FROM usage_usageday
+WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s)
+GROUP BY 1, 2, 3
+"""
 
 INSERT = """
 INSERT INTO {table}
@@ -147,7 +153,7 @@ INSERT_SLOTS = INSERT.format(
     table="usage_usagebucket", place="starts_at", counted=COUNTED_ALL_SLOTS
 )
 INSERT_DAYS = INSERT.format(table="usage_usageday", place="day", counted=COUNTED_ALL_DAYS)
-INSERT_MONTHS = INSERT.format(table="usage_usagemonth", place="month", counted=COUNTED_MONTHS)
+INSERT_MONTHS = INSERT.format(table="usage_usagemonth", place="month", counted=COUNTED_ALL_MONTHS)
 
 BUCKETS_REACH = """
 SELECT min(starts_at), max(starts_at) FROM usage_usagebucket
@@ -188,8 +194,7 @@ def write_first(*, rolled: Sequence[RolledBot], zone: ZoneInfo) -> None:
     days = list_days(rolled, zone=zone)
     starts = [start_of_day(day, zone) for day in days]
     insert(INSERT_DAYS, workspace=workspace_id, bots=bots, places=days, starts=starts)
-    months = sorted({day.replace(day=1) for day in days})
-    insert(INSERT_MONTHS, workspace=workspace_id, bots=bots, places=months)
+    insert(INSERT_MONTHS, workspace=workspace_id, bots=bots)
     note_zone(rolled, zone=zone)
 
 

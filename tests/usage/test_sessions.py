@@ -7,21 +7,23 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.usage.streams import START, any_streams, channels, plain_streams, spell
 from usage.event_format import TYPES
+from usage.plain_sessions import PlainConversations, PlainEvents, count_plain_sessions
 from usage.sessions import (
     DAY,
     LAST_OF_STREAM,
     SESSION,
+    Block,
     Conversation,
     Direction,
     EventType,
     StreamEvent,
-    count_plain_sessions,
     count_sessions,
 )
 
@@ -120,21 +122,51 @@ def test_only_the_last_block_may_be_short(events: list[StreamEvent], channel: st
             assert block.end - block.start - with_agent == SESSION
 
 
-@given(plain_streams, st.integers(0, 3))
-def test_short_form_of_the_rule_equals_the_rule(events: list[StreamEvent], sessions: int) -> None:
-    now = (events[-1].at if events else START) + sessions * SESSION // 2
-    instants = [event.at for event in events]
-
-    short = count_plain_sessions(instants, spell(events), now=now)
-
-    general = count_sessions(events, channel="web", now=now)
-    assert [tuple(map(listed, a)) for a in short] == [tuple(map(listed, b)) for b in general]
+def call_of(length: int) -> list[StreamEvent]:
+    """Return a call with a pause of its whole length."""
+    return [
+        StreamEvent(START, EventType.STARTED),
+        StreamEvent(START + length, EventType.ENDED),
+    ]
 
 
-def listed(value: object) -> object:
-    """Make sequences of either form comparable."""
-    is_plain = isinstance(value, (list, tuple)) and not hasattr(value, "_fields")
-    return [*value] if is_plain else value  # type: ignore[misc]
+@given(st.lists(st.tuples(plain_streams, st.booleans()), max_size=4), st.integers(0, 3))
+@example([(call_of(DAY), True), (call_of(DAY + 1), True), (call_of(DAY), False)], 3)
+def test_rule_for_many_plain_streams_equals_the_rule(
+    streams: list[tuple[list[StreamEvent], bool]], sessions: int
+) -> None:
+    latest = max((event.at for events, _ in streams for event in events), default=START)
+    now = latest + sessions * SESSION // 2
+    every = [
+        (owner, event.at, calls)
+        for owner, (events, calls) in enumerate(streams)
+        for event in events
+    ]
+    owners, instants, calls = np.array(every, dtype=np.int64).reshape(-1, 3).T
+    letters = "".join(spell(events) for events, _ in streams).encode()
+    plain = PlainEvents(owners, instants, np.frombuffer(letters, np.uint8), calls.astype(np.bool_))
+
+    found = count_plain_sessions(plain, now=now)
+
+    assert list(unpack(found)) == [
+        (owner, *conversation[:4], conversation.bot_time, *conversation[-2:])
+        for owner, (events, voice) in enumerate(streams)
+        for conversation in count_sessions(events, channel="ivr" if voice else "web", now=now)
+        if conversation.usage or conversation.voice_blocks
+    ]
+
+
+def unpack(found: PlainConversations) -> Iterator[tuple[object, ...]]:
+    """Yield each conversation as a row, its blocks as lists."""
+    *columns, usage, voice_blocks = found
+    for place, row in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
+        blocks: list[list[Block]] = []
+        for kind in (usage, voice_blocks):
+            mine = kind.conversations == place
+            assert kind.numbers[mine].tolist() == list(range(1, sum(mine) + 1))
+            cut = (kind.starts[mine], kind.ends[mine], kind.completed[mine])
+            blocks.append([Block(*block) for block in zip(*map(list, cut), strict=True)])
+        yield (*row, *blocks)
 
 
 @given(any_streams, channels, st.integers(-(10**15), 10**15))

@@ -1,0 +1,143 @@
+"""Claimed streams are read from their first event to their last, all of them into a few arrays."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from usage.plain_sessions import Counts, Letters, PlainEvents, Truths
+from usage.postgres_time import (
+    FUTURE,
+    PAST,
+    to_count,
+    unpack_counts,
+    unpack_small,
+    unpack_truths,
+)
+from usage.reading import (
+    ALERT,
+    EVENTS_OF_CLAIM,
+    LETTER_OF_PLACE,
+    NOTIFICATION,
+    PLACE,
+    Claim,
+    Sent,
+    StreamReading,
+)
+from usage.sessions import DAY, PLAIN_LETTERS, VOICE_CHANNELS
+from usage.stretches import Reading, Touched
+
+EVERYWHERE = Touched(PAST, FUTURE)
+SMALL = np.uint8(0x20)  # the bit by which a small letter differs from its capital
+
+READ_CLAIMED = """
+SELECT array_agg(stream_id), array_agg(channel), array_agg(voice)
+FROM stage_claim
+WHERE NOT of_agent AND (%(streams)s::bigint[] IS NULL OR stream_id = ANY(%(streams)s))
+"""
+READ_WHOLE = f"""
+SELECT array_agg(claim.stream_id), array_agg(at), array_agg({PLACE}),
+    array_agg(agent) FILTER (WHERE type IN (3, 4))
+FROM (
+    SELECT stream_id FROM stage_claim
+    WHERE NOT of_agent AND (%(streams)s::bigint[] IS NULL OR stream_id = ANY(%(streams)s))
+) claim
+CROSS JOIN LATERAL ({EVENTS_OF_CLAIM.format(since="%(counted_from)s", until="%(now)s")}) event
+"""
+
+
+class WholeStreams(NamedTuple):
+    """Streams with their events of the rule, stream by stream in order of time and type.
+
+    ``starts`` has the place of each one's first event and, at last, where all end; each has one.
+    ``letters`` and ``agents`` are as in `StreamReading`. ``silent`` are streams without any event.
+    """
+
+    ids: Counts
+    channels: Sequence[str]
+    voice: Truths
+    starts: Counts
+    instants: Counts
+    letters: Letters
+    agents: Sequence[str]
+    reading: Reading
+    silent: Counts
+    sent: Sent
+
+    def find_simple(self) -> Truths:
+        """Tell which streams `count_plain_sessions` counts: whole, and all voice or all text."""
+        calls = self.find_calls()
+        other = ~np.isin(self.letters | SMALL, list(PLAIN_LETTERS.encode()))
+        simple = ~self.have(other) & (calls | ~self.voice)
+        if self.reading.more_before:
+            simple &= (self.instants[self.starts[:-1]] > self.reading.since + DAY) & ~self.voice
+        return simple
+
+    def find_calls(self) -> Truths:
+        """Tell which streams are on a channel of calls."""
+        return np.array([channel in VOICE_CHANNELS for channel in self.channels], dtype=np.bool_)
+
+    def have(self, events: Truths) -> Truths:
+        """Tell which streams have one of some events."""
+        return np.logical_or.reduceat(events, self.starts[:-1]) if len(events) else events
+
+    def take(self, streams: Truths) -> PlainEvents:
+        """Return the events of some streams."""
+        lengths = np.diff(self.starts)
+        taken = np.repeat(streams, lengths)
+        return PlainEvents(
+            owners=np.repeat(self.ids, lengths)[taken],
+            instants=self.instants[taken],
+            letters=self.letters[taken] | SMALL,
+            calls=np.repeat(self.find_calls(), lengths)[taken],
+        )
+
+    def read_each(self, streams: Truths) -> Iterator[StreamReading]:
+        """Yield some streams one by one."""
+        named = np.append(0, np.cumsum(np.isin(self.letters | SMALL, list(b"te"))))
+        for place in np.flatnonzero(streams).tolist():
+            start, stop = self.starts[place : place + 2].tolist()
+            yield StreamReading(
+                stream_id=int(self.ids[place]),
+                channel=self.channels[place],
+                voice=bool(self.voice[place]),
+                touched=EVERYWHERE,
+                reading=self.reading,
+                instants=self.instants[start:stop].tolist(),
+                letters=self.letters[start:stop].tobytes().decode(),
+                agents=self.agents[named[start] : named[stop]],
+            )
+
+
+def read_whole(claim: Claim, *, streams: Sequence[int] | None = None) -> WholeStreams:
+    """Return the claimed streams, or some of them, with all that is counted of them.
+
+    Streams of agents are not among them.
+    """
+    [(ids, channels, spoken)] = claim.execute(READ_CLAIMED, streams=streams)
+    [(owners, instants, places, agents)] = claim.execute(READ_WHOLE, streams=streams)
+    ids, owners, instants = map(unpack_counts, (ids, owners, instants))
+    letters = LETTER_OF_PLACE[unpack_small(places)]
+    is_sent = np.isin(letters, list((ALERT + NOTIFICATION).encode()))
+    sent = Sent(owners[is_sent], instants[is_sent], letters[is_sent])
+    owners, instants, letters = owners[~is_sent], instants[~is_sent], letters[~is_sent]
+
+    starts = np.flatnonzero(np.append(True, owners[1:] != owners[:-1])[: len(owners)])
+    found = owners[starts]
+    order = np.argsort(ids)
+    places = order[np.searchsorted(ids, found, sorter=order)]
+    since = PAST if claim.counted_from is None else to_count(claim.counted_from)
+    whole = WholeStreams(
+        ids=found,
+        channels=[channels[place] for place in places.tolist()],
+        voice=unpack_truths(spoken)[places],
+        starts=np.append(starts, len(owners)),
+        instants=instants,
+        letters=letters,
+        agents=agents or (),
+        reading=Reading(since, more_before=claim.counted_from is not None, more_after=False),
+        silent=np.setdiff1d(ids, found),
+        sent=sent,
+    )
+    # An event that was committed after the claim may be the stream's first one with voice.
+    return whole._replace(voice=whole.voice | whole.have(letters & SMALL == 0))
