@@ -77,13 +77,17 @@ SELECT %(workspace)s, bot_id FROM unnest(%(bots)s::bigint[]) bot_id ORDER BY bot
 ON CONFLICT DO NOTHING
 """
 
-# The streams of a chunk by the numbers that they have there.
+# The streams of a chunk by the numbers that they have there. The order makes the planner take the
+# index of the key also where it knows nothing of the table: with `key =` any index that leads with
+# the workspace was as good to it, and it read all streams for each one. All of them are stored;
+# where one were not, its events would have no stream, which the table refuses.
 NAMED = """
-SELECT stage.number, stream.id AS stream_id, stream.bot_id
+SELECT stage.number, CASE WHEN stream.key = stage.key THEN stream.id END AS stream_id,
+    stream.bot_id
 FROM stage_stream stage CROSS JOIN LATERAL (
-    SELECT id, bot_id FROM usage_stream
-    WHERE workspace_id = %(workspace)s AND key = stage.key
-    OFFSET 0
+    SELECT id, bot_id, key FROM usage_stream
+    WHERE workspace_id = %(workspace)s AND key >= stage.key
+    ORDER BY key LIMIT 1
 ) stream
 """
 
