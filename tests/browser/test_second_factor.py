@@ -127,9 +127,11 @@ def test_role_signs_in_with_a_passkey_alone(
 def test_passkey_is_asked_for_after_the_password(page: Page, authenticator: CDPSession) -> None:
     person = make_person()
     sign_in(page, person.user.email)
+    expect(page.get_by_role("heading", name="Workspaces")).to_be_visible()
     page.goto(f"{OWN_FACTORS}passkeys/new")
     confirm(page)
     page.get_by_role("button", name="Add the passkey").click()
+    expect(page.get_by_role("heading", name="Recovery codes")).to_be_visible()
     sign_out(page)
 
     sign_in(page, person.user.email)
@@ -173,6 +175,7 @@ def test_pages_are_accessible_and_fit_a_phone(
         check_accessibility(page)
         check_width(page)
     sign_in(page, person.user.email)
+    expect(page.get_by_role("heading", name="Workspaces")).to_be_visible()
     page.goto("/sign-in/again")
     check_accessibility(page)
     confirm(page)
