@@ -390,7 +390,8 @@ def test_refused_links_are_in_the_audit_log_a_few_times_a_minute(acme: Workspace
     used, *forged = refused.order_by("pk")
     assert (used.workspace_id, used.target) == (acme.pk, invitation.email)
     assert used.after == {"reason": "used"}
-    assert {(entry.workspace_id, entry.after["reason"]) for entry in forged} == {(None, "forged")}
+    assert {entry.workspace_id for entry in forged} == {None}
+    assert all(entry.after == {"reason": "forged"} for entry in forged)
     assert len(forged) <= 2 * invitations.NOTED  # the minute of the clock may end meanwhile
 
 
