@@ -141,7 +141,7 @@ class PersonTable(tables.Table):
     actions = tables.TemplateColumn(
         template_name="accounts/_person_actions.html",
         accessor="member",
-        verbose_name="",
+        verbose_name="Actions",
         orderable=False,
     )
 

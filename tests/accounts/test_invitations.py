@@ -15,7 +15,7 @@ from pytest_django import Settings
 
 from accounts import invitations, people, tasks
 from accounts import mail as mails
-from accounts.models import Invitation, Membership, Role, User, Workspace
+from accounts.models import AuditEntry, Invitation, Membership, Role, User, Workspace
 from accounts.queries import find_unsent_invitations
 from accounts.tenancy import INVITATION, admitted, in_workspace
 from tests import make
@@ -374,3 +374,36 @@ def test_too_many_open_invitations(acme: Workspace, monkeypatch: pytest.MonkeyPa
     page = client.post(f"{PEOPLE}invite", {"email": "b@acme.example", "role": "member"})
 
     assert "Withdraw some first" in words(page)
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "operator"])
+@pytest.mark.usefixtures("nothing_counted")
+def test_refused_links_are_in_the_audit_log_a_few_times_a_minute(acme: Workspace) -> None:
+    invitation, link = invited(acme)
+    Client().post(link, JOIN)
+
+    Client().get(link)
+    for _ in range(3 * invitations.NOTED):
+        Client().get("/invitations/forged:link")
+
+    refused = AuditEntry.objects.using("operator").filter(action="invitation.refused")
+    used, *forged = refused.order_by("pk")
+    assert (used.workspace_id, used.target) == (acme.pk, invitation.email)
+    assert used.after == {"reason": "used"}
+    assert {entry.workspace_id for entry in forged} == {None}
+    assert all(entry.after == {"reason": "forged"} for entry in forged)
+    assert len(forged) <= 2 * invitations.NOTED  # the minute of the clock may end meanwhile
+
+
+def test_person_who_joins_is_in_the_audit_log(acme: Workspace) -> None:
+    _, link = invited(acme, Role.FINANCE)
+
+    Client().post(link, JOIN)
+
+    with in_workspace(acme.pk):
+        entries = AuditEntry.objects.for_workspace(acme).order_by("pk")
+        joined, signed_in = list(entries)[-2:]
+    assert (joined.action, joined.actor_name, joined.after) == (
+        "member.joined", "new@acme.example", {"role": "finance"},
+    )  # fmt: skip
+    assert signed_in.action == "sign_in.succeeded"
