@@ -10,7 +10,6 @@ from accounts import audit
 from accounts.models import Workspace
 from accounts.tenancy import in_workspace
 from usage.chunks import key_stream
-from usage.event_format import StreamName
 from usage.models import Stream
 
 # Waits for the intakes under way and keeps new ones out for a moment: one that has found a stream
@@ -62,5 +61,5 @@ def rename(stream: Stream, old: str, new: str) -> None:
     stream.user = new
     if stream.conversation == old:
         stream.conversation = new
-    names = StreamName(stream.bot.key, stream.channel, new, stream.conversation, stream.agent)
-    stream.key = UUID(hex=key_stream(names))
+    names = (stream.bot.key, stream.channel, new, stream.conversation, stream.agent)
+    stream.key = UUID(hex=key_stream(*names))
