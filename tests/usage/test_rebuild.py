@@ -1,4 +1,4 @@
-"""Many bots are rebuilt together, in portions and with two workers: the result is the same."""
+"""Many bots are rebuilt together, in portions and by several workers: the result is the same."""
 
 import subprocess
 import sys
@@ -226,6 +226,8 @@ def report(streams):
         print("half-way", flush=True)
         threading.Event().wait()
 
+# With two at work the third portion begins when one is committed.
+rebuild.WORKERS = 2
 rebuild.STREAMS_AT_ONCE = 4
 now = datetime.fromisoformat(sys.argv[2])
 list(rebuild.run(workspace_id=int(sys.argv[1]), now=now, report=report))
