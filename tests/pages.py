@@ -1,10 +1,13 @@
 """What the tests of pages have in common."""
 
 import re
+from collections.abc import Callable
 from html import unescape
 from typing import Protocol
 
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Membership
 
@@ -34,6 +37,13 @@ def sign_in(member: Membership) -> Client:
     client = Client()
     client.force_login(member.user)
     return client
+
+
+def count_reads(act: Callable[[], object]) -> int:
+    """Return how many statements read; what a session notes every few seconds is none of them."""
+    with CaptureQueriesContext(connection) as captured:
+        act()
+    return sum(query["sql"].lstrip().startswith(("SELECT", "WITH")) for query in captured)
 
 
 def words(response: Page) -> str:

@@ -56,6 +56,11 @@ def find_parts(acme: Workspace) -> dict[str, str]:
             "<int:invitation_id>": str(make.invitation(acme).pk),
             "<int:member_id>": str(make.member(acme, Role.MEMBER).pk),
             "<int:number>": str(stream.id),
+            "<str:token>": "of-nobody",
+            "<str:provider_id>": "oidc",
+            "<person:uidb36>": "1",
+            "<key:key>": "set-password",
+            "<int:pk>": "1",
             "<str:name>": name_conversation(stream.key, make.NOON),
         }
 

@@ -124,8 +124,8 @@ ADDRESSES = {
     "Dashboard": "",
     "Usage": "usage/",
     "Bots": "bots/",
-    "Audit log": "audit-log/",
     "Users & roles": "people/",
+    "Audit log": "audit-log/",
     "Developers": "developers/",
     "Settings": "settings/",
 }

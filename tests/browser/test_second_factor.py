@@ -19,10 +19,27 @@ pytestmark = [
 ]
 
 OWN_FACTORS = "/profile/second-factor/"
+ALL = ["Dashboard", "Usage", "Bots", "Users & roles", "Audit log", "Developers", "Settings"]
 MENUS = {
-    Role.OWNER: ["Dashboard", "Usage", "Bots", "Users & roles", "Developers", "Settings"],
-    Role.ADMIN: ["Dashboard", "Usage", "Bots", "Users & roles", "Developers", "Settings"],
-    Role.FINANCE: ["Dashboard", "Usage", "Bots"],
+    Role.OWNER: [
+        "Dashboard",
+        "Usage",
+        "Bots",
+        "Users & roles",
+        "Audit log",
+        "Developers",
+        "Settings",
+    ],
+    Role.ADMIN: [
+        "Dashboard",
+        "Usage",
+        "Bots",
+        "Users & roles",
+        "Audit log",
+        "Developers",
+        "Settings",
+    ],
+    Role.FINANCE: ["Dashboard", "Usage", "Bots", "Audit log"],
     Role.MEMBER: ["Dashboard", "Usage", "Bots"],
     Role.SHARED: ["Usage", "Bots"],
 }
