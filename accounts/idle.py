@@ -21,8 +21,6 @@ from accounts.models import Membership
 SEEN, MINUTES = "seen_at", "idle_minutes"
 DEFAULT = 15  # minutes of who is in no workspace
 NOTED_EVERY = 5  # seconds; a burst of requests writes the session once
-# Asked by machines, which have no session, and while the database is away.
-OF_MACHINES = {"/healthz", "/readyz", "/metrics"}
 BACKGROUND = "X-Background"  # header of requests that no person made: they keep nobody signed in
 SECONDS = 60
 
@@ -36,8 +34,6 @@ class IdleSignOut:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer a request, or lead to the sign-in."""
-        if request.path in OF_MACHINES:
-            return self.get_response(request)
         if settings.SESSION_COOKIE_NAME in request.COOKIES and request.user.is_authenticated:
             minutes = request.session.get(MINUTES, DEFAULT)
             if find_idle_seconds(request) > minutes * SECONDS:

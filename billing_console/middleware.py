@@ -54,6 +54,23 @@ def find_address(request: HttpRequest) -> str:
         return ""
 
 
+class WithoutSession:
+    """Hands what machines ask on without a session, which would have to be read from the database.
+
+    So a browser's request is answered too while the database is away.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        """Keep what answers requests."""
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer a request."""
+        if request.path in settings.OF_MACHINES:
+            request.COOKIES.pop(settings.SESSION_COOKIE_NAME, None)
+        return self.get_response(request)
+
+
 class Troubles:
     """Gives answers of views that have no page, and outages that a view meets, one."""
 

@@ -93,6 +93,7 @@ MIDDLEWARE = [
     "billing_console.headers.RateLimits",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "billing_console.middleware.WithoutSession",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -105,6 +106,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "billing_console.middleware.Troubles",
 ]
+OF_MACHINES = {"/healthz", "/readyz", "/metrics"}
 ROOT_URLCONF = "billing_console.urls"
 WSGI_APPLICATION = "billing_console.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
