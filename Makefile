@@ -20,7 +20,7 @@ demo: install
 
 test:
 	@$(PYTHON) scripts/install.py --development --browser
-	@$(BIN) -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: develop
 	@$(BIN) -m ruff check .

@@ -48,6 +48,14 @@ ACCESS: dict[str, frozenset[Role]] = {
     "settings.change": ADMINS,
 }
 
+# What the operations of the API need: a key with one of these scopes.
+API_ACCESS: dict[str, frozenset[Scope]] = {
+    "events.send": frozenset({Scope.WRITE_EVENTS}),
+    "usage.view": frozenset({Scope.READ_USAGE}),
+    "bots.view": frozenset({Scope.READ_USAGE, Scope.WRITE_BOTS}),
+    "bots.change": frozenset({Scope.WRITE_BOTS}),
+}
+
 # What the operators' pages need. All operators may do all of it; the audit log has what they did.
 OPERATOR_ACCESS = frozenset({"workspaces.view", "health.view", "audit.view", "viewing.start"})
 
@@ -259,11 +267,11 @@ class ApiRequest(HttpRequest):
 
 
 class ApiKeyAccess(HttpBearer):
-    """Lets programs in whose API key has one of some scopes; it also says which workspace."""
+    """Lets programs in whose API key may do something; it also says which workspace."""
 
-    def __init__(self, *scopes: Scope) -> None:
+    def __init__(self, permission: str) -> None:
         super().__init__()
-        self.scopes = scopes
+        self.scopes = API_ACCESS[permission]
 
     def authenticate(self, request: HttpRequest, token: str) -> ApiKey | None:
         """Return the key; None: it is unknown, expired or revoked.
@@ -285,8 +293,8 @@ class ApiKeyAccess(HttpBearer):
                     "too_many_requests",
                     f"An API key may send {budget.limit:,} requests a minute.",
                 )
-        if not set(self.scopes).intersection(key.scopes):
-            names = " or ".join(scope.value for scope in self.scopes)
+        if not self.scopes.intersection(key.scopes):
+            names = " or ".join(sorted(scope.value for scope in self.scopes))
             raise ApiRefused(
                 HTTPStatus.FORBIDDEN, "scope", f"This API key lacks the scope {names}."
             )

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field
 
 from accounts import bots
 from accounts.access import ApiKeyAccess, ApiRefused, ApiRequest
-from accounts.models import Bot, Membership, PublishStatus, Scope, User, Workspace
+from accounts.models import Bot, Membership, PublishStatus, User, Workspace
 from accounts.tenancy import in_workspace
 
 router = Router(tags=["Bots"])
@@ -84,7 +84,7 @@ REFUSALS: frozenset[int] = frozenset(
 
 @router.get(
     "bots",
-    auth=ApiKeyAccess(Scope.READ_USAGE, Scope.WRITE_BOTS),
+    auth=ApiKeyAccess("bots.view"),
     response={HTTPStatus.OK: BotsAnswer, REFUSALS: Refusal},
     summary="List bots",
 )
@@ -102,7 +102,7 @@ def get_bots(request: ApiRequest, archived: bool = False) -> dict[str, list[Bot]
 
 @router.put(
     "bots/{bot_key:key}",
-    auth=ApiKeyAccess(Scope.WRITE_BOTS),
+    auth=ApiKeyAccess("bots.change"),
     response={HTTPStatus.OK: BotAnswer, HTTPStatus.CREATED: BotAnswer, REFUSALS: Refusal},
     summary="Register or change a bot",
 )

@@ -13,7 +13,7 @@ from prometheus_client import Counter
 
 from accounts.access import ApiKeyAccess, ApiRefused, ApiRequest
 from accounts.api import Refusal
-from accounts.models import Scope, Workspace
+from accounts.models import Workspace
 from accounts.tenancy import in_workspace
 from usage import retention
 from usage.chunks import check_events
@@ -82,7 +82,7 @@ REQUEST_BODY = {
 
 @router.post(
     "events",
-    auth=ApiKeyAccess(Scope.WRITE_EVENTS),
+    auth=ApiKeyAccess("events.send"),
     response={
         HTTPStatus.OK: EventsAnswer,
         frozenset(

@@ -10,7 +10,7 @@ from ninja import P, PathEx, QueryEx, Router, Schema
 
 from accounts.access import ApiKeyAccess, ApiRefused, ApiRequest
 from accounts.api import REFUSALS, Refusal
-from accounts.models import Bot, Scope, Workspace
+from accounts.models import Bot, Workspace
 from accounts.tenancy import in_workspace
 from usage.conversations import Known, NoConversation, read_conversation
 from usage.explaining import explain
@@ -46,7 +46,7 @@ DOCUMENTED = {
     ]
 }
 
-router = Router(tags=["Usage"], auth=ApiKeyAccess(Scope.READ_USAGE))
+router = Router(tags=["Usage"], auth=ApiKeyAccess("usage.view"))
 
 
 class Session(Schema):

@@ -10,7 +10,7 @@ from ninja import Query, Router, Schema
 
 from accounts.access import ApiKeyAccess, ApiRefused, ApiRequest
 from accounts.api import REFUSALS, Refusal
-from accounts.models import Bot, Scope, Workspace, known_zone
+from accounts.models import Bot, Workspace, known_zone
 from accounts.tenancy import in_workspace
 from usage import queries, reports
 from usage.periods import DAY, Grain
@@ -19,7 +19,7 @@ from usage.reports import Range, RangeRefused, Report
 
 MOST_ROWS = 100_000
 
-router = Router(tags=["Usage"], auth=ApiKeyAccess(Scope.READ_USAGE))
+router = Router(tags=["Usage"], auth=ApiKeyAccess("usage.view"))
 
 
 class BotPeriod(Schema):

@@ -164,7 +164,7 @@ def test_scopes(acme: Workspace, scope: Scope) -> None:
 def test_lacking_scope_is_named(acme: Workspace) -> None:
     detail = get(make.api_key(acme, Scope.WRITE_EVENTS))[1]["detail"]
 
-    assert detail == "This API key lacks the scope usage:read or bots:write."
+    assert detail == "This API key lacks the scope bots:write or usage:read."
 
 
 def test_same_bot_registered_at_once_is_created_once(acme: Workspace, key: str) -> None:
