@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SCREENS = ROOT / "docs" / "screens"
 PORT = 8499
 OWNER, SHARED = "mara.quint@larkspur.example", "desk@partner.example"
+OPERATOR = "operator@console.example"
 BANK = "/w/larkspur-bank/"
 WIDTHS = (1440, 390)
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -43,6 +44,12 @@ PAGES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         f"{BANK}usage/sessions/?kind=usage&bot=branch-finder",
         ("tr:has-text('3 of 3') a",),
     ),
+    (
+        "why",
+        OWNER,
+        f"{BANK}usage/sessions/?kind=usage&bot=branch-finder",
+        ("a[data-drawer]:has-text('3 of 3')",),
+    ),
     ("how-sessions-are-counted", OWNER, f"{BANK}usage/how-sessions-are-counted/", ()),
     ("bots", OWNER, f"{BANK}bots/", ()),
     ("bot", OWNER, f"{BANK}bots/", ("td a",)),
@@ -62,6 +69,10 @@ PAGES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("not-found", OWNER, f"{BANK}nothing-here/", ()),
     ("usage-shared", SHARED, f"{BANK}usage/", ()),
     ("bots-shared", SHARED, f"{BANK}bots/", ()),
+    ("operator-workspaces", OPERATOR, "/operator/", ()),
+    ("operator-workspace", OPERATOR, "/operator/workspaces/larkspur-bank/", ()),
+    ("operator-health", OPERATOR, "/operator/health/", ()),
+    ("operator-audit", OPERATOR, "/operator/audit/", ()),
 )
 HIGHEST = 2400  # pixels of a picture; longer pages are cut
 
@@ -118,6 +129,7 @@ def take_all(browser: Browser, address: str, width: int, theme: Literal["light",
                 page.goto(place, wait_until="networkidle")
                 for link in follow:
                     page.locator(link).first.click()
+                    page.wait_for_timeout(300)  # a drawer is filled by then
                     page.wait_for_load_state("networkidle")
                 save(page.screenshot(full_page=True), f"{name}-{width}-{theme}.png")
         context.close()
