@@ -282,6 +282,7 @@ class ApiKeyAccess(HttpBearer):
         now = datetime.now(UTC)
         key = keys.find(token, at=now)
         if key is None:
+            keys.record_refused(token)
             return None
         budget = limits.count_request(key.pk, at=now)
         if budget is not None:

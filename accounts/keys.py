@@ -5,14 +5,16 @@ import secrets
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
+from django.db import transaction
 from django.db.models import Q
 
-from accounts import audit
+from accounts import actors, audit, limits
 from accounts.models import ApiKey, Workspace
 from accounts.tenancy import API_KEY, admitted, in_workspace
 
 PREFIX = "bck_"  # lets scanners of repositories recognize a key that was left there
 USE_NOTED_EVERY = timedelta(minutes=1)
+REFUSALS_NOTED = 10  # refused keys of one address that the audit log has in a minute
 SHOWN = 12  # letters of a key by which people tell it from others
 
 
@@ -52,6 +54,27 @@ def find(secret: str, *, at: datetime) -> ApiKey | None:
     """Return the key that a program presented, if it is valid at ``at``."""
     with admitted(API_KEY, digest(secret)):
         return ApiKey.objects.valid_at(at).filter(hash=digest(secret)).first()
+
+
+def record_refused(secret: str) -> None:
+    """Note in the audit log that a key was refused: of its workspace, where there is one.
+
+    Whoever tries many is noted a few times a minute.
+    """
+    if not limits.admit(f"refused-key:{actors.current().address}", per_minute=REFUSALS_NOTED):
+        return
+    with admitted(API_KEY, digest(secret)):
+        known = ApiKey.objects.filter(hash=digest(secret)).first()
+    if known is None:
+        with transaction.atomic():
+            audit.record("api_key.refused", workspace=None, after={"reason": "unknown"})
+        return
+    reason = "revoked" if known.revoked_at else "expired"
+    with in_workspace(known.workspace_id):
+        workspace = Workspace.objects.get(pk=known.workspace_id)
+        audit.record(
+            "api_key.refused", workspace=workspace, target=known.name, after={"reason": reason}
+        )
 
 
 def note_use(key: ApiKey, *, at: datetime) -> None:

@@ -12,10 +12,11 @@ from pytest_django.fixtures import Settings
 from redis.exceptions import RedisError
 
 from accounts import keys
-from accounts.models import Scope
+from accounts.models import AuditEntry, Scope
+from accounts.tenancy import in_workspace
 from tests import make
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
 
 NOW = datetime(2026, 3, 2, 12, 0, 40, tzinfo=UTC)
 
@@ -121,3 +122,28 @@ def test_key_is_revoked_for_what_comes_after() -> None:
 
     assert ask(secret).status_code == 401
     assert ask(secret, at=NOW - make.HOUR).status_code == 401  # also by a clock that is slow
+
+
+def test_refused_keys_are_in_the_audit_log(secret: str) -> None:
+    acme = make.workspace("acme")
+    later = NOW + timedelta(days=1)
+    expired, revoked = (
+        keys.create(workspace=acme, name=name, scopes=[Scope.READ_USAGE], expires_at=ends)[0:2]
+        for name, ends in (("short", later), ("old", None))
+    )
+    keys.revoke(key=revoked[0], at=NOW)
+
+    for presented in (expired[1], revoked[1], "bck_forged", "bck_forged\0"):
+        assert ask(str(presented), at=later).status_code == 401
+
+    with in_workspace(acme.pk):
+        own = AuditEntry.objects.for_workspace(acme).filter(action="api_key.refused")
+        noted = list(own.order_by("pk").values_list("target", "after__reason"))
+    assert noted == [("short", "expired"), ("old", "revoked")]
+    everything = AuditEntry.objects.using("operator").filter(action="api_key.refused")
+    of_nobody = everything.filter(workspace=None)
+    assert list(of_nobody.values_list("target", "after__reason")) == [("", "unknown")] * 2
+    # Whoever tries many is noted a few times only.
+    for _ in range(20):
+        ask("bck_forged", at=later)
+    assert everything.count() == keys.REFUSALS_NOTED
