@@ -61,7 +61,7 @@ PAGES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("second-factor", OWNER, "/profile/second-factor/", ()),
     ("bot-new", OWNER, f"{BANK}bots/new", ()),
     ("audit-log", OWNER, f"{BANK}audit-log/", ()),
-    ("audit-log-entry", OWNER, f"{BANK}audit-log/?action=bot.created", ("td summary",)),
+    ("audit-log-entry", OWNER, f"{BANK}audit-log/", ("td summary",)),
     ("developers", OWNER, f"{BANK}developers/", ()),
     ("api-key-new", OWNER, f"{BANK}developers/keys/new", ()),
     ("event-log", OWNER, f"{BANK}developers/events/", ()),
