@@ -6,12 +6,13 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import date
 from decimal import Decimal
 
-from django.db import connection
+from django.db import connection, transaction
 
-from accounts import actors
+from accounts import actors, limits
 from accounts.models import Workspace
 from accounts.tenancy import WORKSPACE, find_admitted, in_workspace
 
+REFUSALS_NOTED = 10  # of one kind that one address has noted in a minute
 LONGEST = 1000  # letters of a name or target; what a stranger typed may be of any length
 # The number comes first, since the application may add an entry of the installation and not read
 # it back. The second row is what accounts/seals.py finds.
@@ -65,6 +66,19 @@ def record(
     }
     with seen_by(workspace), connection.cursor() as cursor:
         cursor.execute(ADD, values)
+
+
+def record_refused(action: str, *, workspace_id: int | None, reason: str, target: str = "") -> None:
+    """Add an entry for a link, key or cookie that was refused, in a transaction of its own.
+
+    Of the installation where it is of no workspace. Whoever tries many is noted a few times only.
+    """
+    if not limits.admit(f"{action}:{actors.current().address}", per_minute=REFUSALS_NOTED):
+        return
+    after = {"reason": reason}
+    with transaction.atomic() if workspace_id is None else in_workspace(workspace_id):
+        workspace = Workspace.objects.get(pk=workspace_id) if workspace_id else None
+        record(action, workspace=workspace, target=target, after=after)
 
 
 def seen_by(workspace: Workspace | None) -> AbstractContextManager[None]:

@@ -16,6 +16,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
 
+from accounts import audit
 from accounts.models import Membership
 
 SEEN, MINUTES = "seen_at", "idle_minutes"
@@ -34,11 +35,14 @@ class IdleSignOut:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer a request, or lead to the sign-in."""
-        if settings.SESSION_COOKIE_NAME in request.COOKIES and request.user.is_authenticated:
-            minutes = request.session.get(MINUTES, DEFAULT)
-            if find_idle_seconds(request) > minutes * SECONDS:
-                return for_htmx(request, sign_out(request, minutes=minutes))
-            note(request)
+        if settings.SESSION_COOKIE_NAME in request.COOKIES:
+            if request.user.is_authenticated:
+                minutes = request.session.get(MINUTES, DEFAULT)
+                if find_idle_seconds(request) > minutes * SECONDS:
+                    return for_htmx(request, sign_out(request, minutes=minutes))
+                note(request)
+            elif request.session.session_key is None:  # forged, or over: there is no such session
+                audit.record_refused("session.refused", workspace_id=None, reason="unknown")
         return for_htmx(request, self.get_response(request))
 
 

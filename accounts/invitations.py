@@ -12,14 +12,13 @@ from django.core import signing
 from django.db import transaction
 from django.urls import reverse
 
-from accounts import actors, audit, limits, people
+from accounts import actors, audit, people
 from accounts.actors import ActorKind
 from accounts.models import Invitation, Membership, User, Workspace
 from accounts.tenancy import INVITATION, admitted, in_workspace
 
 VALID_FOR = timedelta(days=7)
 MOST_OPEN = 200  # of one workspace at a time
-NOTED = 10  # refused links of one address that the audit log has in a minute
 
 
 class Refused(Exception):
@@ -260,22 +259,15 @@ def accept_as_new(*, token: str, name: str, password: str, at: datetime) -> Memb
 
 
 def record_refused(*, token: str, error: Refused) -> None:
-    """Note in the audit log that a link was refused: of its workspace, where it has one.
-
-    Whoever tries many is noted a few times a minute.
-    """
-    if not limits.admit(f"refused-invitation:{actors.current().address}", per_minute=NOTED):
-        return
+    """Note in the audit log that a link was refused: of its workspace, where it has one."""
     with admitted(INVITATION, digest(token)):
         found = Invitation.objects.filter(hash=digest(token)).first()
-    after = {"reason": error.code}
-    if found is None:
-        with transaction.atomic():
-            audit.record("invitation.refused", workspace=None, after=after)
-        return
-    with in_workspace(found.workspace_id):
-        workspace = Workspace.objects.get(pk=found.workspace_id)
-        audit.record("invitation.refused", workspace=workspace, target=found.email, after=after)
+    audit.record_refused(
+        "invitation.refused",
+        workspace_id=found.workspace_id if found else None,
+        target=found.email if found else "",
+        reason=error.code,
+    )
 
 
 def belongs_to(invitation: Invitation, user: User) -> bool:

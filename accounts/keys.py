@@ -5,16 +5,14 @@ import secrets
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from django.db import transaction
 from django.db.models import Q
 
-from accounts import actors, audit, limits
+from accounts import audit
 from accounts.models import ApiKey, Workspace
 from accounts.tenancy import API_KEY, admitted, in_workspace
 
 PREFIX = "bck_"  # lets scanners of repositories recognize a key that was left there
 USE_NOTED_EVERY = timedelta(minutes=1)
-REFUSALS_NOTED = 10  # refused keys of one address that the audit log has in a minute
 SHOWN = 12  # letters of a key by which people tell it from others
 
 
@@ -57,24 +55,18 @@ def find(secret: str, *, at: datetime) -> ApiKey | None:
 
 
 def record_refused(secret: str) -> None:
-    """Note in the audit log that a key was refused: of its workspace, where there is one.
-
-    Whoever tries many is noted a few times a minute.
-    """
-    if not limits.admit(f"refused-key:{actors.current().address}", per_minute=REFUSALS_NOTED):
-        return
+    """Note in the audit log that a key was refused: of its workspace, where there is one."""
     with admitted(API_KEY, digest(secret)):
         known = ApiKey.objects.filter(hash=digest(secret)).first()
     if known is None:
-        with transaction.atomic():
-            audit.record("api_key.refused", workspace=None, after={"reason": "unknown"})
+        audit.record_refused("api_key.refused", workspace_id=None, reason="unknown")
         return
-    reason = "revoked" if known.revoked_at else "expired"
-    with in_workspace(known.workspace_id):
-        workspace = Workspace.objects.get(pk=known.workspace_id)
-        audit.record(
-            "api_key.refused", workspace=workspace, target=known.name, after={"reason": reason}
-        )
+    audit.record_refused(
+        "api_key.refused",
+        workspace_id=known.workspace_id,
+        target=known.name,
+        reason="revoked" if known.revoked_at else "expired",
+    )
 
 
 def note_use(key: ApiKey, *, at: datetime) -> None:

@@ -5,10 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
+from django.conf import settings
+from django.core.cache import cache
 from django.test import Client
 
 from accounts import workspaces
-from accounts.models import Membership, Role
+from accounts.models import AuditEntry, Membership, Role
 from tests import make
 from tests.pages import sign_in, words
 
@@ -165,6 +167,21 @@ def test_part_of_a_page_becomes_no_sign_in(ann: Membership, clock: time_machine.
 
 def test_nobody_has_no_session() -> None:
     assert Client().get("/session").json() == {"seconds": 0}
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "operator"])
+def test_cookie_of_no_session_is_in_the_audit_log_and_gone(ann: Membership) -> None:
+    cache.clear()
+    over, forged = sign_in(ann), Client()
+    over.session.delete()
+    forged.cookies[settings.SESSION_COOKIE_NAME] = "x" * 32
+
+    answers = [client.get("/w/acme/") for client in (over, forged, Client())]
+
+    assert [answer["Location"] for answer in answers] == ["/sign-in?next=/w/acme/"] * 3
+    assert forged.cookies[settings.SESSION_COOKIE_NAME].value == ""
+    noted = AuditEntry.objects.using("operator").filter(action="session.refused")
+    assert noted.filter(workspace=None, target="").count() == noted.count() == 2
 
 
 @pytest.mark.parametrize("value", ["", "4", "481", "-5", "x", "9" * 30])

@@ -13,7 +13,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.test import Client
 from pytest_django import Settings
 
-from accounts import invitations, people, tasks
+from accounts import audit, invitations, people, tasks
 from accounts import mail as mails
 from accounts.models import AuditEntry, Invitation, Membership, Role, User, Workspace
 from accounts.queries import find_unsent_invitations
@@ -383,7 +383,7 @@ def test_refused_links_are_in_the_audit_log_a_few_times_a_minute(acme: Workspace
     Client().post(link, JOIN)
 
     Client().get(link)
-    for _ in range(3 * invitations.NOTED):
+    for _ in range(3 * audit.REFUSALS_NOTED):
         Client().get("/invitations/forged:link")
 
     refused = AuditEntry.objects.using("operator").filter(action="invitation.refused")
@@ -392,7 +392,7 @@ def test_refused_links_are_in_the_audit_log_a_few_times_a_minute(acme: Workspace
     assert used.after == {"reason": "used"}
     assert {entry.workspace_id for entry in forged} == {None}
     assert all(entry.after == {"reason": "forged"} for entry in forged)
-    assert len(forged) <= 2 * invitations.NOTED  # the minute of the clock may end meanwhile
+    assert len(forged) <= 2 * audit.REFUSALS_NOTED  # the minute of the clock may end meanwhile
 
 
 def test_person_who_joins_is_in_the_audit_log(acme: Workspace) -> None:

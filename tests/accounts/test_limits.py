@@ -11,7 +11,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 from redis.exceptions import RedisError
 
-from accounts import keys
+from accounts import audit, keys
 from accounts.models import AuditEntry, Scope
 from accounts.tenancy import in_workspace
 from tests import make
@@ -146,4 +146,4 @@ def test_refused_keys_are_in_the_audit_log(secret: str) -> None:
     # Whoever tries many is noted a few times only.
     for _ in range(20):
         ask("bck_forged", at=later)
-    assert everything.count() == keys.REFUSALS_NOTED
+    assert everything.count() == audit.REFUSALS_NOTED
