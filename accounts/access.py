@@ -10,11 +10,11 @@ from functools import wraps
 from http import HTTPStatus
 from typing import Concatenate, ParamSpec
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
@@ -110,18 +110,17 @@ def workspace_view(
                 actors.acting_as(ActorKind.PERSON, id=person.pk, name=person.email),
                 admitted(USER, person.pk),
             ):
-                viewed: Viewing | None = getattr(request, "viewing", None)
-                request.memberships = (
-                    find_memberships(person)
-                    if viewed is None
-                    else [viewing.take_place(viewed, operator=person)]
-                )
+                request.memberships = find_memberships(person)
                 if too_late := idle.follow(request, request.memberships):
                     return too_late
+                viewed: Viewing | None = getattr(request, "viewing", None)
+                if viewed is not None:
+                    request.memberships = [viewing.take_place(viewed, operator=person)]
                 request.membership = choose(request.memberships, slug)
-                if lacking := ask_for_second_factor(request, request.membership.workspace):
-                    return lacking
-                request.workspace = request.membership.workspace
+                workspace = request.membership.workspace
+                if workspace.requires_second_factor and not second_factors.has(person):
+                    return ask_for_second_factor(request, workspace.name)
+                request.workspace = workspace
                 check_role(request.membership, permission)
                 admit({USER: "", WORKSPACE: request.workspace.pk})
                 if viewed is not None:
@@ -156,7 +155,11 @@ def operator_view(
             if not isinstance(person, User) or not person.is_operator:
                 raise Http404
             with actors.acting_as(ActorKind.PERSON, id=person.pk, name=person.email):
-                with transaction.atomic():
+                with admitted(USER, person.pk):
+                    if too_late := idle.follow(request, find_memberships(person)):
+                        return too_late
+                    if settings.OPERATORS_NEED_SECOND_FACTOR and not second_factors.has(person):
+                        return ask_for_second_factor(request, "This installation")
                     audit.record(f"operator.{permission}", workspace=None, target=request.path)
                 return view(request, *args, **kwargs)
 
@@ -192,13 +195,9 @@ def person_view(
     return enter
 
 
-def ask_for_second_factor(
-    request: WorkspaceRequest, workspace: Workspace
-) -> HttpResponseBase | None:
-    """Lead whoever has no second factor to where it is set up, if the workspace requires one."""
-    if not workspace.requires_second_factor or second_factors.has(request.user):
-        return None
-    messages.info(request, f"{workspace.name} requires a second factor. Add one to go on.")
+def ask_for_second_factor(request: HttpRequest, who: str) -> HttpResponseBase:
+    """Lead somebody without a second factor to where it is set up, and say who requires it."""
+    messages.info(request, f"{who} requires a second factor. Add one to go on.")
     return redirect("mfa_index")
 
 

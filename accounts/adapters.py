@@ -23,17 +23,21 @@ from accounts.models import User
 from accounts.tenancy import USER, admitted
 
 UNKNOWN_ADDRESS = "0.0.0.0"  # noqa: S104  # nothing listens here: where no address is known
-# What allauth would send a mail about: how the audit log calls it, and what the mail says.
+# What allauth would send a mail about: how the audit log calls it, and what the mail says. Changes
+# of second factors are noted by accounts/second_factors.py.
 NOTICES = {
     "account/email/password_changed": ("password.changed", "Your password was changed."),
     "account/email/password_set": ("password.changed", "A password was set."),
     "account/email/password_reset": ("password.reset", "Your password was set anew by a link."),
-    "mfa/email/totp_activated": ("second_factor.added", "An authenticator app was added."),
-    "mfa/email/totp_deactivated": ("second_factor.removed", "The authenticator app was removed."),
-    "mfa/email/webauthn_added": ("second_factor.added", "A passkey was added."),
-    "mfa/email/webauthn_removed": ("second_factor.removed", "A passkey was removed."),
+    "mfa/email/totp_activated": ("", "An authenticator app was added."),
+    "mfa/email/totp_deactivated": ("", "The authenticator app was removed."),
+    "mfa/email/webauthn_added": ("", "A passkey was added."),
+    "mfa/email/webauthn_removed": ("", "A passkey was removed."),
     "mfa/email/recovery_codes_generated": (
-        "recovery_codes.made", "New recovery codes were made; the old ones are void.",
+        "", "New recovery codes were made; the old ones are void.",
+    ),
+    "socialaccount/email/account_connected": (
+        "single_sign_on.connected", "Your account was connected with single sign-on.",
     ),
 }  # fmt: skip
 
@@ -84,7 +88,7 @@ class AccountAdapter(DefaultAccountAdapter):
     def post_login(self, request: HttpRequest, user: User, **values: Any) -> HttpResponse:
         """Note who has signed in, and for how long they may be idle."""
         with admitted(USER, user.pk):
-            request.session[idle.MINUTES] = idle.find_minutes(find_memberships(user))
+            idle.begin(request, find_memberships(user))
         sign_ins.record("sign_in.succeeded", user)
         response: HttpResponse = super().post_login(request, user, **values)
         return response
@@ -104,7 +108,8 @@ class AccountAdapter(DefaultAccountAdapter):
         if template_prefix not in NOTICES:
             return
         action, sentence = NOTICES[template_prefix]
-        sign_ins.record(action, user, after={"what": sentence})
+        if action:
+            sign_ins.record(action, user)
         tasks.start_notice(user, sentence, browser=self.get_http_user_agent(self.request))
 
 

@@ -1,20 +1,26 @@
 """A person gets another mail address, once they have shown that it is theirs."""
 
-import hashlib
 from datetime import timedelta
 
 from django.core import signing
 from django.db import IntegrityError, transaction
 
-from accounts import sign_ins
+from accounts import limits, sign_ins
 from accounts.models import User
 
 VALID_FOR = timedelta(days=1)
+MAILS_AN_HOUR = 5
+HOUR = 3600
 SALT = "accounts.addresses"
 
 
 class NotChanged(Exception):
     """The address stays as it is: the message says why."""
+
+
+def admit_mail(*, user: User) -> bool:
+    """Tell whether a person may have another link sent; a few an hour, to whomever."""
+    return limits.admit(f"address-mail:{user.pk}", most=MAILS_AN_HOUR, seconds=HOUR)
 
 
 def write_token(*, user: User, email: str) -> str:
@@ -63,10 +69,6 @@ def change(*, token: str, user: User) -> str:
                 stored.save(update_fields=["email"])
         except IntegrityError:
             raise NotChanged("This address cannot be used. Choose another one.") from None
-        sign_ins.record("address.changed", stored, after={"old": before, "new": new})
+        change = {"before": {"email": before}, "after": {"email": new}}
+        sign_ins.record("address.changed", stored, **change)
     return new
-
-
-def digest(token: str) -> str:
-    """Return a short name of a link, which does not give it away."""
-    return hashlib.sha256(token.encode()).hexdigest()[:32]

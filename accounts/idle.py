@@ -4,8 +4,10 @@ The minutes are a setting of the workspace; for whoever is in several the fewest
 remembers the last request and the minutes, so that a request costs no more for it.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,7 +18,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
 
-from accounts import audit
+from accounts import audit, viewing
 from accounts.models import Membership
 
 SEEN, MINUTES = "seen_at", "idle_minutes"
@@ -75,25 +77,39 @@ def follow(request: HttpRequest, memberships: Iterable[Membership]) -> HttpRespo
     return None
 
 
+def begin(request: HttpRequest, memberships: Iterable[Membership]) -> None:
+    """Have the time of a new session count from now on, also where no request follows."""
+    request.session[MINUTES] = find_minutes(memberships)
+    request.session[SEEN] = time.time()
+
+
 def find_minutes(memberships: Iterable[Membership]) -> int:
     """Return after how many minutes a person is signed out."""
     return min((member.workspace.idle_minutes for member in memberships), default=DEFAULT)
 
 
 def find_seconds_left(request: HttpRequest) -> int:
-    """Return for how long the person stays signed in without another request."""
+    """Return for how long the person stays signed in without another request, rounded up.
+
+    0 for nobody alone: the script that asks leaves the page then.
+    """
     if not request.user.is_authenticated:
         return 0
     seen = request.session.get(SEEN, time.time())
-    left = request.session.get(MINUTES, DEFAULT) * SECONDS - (time.time() - seen)
-    return max(0, int(left))
+    left: float = request.session.get(MINUTES, DEFAULT) * SECONDS - (time.time() - seen)
+    return max(1, math.ceil(left))
 
 
 def sign_out(request: HttpRequest, *, minutes: int) -> HttpResponse:
-    """End the session and lead to the sign-in, which says why, and from there back."""
-    logout(request)
+    """End the session and lead to the sign-in, which says why, and from there back.
+
+    A request that no person made is refused alone: the person's next one ends the session, and its
+    answer can say why.
+    """
     if BACKGROUND in request.headers:
         return HttpResponse(status=401)
+    viewing.stop(session=request.session, now=datetime.now(UTC))
+    logout(request)
     messages.info(
         request,
         f"You were signed out after {minutes} minutes without a request. Sign in to go on.",
@@ -109,7 +125,10 @@ def find_way_back(request: HttpRequest) -> str:
         return request.get_full_path()
     else:
         page = request.headers.get("Referer", "")
-    parts = urlsplit(page)
+    try:
+        parts = urlsplit(page)
+    except ValueError:  # no address at all
+        return "/"
     if parts.netloc != request.get_host():
         return "/"
     return f"{parts.path}?{parts.query}" if parts.query else parts.path or "/"

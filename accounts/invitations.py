@@ -12,13 +12,15 @@ from django.core import signing
 from django.db import transaction
 from django.urls import reverse
 
-from accounts import actors, audit, people
+from accounts import actors, audit, limits, people
 from accounts.actors import ActorKind
 from accounts.models import Invitation, Membership, User, Workspace
 from accounts.tenancy import INVITATION, admitted, in_workspace
 
 VALID_FOR = timedelta(days=7)
 MOST_OPEN = 200  # of one workspace at a time
+MAILS_AN_HOUR = 5  # to one mail address, whoever has them sent
+HOUR = 3600
 
 
 class Refused(Exception):
@@ -100,7 +102,7 @@ def invite(
     """Invite a mail address. One that is invited already gets a new link, and the new role.
 
     Raises:
-        NotInvited: the person has a role already, or too many are invited.
+        NotInvited: the person has a role already, or too many are invited, or invited too often.
         people.NotPermitted: ``by`` may not give this role.
         ValidationError: a value is not acceptable.
     """
@@ -132,16 +134,15 @@ def resend(*, invitation: Invitation, by: Membership, at: datetime) -> Invitatio
     """Send an open invitation again, with a new link: the old one ends.
 
     Raises:
-        NotInvited: it is not open any more.
+        NotInvited: it is not open any more, or was sent too often.
         people.NotPermitted: ``by`` may not give its role.
     """
     with in_workspace(invitation.workspace_id):
         people.lock(invitation.workspace)
-        people.check_may_give(by=by, roles=[invitation.role])
-        invitations = Invitation.objects.for_workspace(invitation.workspace_id).open()
-        found = invitations.filter(pk=invitation.pk).first()
+        found = find_again(invitation)
         if found is None:
             raise NotInvited(f"The invitation of {invitation.email} is not open any more.")
+        people.check_may_give(by=by, roles=[found.role])
         make_link(found, by=by.user, at=at)
         found.save()
         record("invitation.sent", found, invitation.workspace)
@@ -155,7 +156,16 @@ def record(action: str, invitation: Invitation, workspace: Workspace) -> None:
 
 
 def make_link(invitation: Invitation, *, by: User, at: datetime) -> None:
-    """Give an invitation a new link, valid from ``at`` on; the caller saves it."""
+    """Give an invitation a new link, valid from ``at`` on; the caller saves it.
+
+    Raises:
+        NotInvited: too many mails went to this address.
+    """
+    email = invitation.email.lower()
+    if not limits.admit(f"invitation-mail:{email}", most=MAILS_AN_HOUR, seconds=HOUR):
+        raise NotInvited(
+            f"{invitation.email} was sent {MAILS_AN_HOUR} mails within an hour. Wait an hour."
+        )
     invitation.nonce = secrets.token_urlsafe(32)
     invitation.hash = digest(write_token(invitation))
     invitation.invited_by = by
@@ -171,12 +181,20 @@ def withdraw(*, invitation: Invitation, by: Membership, at: datetime) -> bool:
     """
     with in_workspace(invitation.workspace_id):
         people.lock(invitation.workspace)
-        people.check_may_give(by=by, roles=[invitation.role])
-        found = Invitation.objects.for_workspace(invitation.workspace_id).open()
-        done = bool(found.filter(pk=invitation.pk).update(withdrawn_at=at))
-        if done:
-            record("invitation.withdrawn", invitation, invitation.workspace)
-        return done
+        found = find_again(invitation)
+        if found is None:
+            return False
+        people.check_may_give(by=by, roles=[found.role])
+        found.withdrawn_at = at
+        found.save(update_fields=["withdrawn_at"])
+        record("invitation.withdrawn", found, invitation.workspace)
+    return True
+
+
+def find_again(invitation: Invitation) -> Invitation | None:
+    """Return an open invitation as it is now, under the lock of its workspace."""
+    invitations = Invitation.objects.for_workspace(invitation.workspace_id).open()
+    return invitations.filter(pk=invitation.pk).first()
 
 
 def find(token: str, *, at: datetime) -> Invitation:

@@ -1,6 +1,5 @@
-"""How many requests an API key may send. Counted in Redis, and not at all while that is away."""
+"""How often something may happen. Counted in Redis, and not at all while that is away."""
 
-import logging
 import time
 from datetime import datetime
 from typing import NamedTuple
@@ -10,8 +9,6 @@ from django.core.cache import cache
 from redis.exceptions import RedisError
 
 MINUTE = 60
-
-logger = logging.getLogger(__name__)
 
 
 class Budget(NamedTuple):
@@ -53,23 +50,35 @@ def requests_per_minute() -> int:
 def count_request(key_id: int, *, at: datetime) -> Budget | None:
     """Count a request of a key; return what is left, or None while nothing can be counted."""
     minute = int(at.timestamp()) // MINUTE
-    used = count(f"requests:{key_id}", minute=minute)
+    used = count(f"requests:{key_id}:{minute}", seconds=MINUTE)
     return None if used is None else Budget(requests_per_minute(), used, (minute + 1) * MINUTE)
 
 
-def admit(what: str, *, per_minute: int) -> bool:
-    """Count something that happens; tell whether it is within its limit."""
-    used = count(what, minute=int(time.time()) // MINUTE)
-    return used is None or used <= per_minute
+def admit(what: str, *, most: int, seconds: int) -> bool:
+    """Count something that happens; tell whether it is within its limit, or cannot be counted."""
+    used = count_recent(what, seconds=seconds)
+    return used is None or used <= most
 
 
-def count(what: str, *, minute: int) -> int | None:
-    """Count something in a minute of the clock; None: nothing can be counted."""
-    name = f"{what}:{minute}"
+def count_recent(what: str, *, seconds: int) -> int | None:
+    """Count something in a stretch of the clock; return how often it came, or None as `count`."""
+    return count(f"{what}:{int(time.time()) // seconds}", seconds=seconds)
+
+
+def count(name: str, *, seconds: int) -> int | None:
+    """Count something that is remembered for a while; None: nothing can be counted.
+
+    Events and people get through while Redis is away, which is asked once then.
+    """
     try:
-        cache.add(name, 0, timeout=2 * MINUTE)
         return cache.incr(name)
-    except (RedisError, ValueError) as error:  # incr: the count was dropped in between
-        # Events must get through without Redis.
-        logger.warning("Requests are not counted: %s", error)
+    except ValueError as error:
+        if isinstance(error.__cause__, RedisError):
+            return None
+    # The first, unless another was quicker, or the count was dropped in between.
+    if cache.add(name, 1, timeout=2 * seconds):
+        return 1
+    try:
+        return cache.incr(name)
+    except ValueError:
         return None

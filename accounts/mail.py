@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from smtplib import SMTPException
 
 from allauth.account.utils import user_pk_to_url_str
 from django.conf import settings
@@ -15,15 +16,22 @@ from accounts.models import Invitation, User
 from accounts.tenancy import in_workspace
 
 
+class NotSent(Exception):
+    """A mail was not taken. Named by its kind only: what servers say has mail addresses in it."""
+
+
 def send(*, to: str, subject: str, template: str, key: str, context: Mapping[str, object]) -> None:
     """Send what the templates ``mail/<template>.txt`` and ``.html`` say.
 
     ``key`` is the same whenever the same mail is sent again: by it programs that read mail know a
     second copy.
+
+    Raises:
+        NotSent: the mail server did not take it.
     """
     values = {**context, "subject": subject, "console": settings.PUBLIC_ADDRESS}
     message = EmailMultiAlternatives(
-        subject=subject,
+        subject=" ".join(subject.split()),
         body=render_to_string(f"mail/{template}.txt", values),
         to=[to],
         headers={
@@ -32,7 +40,10 @@ def send(*, to: str, subject: str, template: str, key: str, context: Mapping[str
         },
     )
     message.attach_alternative(render_to_string(f"mail/{template}.html", values), "text/html")
-    message.send()
+    try:
+        message.send()
+    except (SMTPException, OSError) as error:
+        raise NotSent(type(error).__name__) from None
 
 
 def send_invitation(*, workspace_id: int, invitation_id: int, now: datetime) -> bool:
@@ -67,8 +78,11 @@ def send_invitation(*, workspace_id: int, invitation_id: int, now: datetime) -> 
     return True
 
 
-def send_password_reset(*, email: str) -> None:
-    """Send a link to set a password anew; where there is no such person nothing is sent."""
+def send_password_reset(*, email: str, at: datetime) -> None:
+    """Send a link to set a password anew; where there is no such person nothing is sent.
+
+    ``at``: when it was asked for.
+    """
     user = User.objects.filter(email__iexact=email, is_active=True).first()
     if user is None:
         return
@@ -78,13 +92,13 @@ def send_password_reset(*, email: str) -> None:
         to=user.email,
         subject="Set a new password",
         template="password_reset",
-        key=f"password-{user.pk}-{key}",
+        key=f"password-{user.pk}-{at:%Y%m%d%H%M%S%f}",
         context={"link": f"{settings.PUBLIC_ADDRESS}{path}"},
     )
 
 
-def send_address_change(*, user_id: int, email: str) -> None:
-    """Send a link to the mail address that a person wants to have."""
+def send_address_change(*, user_id: int, email: str, at: datetime) -> None:
+    """Send a link to the mail address that a person wants to have; ``at``: asked for it."""
     user = User.objects.get(pk=user_id)
     token = addresses.write_token(user=user, email=email)
     path = reverse("accounts:confirm_address", args=[token])
@@ -92,7 +106,7 @@ def send_address_change(*, user_id: int, email: str) -> None:
         to=email,
         subject="Confirm your mail address",
         template="address_change",
-        key=f"address-{addresses.digest(token)}",
+        key=f"address-{user.pk}-{at:%Y%m%d%H%M%S%f}",
         context={"link": f"{settings.PUBLIC_ADDRESS}{path}", "old": user.email, "new": email},
     )
 

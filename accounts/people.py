@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.contrib.auth.password_validation import validate_password
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
-from accounts import audit, bots
+from accounts import audit, bots, sign_ins
 from accounts.models import Bot, BotShare, Invitation, Membership, Role, User, Workspace
 from accounts.tenancy import in_workspace
 
@@ -114,8 +114,10 @@ def remove(*, member: Membership, by: Membership, reason: str, at: datetime) -> 
     return True
 
 
-def transfer_ownership(*, to: Membership, by: Membership, reason: str) -> None:
+def transfer_ownership(*, to: Membership, by: Membership, reason: str, at: datetime) -> None:
     """Make a person the owner in place of ``by``, who becomes an admin.
+
+    Invitations that ``by`` sent and could not send any more are withdrawn.
 
     Raises:
         NotPermitted: ``by`` is no owner any more.
@@ -142,6 +144,7 @@ def transfer_ownership(*, to: Membership, by: Membership, reason: str) -> None:
                 "reason": reason,
             },
         )
+        withdraw_invitations(by.user, workspace=by.workspace, role=Role.ADMIN, at=at)
 
 
 def hand_over_bots(*, member: Membership, to: Membership) -> int:
@@ -268,5 +271,20 @@ def ensure_account(*, email: str, password: str | None, name: str = "") -> tuple
     if password is not None:
         validate_password(password, user)
     user.set_password(password)
-    user.save()
+    try:
+        with transaction.atomic():
+            user.save()
+    except IntegrityError:  # somebody else made it meanwhile
+        return User.objects.get(email__iexact=email), False
     return user, True
+
+
+def rename(*, user: User, name: str) -> None:
+    """Give a person another name, which others read."""
+    with transaction.atomic():
+        before = User.objects.select_for_update().get(pk=user.pk).name
+        if name == before:
+            return
+        user.name = name
+        user.save(update_fields=["name"])
+        sign_ins.record("person.renamed", user, before={"name": before}, after={"name": name})

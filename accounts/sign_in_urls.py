@@ -8,7 +8,6 @@ from allauth.mfa.base import views as mfa
 from allauth.mfa.recovery_codes import views as codes
 from allauth.mfa.totp import views as totp
 from allauth.mfa.webauthn import views as webauthn
-from django.contrib.auth.views import LogoutView
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 from django.views.generic import RedirectView, TemplateView
@@ -38,9 +37,9 @@ forgotten = TemplateView.as_view(template_name="accounts/forgot_password_sent.ht
 
 urlpatterns = [
     path("sign-in", of_anybody(sign_in.SignIn.as_view()), name="account_login"),
-    path("sign-out", LogoutView.as_view(), name="account_logout"),
+    path("sign-out", sign_in.SignOut.as_view(), name="account_logout"),
     path("session", sign_in.session, name="session"),
-    path("sign-in/second-factor", of_anybody(mfa.authenticate), name="mfa_authenticate"),
+    path("sign-in/second-factor", sign_in.second_factor, name="mfa_authenticate"),
     path("sign-in/passkey", of_anybody(webauthn.login_webauthn), name="mfa_login_webauthn"),
     path("sign-in/inactive", inactive, name="account_inactive"),
     path("sign-in/again", of_person(account.reauthenticate), name="account_reauthenticate"),
@@ -92,7 +91,7 @@ urlpatterns = [
     ),
     path(
         "profile/second-factor/codes/file",
-        of_person(codes.download_recovery_codes),
+        of_person(sign_in.download_recovery_codes),
         name="mfa_download_recovery_codes",
     ),
     path(

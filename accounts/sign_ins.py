@@ -16,8 +16,14 @@ from accounts.models import Membership, User, Workspace
 from accounts.tenancy import USER, admitted
 
 
-def record(action: str, user: User, *, after: Mapping[str, object] | None = None) -> None:
-    """Note in the audit log what a person did about signing in.
+def record(
+    action: str,
+    user: User,
+    *,
+    before: Mapping[str, object] | None = None,
+    after: Mapping[str, object] | None = None,
+) -> None:
+    """Note in the audit log what a person did about their account.
 
     It is in the log of each workspace that they are in; of who is in none it is in the
     installation's.
@@ -29,7 +35,7 @@ def record(action: str, user: User, *, after: Mapping[str, object] | None = None
         of_user = Membership.objects.of_user(user).select_related("workspace").order_by("pk")
         places: list[Workspace | None] = [place.workspace for place in of_user]
         for workspace in places or [None]:
-            audit.record(action, workspace=workspace, target=user.email, after=after)
+            audit.record(action, workspace=workspace, target=user.email, before=before, after=after)
 
 
 def record_failed(email: str) -> None:

@@ -2,7 +2,6 @@
 
 import logging
 from datetime import UTC, datetime
-from smtplib import SMTPException
 
 from celery import shared_task
 from django.db import transaction
@@ -30,8 +29,8 @@ def send_invitation(*, workspace_id: int, invitation_id: int) -> None:
         mail.send_invitation(
             workspace_id=workspace_id, invitation_id=invitation_id, now=datetime.now(UTC)
         )
-    except (SMTPException, OSError) as error:
-        logger.warning("Invitation %s was not sent: %s", invitation_id, type(error).__name__)
+    except mail.NotSent as error:
+        logger.warning("Invitation %s was not sent: %s", invitation_id, error)
 
 
 @shared_task
@@ -59,7 +58,7 @@ def start_notice(user: User, sentence: str, *, browser: str, to: str = "") -> No
     transaction.on_commit(lambda: send_notice.apply_async(kwargs=call, retry=False), robust=True)
 
 
-@shared_task(autoretry_for=(SMTPException, OSError), retry_backoff=30, max_retries=8)
+@shared_task(autoretry_for=(mail.NotSent,), retry_backoff=30, max_retries=8)
 def send_notice(
     *, user_id: int, sentence: str, at: str, address: str, browser: str, to: str
 ) -> None:
@@ -74,22 +73,22 @@ def send_notice(
     )
 
 
-@shared_task(autoretry_for=(SMTPException, OSError), retry_backoff=30, max_retries=5)
-def send_password_reset(*, email: str) -> None:
+@shared_task(autoretry_for=(mail.NotSent,), retry_backoff=30, max_retries=5)
+def send_password_reset(*, email: str, at: str) -> None:
     """Send a link to set a password anew, if there is such a person."""
-    mail.send_password_reset(email=email)
+    mail.send_password_reset(email=email, at=datetime.fromisoformat(at))
 
 
 def start_address_change(user: User, *, email: str) -> None:
     """Have a worker send a link to a person's new address; without Redis this fails."""
-    call = {"user_id": user.pk, "email": email}
+    call = {"user_id": user.pk, "email": email, "at": datetime.now(UTC).isoformat()}
     transaction.on_commit(lambda: send_address_change.apply_async(kwargs=call, retry=False))
 
 
-@shared_task(autoretry_for=(SMTPException, OSError), retry_backoff=30, max_retries=5)
-def send_address_change(*, user_id: int, email: str) -> None:
+@shared_task(autoretry_for=(mail.NotSent,), retry_backoff=30, max_retries=5)
+def send_address_change(*, user_id: int, email: str, at: str) -> None:
     """Send a link to a person's new mail address, by which they show that it is theirs."""
-    mail.send_address_change(user_id=user_id, email=email)
+    mail.send_address_change(user_id=user_id, email=email, at=datetime.fromisoformat(at))
 
 
 @shared_task

@@ -1,6 +1,5 @@
 """Addresses of people and workspaces, and of a workspace's bots, keys and settings."""
 
-from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
 from accounts.views import audit_log as audit_log_views
@@ -8,7 +7,6 @@ from accounts.views import invitations as invitation_views
 from accounts.views import people as people_views
 from accounts.views import profile as profile_views
 from accounts.views import workspace as views
-from accounts.views.sign_in import SignIn, of_anybody
 
 bots = [
     path("", views.bot_list, name="bot_list"),
@@ -59,8 +57,6 @@ developers = [
 app_name = "accounts"
 urlpatterns = [
     path("", views.workspace_list, name="workspace_list"),
-    path("sign-in", of_anybody(SignIn.as_view()), name="sign_in"),
-    path("sign-out", LogoutView.as_view(), name="sign_out"),
     path("w/<slug:slug>/bots/", include(bots)),
     path("w/<slug:slug>/audit-log/", include(audit_log)),
     path("profile/", include(profile)),

@@ -47,13 +47,13 @@ class ForgivingCache(RedisCache):
         """Count, or refuse as for a key that there is not.
 
         Raises:
-            ValueError: there is none, or no Redis.
+            ValueError: there is none, or no Redis; that is its cause then.
         """
         try:
             return super().incr(key, delta, version)
         except RedisError as error:
             warn(error)
-            raise ValueError("not counted") from None
+            raise ValueError("not counted") from error
 
 
 def warn(error: RedisError) -> None:

@@ -276,9 +276,9 @@ EMAIL_BACKEND = (
 # People and their browsers
 
 AUTH_USER_MODEL = "accounts.User"
-LOGIN_URL = "accounts:sign_in"
+LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "accounts:workspace_list"
-LOGOUT_REDIRECT_URL = "accounts:sign_in"
+LOGOUT_REDIRECT_URL = "account_login"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -310,6 +310,8 @@ MFA_FORMS = {
 }
 MFA_TOTP_ISSUER = "Billing Console"
 MFA_TOTP_TOLERANCE = 1
+# Operators see all workspaces. The embedded installation is for trying it out.
+OPERATORS_NEED_SECOND_FACTOR = flag("OPERATORS_NEED_SECOND_FACTOR", default=HTTPS)
 # Browsers take http://localhost for secure; only the embedded installation is served there.
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = bool(SERVERS.postgres) and not HTTPS
 SOCIALACCOUNT_ADAPTER = "accounts.adapters.SingleSignOnAdapter"

@@ -37,15 +37,13 @@ class ViewingReadsOnly:
         if request.viewing is None:
             return self.get_response(request)
         request.viewing_minutes = request.viewing.minutes_left(now=now)
-        if request.path == reverse("accounts:sign_out"):
-            viewing.stop(session=request.session, now=now)
-        elif refuses(request):
+        if refuses(request):
             return errors.answer(request, errors.VIEWING)
         return self.get_response(request)
 
 
 def refuses(request: HttpRequest) -> bool:
     """Tell whether a request is none that reads a page, and does not stop the viewing either."""
-    if request.path == reverse("operator:viewing_stop"):
+    if request.path in (reverse("operator:viewing_stop"), reverse("account_logout")):
         return False
     return request.method not in READS or request.path.startswith(errors.API)

@@ -19,7 +19,7 @@ from django.test import TransactionTestCase
 from pytest_django.plugin import DjangoDbBlocker
 
 from benchmarks.scratch import address
-from billing_console import roles
+from billing_console import roles, workers
 from billing_console.celery import app
 from billing_console.embedded import Unavailable
 from billing_console.settings import SERVERS
@@ -83,11 +83,23 @@ def empty_tables() -> None:
         connection.execute(f"TRUNCATE {row[0]} RESTART IDENTITY".encode())
 
 
+def forget_counts() -> None:
+    """Forget attempts, codes and mails of a test: the people of the next ones have the same ids."""
+    counts = list(workers.connect().scan_iter(cache.make_key("*")))
+    if counts:
+        workers.connect().delete(*counts)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _flush_as_owner() -> Iterator[None]:
     """Have tests with real commits cleaned up by the owner."""
+
+    def flush(case: TransactionTestCase) -> None:
+        empty_tables()
+        forget_counts()
+
     patch = pytest.MonkeyPatch()
-    patch.setattr(TransactionTestCase, "_fixture_teardown", lambda case: empty_tables())
+    patch.setattr(TransactionTestCase, "_fixture_teardown", flush)
     yield
     patch.undo()
 
@@ -103,12 +115,6 @@ def process_environment() -> dict[str, str]:
         "SECRET_KEY": settings.SECRET_KEY,
         "HTTPS": "0",
     }
-
-
-@pytest.fixture
-def nothing_counted() -> None:
-    """Forget attempts and codes of earlier tests, whose people had the same ids."""
-    cache.clear()
 
 
 @pytest.fixture

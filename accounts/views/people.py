@@ -168,7 +168,10 @@ def transfer(request: WorkspaceRequest, member_id: int) -> HttpResponse:
 
         def change() -> str:
             places.transfer_ownership(
-                to=member, by=request.membership, reason=form.cleaned_data["reason"]
+                to=member,
+                by=request.membership,
+                reason=form.cleaned_data["reason"],
+                at=datetime.now(UTC),
             )
             return f"{member.user.email} is the owner now, and you are an admin."
 

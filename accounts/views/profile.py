@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import addresses, forms, second_factors, sign_ins, tasks
+from accounts import addresses, forms, people, second_factors, sign_ins, tasks
 from accounts.access import PersonRequest, person_view
 from accounts.sign_ins import describe_browser
 from accounts.views.workspace import tell_errors
@@ -36,8 +36,7 @@ def change_name(request: PersonRequest) -> HttpResponse:
     """Give oneself another name."""
     form = forms.OwnName(request.POST)
     if form.is_valid():
-        request.user.name = form.cleaned_data["name"]
-        request.user.save(update_fields=["name"])
+        people.rename(user=request.user, name=form.cleaned_data["name"])
         messages.success(request, "Your name is saved.")
     tell_errors(request, form)
     return redirect("accounts:profile")
@@ -66,7 +65,9 @@ def change_default_workspace(request: PersonRequest) -> HttpResponse:
 def change_address(request: PersonRequest) -> HttpResponse:
     """Send a link to another mail address, which is then one's own."""
     form = forms.OwnAddress(request.POST or None)
-    if form.is_valid():
+    if form.is_valid() and not addresses.admit_mail(user=request.user):
+        form.add_error("email", "You had several links sent. Wait an hour.")
+    elif form.is_valid():
         email = form.cleaned_data["email"]
         tasks.start_address_change(request.user, email=email)
         messages.success(request, f"A link is on its way to {email}. Open it to confirm.")

@@ -2,15 +2,20 @@
 
 import logging
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import wraps
+from http import HTTPStatus
 from typing import Any
 
+from allauth.account.internal.stagekit import unstash_login
 from allauth.account.views import LoginView
 from allauth.core import ratelimit
+from allauth.mfa.base.views import authenticate
+from allauth.mfa.recovery_codes import views as codes
 from allauth.socialaccount.providers.openid_connect import views as openid_connect
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import LogoutView
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
@@ -19,9 +24,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 from requests import RequestException
 
-from accounts import actors, forms, idle, tasks
-from accounts.actors import ActorKind
-from accounts.models import User
+from accounts import forms, idle, second_factors, sign_ins, tasks, viewing
+from accounts.access import PersonRequest, person_view
 
 logger = logging.getLogger(__name__)
 
@@ -51,18 +55,28 @@ class SignIn(LoginView):
         }
 
 
+class SignOut(LogoutView):
+    """Ends a session, and before it what an operator looks at as somebody else."""
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Sign out."""
+        viewing.stop(session=request.session, now=datetime.now(UTC))
+        response: HttpResponse = super().post(request, *args, **kwargs)
+        return response
+
+
 def of_person(view: AnyView) -> AnyView:
-    """Let a view of allauth be reached by whoever has signed in; what it does is theirs."""
+    """Let a view of allauth be reached by whoever has signed in; what it does is theirs.
+
+    What it changes of their second factors is noted in its transaction. Its pages may show secrets,
+    so no browser keeps them.
+    """
 
     @wraps(view)
-    @login_required
-    def enter(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        user = request.user
-        assert isinstance(user, User)  # noqa: S101
-        with (
-            actors.acting_as(ActorKind.PERSON, id=user.pk, name=user.email),
-            transaction.atomic(),
-        ):
+    @never_cache
+    @person_view
+    def enter(request: PersonRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        with second_factors.noting_changes(request):
             return rendered(view(request, *args, **kwargs))
 
     return enter
@@ -77,6 +91,23 @@ def of_anybody(view: AnyView) -> AnyView:
             return rendered(view(request, *args, **kwargs))
 
     return enter
+
+
+def second_factor(request: HttpRequest) -> HttpResponseBase:
+    """Ask for the second factor after the password; a wrong one is noted as a failed sign-in."""
+    pending = unstash_login(request, peek=True)
+    response = of_anybody(authenticate)(request)
+    if request.method == "POST" and pending and not request.user.is_authenticated:
+        sign_ins.record_failed(pending.user.email)
+    return response
+
+
+def download_recovery_codes(request: PersonRequest) -> HttpResponseBase:
+    """Download one's recovery codes; it is noted as any download."""
+    response: HttpResponseBase = codes.download_recovery_codes(request)
+    if response.status_code == HTTPStatus.OK:
+        sign_ins.record("recovery_codes.downloaded", request.user)
+    return response
 
 
 def rendered(response: HttpResponseBase) -> HttpResponseBase:
@@ -97,7 +128,8 @@ def forgot_password(request: HttpRequest) -> HttpResponse:
             too_many: HttpResponse = refused
             return too_many
         # A worker looks whether there is such a person: the time of the answer says nothing.
-        tasks.send_password_reset.apply_async(kwargs={"email": email}, retry=False)
+        call = {"email": email, "at": datetime.now(UTC).isoformat()}
+        tasks.send_password_reset.apply_async(kwargs=call, retry=False)
         return redirect("account_reset_password_done")
     return render(request, "accounts/forgot_password.html", {"form": form})
 

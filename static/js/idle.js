@@ -22,7 +22,8 @@ async function look() {
     return;
   }
   if (seconds <= 0) {
-    location.reload(); // the sign-in says why, and leads back here
+    // The sign-in says why, and leads back here. No reload: that would send a form again.
+    location.replace(location.pathname + location.search);
   } else if (seconds > WARNING) {
     if (dialog.open) dialog.close();
     again(seconds - WARNING);

@@ -377,7 +377,6 @@ def test_too_many_open_invitations(acme: Workspace, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.django_db(transaction=True, databases=["default", "operator"])
-@pytest.mark.usefixtures("nothing_counted")
 def test_refused_links_are_in_the_audit_log_a_few_times_a_minute(acme: Workspace) -> None:
     invitation, link = invited(acme)
     Client().post(link, JOIN)

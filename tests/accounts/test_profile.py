@@ -18,7 +18,6 @@ from tests.pages import GARBAGE, sign_in, words
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.usefixtures("nothing_counted"),
 ]
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -133,7 +132,7 @@ def test_browser_in_words(agent: str, words_: str) -> None:
 
 
 def address_link(ann: Membership, email: str = "new@acme.example") -> str:
-    mails.send_address_change(user_id=ann.user_id, email=email)
+    mails.send_address_change(user_id=ann.user_id, email=email, at=make.NOON)
     message = mail.outbox[-1]
     assert message.to == [email]
     (link,) = re.findall(r"http://127\.0\.0\.1:8000(/\S+)", str(message.body))

@@ -20,7 +20,6 @@ from tests.pages import words
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.usefixtures("nothing_counted"),
 ]
 
 LOGIN = "/sign-in/oidc/login"

@@ -15,7 +15,6 @@ from tests.browser.people import check_accessibility, check_width, sign_in
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.browser,
-    pytest.mark.usefixtures("nothing_counted"),
 ]
 
 OWN_FACTORS = "/profile/second-factor/"
