@@ -5,8 +5,6 @@ said on the seed too: another seed makes new events of the same bots and users. 
 make the same events with the same version of DuckDB.
 """
 
-import tempfile
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -15,7 +13,6 @@ import duckdb
 BOTS = 200
 FIRST_DAY = date(2025, 10, 1)
 DAYS = 396
-CHUNK_BYTES = 1 << 20
 COLUMNS = (
     "number",
     "source",
@@ -280,11 +277,6 @@ FROM event
 ORDER BY number
 """
 
-# Instants with their offset, whatever the time zone of the session that reads them.
-ROWS = """
-SELECT * REPLACE (strftime("at", '%Y-%m-%d %H:%M:%S.%f+00') AS "at") FROM event ORDER BY number
-"""
-
 
 def make(
     connection: duckdb.DuckDBPyConnection,
@@ -330,20 +322,6 @@ def write_ndjson(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     # A format of one column, without quotes and with a delimiter that does not occur.
     as_lines = r"(FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01')"
     connection.execute(f"COPY ({LINES}) TO {quote(path)} {as_lines}")
-
-
-def copy_rows(connection: duckdb.DuckDBPyConnection) -> Iterator[bytes]:
-    """Yield the events as CSV for PostgreSQL, in ``COLUMNS`` and order of arrival.
-
-    All of it is written to a temporary file before the first chunk comes, so that only reading is
-    left for whoever measures from then on.
-    """
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / "event.csv"
-        connection.execute(f"COPY ({ROWS}) TO {quote(path)} (FORMAT csv, HEADER false)")
-        with path.open("rb") as file:
-            while chunk := file.read(CHUNK_BYTES):
-                yield chunk
 
 
 def quote(path: Path) -> str:

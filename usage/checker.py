@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Self
 
-from usage.chunks import Block, Chunk, check_events
+from usage.chunks import Chunk, Lines, check_events
 from usage.event_format import Limits
 
 
@@ -22,22 +22,32 @@ class CheckerEnded(Exception):
 
 
 class Checker:
-    """The checking process, as the importing one sees it; it runs while the block does.
+    """The checking process, as the importing one sees it; it runs while the block of code does.
 
     It has a group of its own, so that Ctrl-C in the terminal does not reach it. No other process
     holds this end of its pipe, so that it ends when this one does, be it by kill -9.
     """
 
     def __init__(self, *, limits: Limits, bots: frozenset[str] | None) -> None:
+        """Start the process.
+
+        Raises:
+            CheckerEnded: it cannot be started.
+        """
         self.pipe, other = Pipe()
         with other:
-            self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", __name__],
-                stdin=other.fileno(),
-                stdout=subprocess.DEVNULL,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-                process_group=0,
-            )
+            try:
+                self.process = subprocess.Popen(
+                    [sys.executable, "-P", "-m", __name__],
+                    stdin=other.fileno(),
+                    stdout=subprocess.DEVNULL,
+                    env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+                    process_group=0,
+                )
+            except OSError as error:
+                raise CheckerEnded(
+                    f"The process that checks events cannot be started: {error.strerror}."
+                ) from None
         with suppress(OSError):  # `check` tells it
             self.pipe.send((limits, bots))
 
@@ -54,14 +64,14 @@ class Checker:
         self.process.kill()
         self.process.wait()
 
-    def check(self, block: Block) -> Chunk:
-        """Have the events of a block checked.
+    def check(self, lines: Lines) -> Chunk:
+        """Have the events of some lines checked.
 
         Raises:
             CheckerEnded: there is nobody to do it any more.
         """
         try:
-            self.pipe.send(block)
+            self.pipe.send(lines)
             chunk: Chunk = self.pipe.recv()
         except (EOFError, OSError):
             status = self.process.wait()
@@ -77,8 +87,8 @@ def main() -> None:
     with suppress(EOFError, OSError):
         limits, bots = pipe.recv()
         while True:
-            block: Block = pipe.recv()
-            pipe.send(check_events(block.events(), limits=limits, bots=bots))
+            lines: Lines = pipe.recv()
+            pipe.send(check_events(lines.events(), limits=limits, bots=bots))
 
 
 if __name__ == "__main__":

@@ -21,12 +21,12 @@ from usage.event_format import (
     StreamName,
     check_event,
 )
-from usage.sessions import VOICE_CHANNELS
+from usage.sessions import LAST_OF_STREAM, VOICE_CHANNELS
 
 Line = tuple[int, bytes]  # an event as it came, after its place in the input
 
 
-class Block(NamedTuple):
+class Lines(NamedTuple):
     """Whole lines of the input as they came, the first of which has a place, from 1."""
 
     place: int
@@ -110,19 +110,30 @@ class Gathering:
             self.keep(event)
 
     def keep(self, event: CheckedEvent) -> None:
-        """Keep an event, if it is the first with its source and id."""
-        stream = event.stream
-        number = self.streams.setdefault(stream, len(self.streams) + 1)
-        if event.facts.voice and stream.channel not in VOICE_CHANNELS:
-            self.voices.add(stream)
-        row = f"{number}\t{event.time}\t{write_facts(event.facts)}"
+        """Keep an event, if it is the first with its source and id; count others as repeated."""
         rows = self.rows.get(event.source)
         if rows is None:
             rows = self.rows[event.source] = {}
-        first = rows.setdefault(event.event_id, row)
-        if first is not row:
+        first = rows.get(event.event_id)
+        if first is not None:
             self.repeated[event.source] += 1
-            self.differing[event.source] += first != row
+            self.differing[event.source] += first != self.write_row(event)
+            return
+        stream = event.stream
+        self.streams.setdefault(stream, len(self.streams) + 1)
+        rows[event.event_id] = self.write_row(event)
+        if event.facts.voice and self.counts_as_voice(event):
+            self.voices.add(stream)
+
+    def write_row(self, event: CheckedEvent) -> str:
+        """Return an event's line of COPY without source and id; 0: no kept event has its stream."""
+        number = self.streams.get(event.stream, 0)
+        return f"{number}\t{event.time}\t{write_facts(event.facts)}"
+
+    def counts_as_voice(self, event: CheckedEvent) -> bool:
+        """Tell whether an event with voice makes its stream one: on a text channel, by the rule."""
+        of_rule = event.facts.type <= LAST_OF_STREAM
+        return of_rule and event.stream.channel not in VOICE_CHANNELS
 
     def close(self) -> Chunk:
         """Return what was gathered."""

@@ -55,9 +55,9 @@ def count_whole(claim: Claim, staged: Staged, *, streams: Sequence[int] | None =
     # What is older than the events that are kept stays as it is.
     after = read.reading.since
     if not read.reading.more_before:
-        staged.add_stretch(read.silent, after=after, before=FUTURE)
+        staged.add_stretches(read.silent, after=after, before=FUTURE)
     simple = read.find_simple()
-    staged.add_stretch(read.ids[simple], after=after, before=FUTURE)
+    staged.add_stretches(read.ids[simple], after=after, before=FUTURE)
     staged.add_plain(count_plain_sessions(read.take(simple), now=to_count(claim.now)))
     count_each(claim, staged, read.read_each(~simple), whole=True)
 

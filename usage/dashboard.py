@@ -127,19 +127,20 @@ def read(*, membership: Membership, now: datetime) -> Dashboard:
     zone = ZoneInfo(workspace.timezone)
     bots = {bot.pk: bot for bot in choose_bots(membership).order_by("name", "key")}
     names = [BotName(bot.pk, bot.key, bot.name) for bot in bots.values()]
-    recounting = bool(find_bots_in_old_zone(workspace))
+    old = find_bots_in_old_zone(workspace)
 
     def make_reader(chosen: Range) -> Reader:
         report = make_report(range=chosen, grain=Grain.DAY, zone=zone, now=now)
-        return Reader(workspace=workspace, channels=(), report=report, recounting=recounting)
+        return Reader(workspace=workspace, channels=(), report=report, recounting=bool(old))
 
     this, last = make_reader(Range.THIS_MONTH), make_reader(Range.LAST_MONTH)
     by_bot, by_day = this.count_bots_and_periods(names)
-    _, last_days = last.count_bots_and_periods(names)
+    last_days = last.count_by_period(names)
     befores = this.count_previous_by_bot(names)
     weeks = count_weeks(workspace.pk, list(bots), now.astimezone(zone).date())
     refused, waiting = find_trouble(workspace.pk, list(bots), now)
-    concerns = find_concerns(bots, weeks)
+    # Weeks of another zone's days would be compared with days of this one: they wait.
+    concerns = find_concerns({pk: bot for pk, bot in bots.items() if pk not in old}, weeks)
     return Dashboard(
         report=this.report,
         bots=len(bots),

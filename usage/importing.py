@@ -23,7 +23,7 @@ from accounts.models import Bot, Workspace
 from accounts.tenancy import in_workspace
 from usage import retention
 from usage.checker import Checker
-from usage.chunks import Block, Chunk, check_events
+from usage.chunks import Chunk, Lines, check_events
 from usage.event_format import MAX_EVENT_BYTES, Limits
 from usage.intake import Outcome, store
 
@@ -107,42 +107,42 @@ def read_chunks(
         CheckerEnded: the process that checks is gone.
     """
     with ExitStack() as stack:
-        for number, block in enumerate(read_blocks(file)):
+        for number, lines in enumerate(read_portions(file)):
             if number == 0:
-                yield check_events(block.events(), limits=limits, bots=bots)
+                yield check_events(lines.events(), limits=limits, bots=bots)
                 continue
             if number == 1:
                 checker = stack.enter_context(Checker(limits=limits, bots=bots))
-            yield checker.check(block)
+            yield checker.check(lines)
 
 
-def read_blocks(file: BufferedReader) -> Iterator[Block]:
-    """Yield the lines of a file in blocks.
+def read_portions(file: BufferedReader) -> Iterator[Lines]:
+    """Yield the lines of a file in portions.
 
     Raises:
-        Unreadable: after the last block that could be read.
+        Unreadable: after the last portion that could be read.
     """
     packed = file.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC)
     lines = read_lines(BufferedReader(GzipFile(fileobj=file)) if packed else file)
     place = 1
     while True:
-        block: list[bytes] = []
-        broken = fill(block, lines)
-        if block:
-            yield Block(place, b"".join(block))
+        portion: list[bytes] = []
+        broken = fill(portion, lines)
+        if portion:
+            yield Lines(place, b"".join(portion))
         if broken:
             raise broken
-        if not block:
+        if not portion:
             return
-        place += len(block)
+        place += len(portion)
 
 
-def fill(block: list[bytes], lines: Iterator[bytes]) -> Unreadable | None:
-    """Add the next lines to a block; return why there are no more, if the input broke off."""
+def fill(portion: list[bytes], lines: Iterator[bytes]) -> Unreadable | None:
+    """Add the next lines to a portion; return why there are no more, if the input broke off."""
     size = 0
     try:
         for line in islice(lines, EVENTS_AT_ONCE):
-            block.append(line)
+            portion.append(line)
             size += len(line)
             if size >= BYTES_AT_ONCE:
                 break

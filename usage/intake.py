@@ -64,11 +64,16 @@ WHERE workspace_id = %(workspace)s AND id = ANY(%(created)s)
 """
 
 # A text channel's first voice event: from now on the stream is counted whole (usage/stretches.py).
+# In the order of the keys, as above.
 MARK_VOICE = """
+WITH spoken AS MATERIALIZED (
+    SELECT stream.id FROM stage_stream stage
+    JOIN usage_stream stream ON stream.workspace_id = %(workspace)s AND stream.key = stage.key
+    WHERE stage.voice AND NOT stream.voice
+    ORDER BY stream.key FOR NO KEY UPDATE OF stream
+)
 UPDATE usage_stream SET voice = true
-FROM stage_stream
-WHERE usage_stream.workspace_id = %(workspace)s AND usage_stream.key = stage_stream.key
-    AND stage_stream.voice AND NOT usage_stream.voice
+WHERE workspace_id = %(workspace)s AND id IN (SELECT id FROM spoken)
 """
 
 WATCH_BOTS = """
@@ -84,11 +89,11 @@ ON CONFLICT DO NOTHING
 NAMED = """
 SELECT stage.number, CASE WHEN stream.key = stage.key THEN stream.id END AS stream_id,
     stream.bot_id
-FROM stage_stream stage CROSS JOIN LATERAL (
+FROM stage_stream stage LEFT JOIN LATERAL (
     SELECT id, bot_id, key FROM usage_stream
     WHERE workspace_id = %(workspace)s AND key >= stage.key
     ORDER BY key LIMIT 1
-) stream
+) stream ON true
 """
 
 # Failed alerts and what developers and tests did is kept, but nothing has to be counted for it.

@@ -87,8 +87,10 @@ CROSS JOIN LATERAL (
 def list_letters() -> bytes:
     """Return the letter of each kind of event at the place that `PLACE` computes."""
     letters = bytearray(b"?" * 256)
-    letters[place_of(EventType.ALERT_DELIVERED)] = ord(ALERT)
-    letters[place_of(EventType.NOTIFICATION_DELIVERED)] = ord(NOTIFICATION)
+    sent = {ALERT: EventType.ALERT_DELIVERED, NOTIFICATION: EventType.NOTIFICATION_DELIVERED}
+    for letter, type_ in sent.items():  # voice or not: they need no rule
+        place = place_of(type_)
+        letters[place : place + 2] = 2 * letter.encode()
     for letter, (type_, direction) in LETTERS.items():
         place = place_of(type_, direction)
         letters[place : place + 2] = (letter + letter.upper()).encode()

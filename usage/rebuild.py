@@ -28,6 +28,10 @@ WORKERS = 3  # two that keep both cores of a small machine busy while one waits 
 # disk.
 COMMIT_EARLY = "SET LOCAL synchronous_commit = off"
 
+# A transaction that has a number waits at its commit for the disk, and so for all before it: who is
+# told that the rebuild is done can rely on it.
+REACH_DISK = "SELECT pg_current_xact_id()"
+
 # The size of each bot, from index stream_of_bot alone.
 COUNT_STREAMS = """
 SELECT bot_id, count(stream.id)
@@ -133,17 +137,19 @@ def run(
     rebuild = partial(
         rebuild_bots, workspace_id=workspace_id, now=now, empty=empty, report=report_one
     )
-    if len(portions) < WORKERS:
+    if len(portions) < 2:
         for bots in portions:
             yield from rebuild(bots)
-        return
-    # While one waits for the database, the other counts.
-    workers = ThreadPoolExecutor(WORKERS)
-    try:
-        for differences in workers.map(partial(rebuild_apart, rebuild), portions):
-            yield from differences
-    finally:
-        workers.shutdown(cancel_futures=True)
+    else:
+        # While one waits for the database, another counts.
+        workers = ThreadPoolExecutor(WORKERS)
+        try:
+            for differences in workers.map(partial(rebuild_apart, rebuild), portions):
+                yield from differences
+        finally:
+            workers.shutdown(cancel_futures=True)
+    with in_workspace(workspace_id), connection.cursor() as cursor:
+        cursor.execute(REACH_DISK)
 
 
 def cut_portions(sizes: Iterable[tuple[int, int]]) -> Iterator[list[int]]:

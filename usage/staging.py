@@ -234,8 +234,12 @@ class Staged:
         self.instants = Rows(INSTANT)
         self.marks = Rows(MARK)
 
-    def add_stretch(self, streams: ArrayLike, *, after: int, before: int) -> None:
-        """Replace what is stored of streams' conversations that start between two instants."""
+    def add_stretch(self, stream_id: int, *, after: int, before: int) -> None:
+        """Replace what is stored of a stream's conversations that start between two instants."""
+        self.stretches.append(stream_id, after, before, False)
+
+    def add_stretches(self, streams: ArrayLike, *, after: int, before: int) -> None:
+        """Replace what is stored of many streams' conversations, each between the same instants."""
         self.stretches.extend(streams, after, before, False)
 
     def add_conversation(self, stream_id: int, conversation: Conversation) -> None:

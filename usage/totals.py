@@ -16,14 +16,18 @@ from usage.periods import DAY
 
 Place = TypeVar("Place", date, datetime)
 
-# Conversations are counted where their clock starts: with their first usage session (rule 9).
-COUNT_SESSIONS = """
-    count(*) FILTER (WHERE kind = 1 AND completed) AS usage_sessions,
-    count(*) FILTER (WHERE kind = 2) AS alert_sessions,
-    count(*) FILTER (WHERE kind = 3 AND completed) AS voice_sessions,
-    count(*) FILTER (WHERE kind = 1 AND number = 1 AND closed) AS conversations,
-    count(*) FILTER (WHERE kind = 4) AS notifications
-"""
+# Which sessions each total counts. Conversations are counted where their clock starts: with their
+# first usage session (rule 9).
+COUNTED = {
+    "usage_sessions": "kind = 1 AND completed",
+    "alert_sessions": "kind = 2",
+    "voice_sessions": "kind = 3 AND completed",
+    "conversations": "kind = 1 AND number = 1 AND closed",
+    "notifications": "kind = 4",
+}
+COUNT_SESSIONS = ", ".join(
+    f"count(*) FILTER (WHERE {which}) AS {name}" for name, which in COUNTED.items()
+)
 ADD_TOTALS = """
     sum(usage_sessions) AS usage_sessions, sum(alert_sessions) AS alert_sessions,
     sum(voice_sessions) AS voice_sessions, sum(conversations) AS conversations,

@@ -30,8 +30,12 @@ from usage.stretches import Reading, Touched
 EVERYWHERE = Touched(PAST, FUTURE)
 SMALL = np.uint8(0x20)  # the bit by which a small letter differs from its capital
 
+# Of so many streams the events come in one row, which PostgreSQL limits to a gigabyte.
+STREAMS_AT_ONCE = 4000
+
 READ_CLAIMED = """
-SELECT array_agg(stream_id), array_agg(channel), array_agg(voice)
+SELECT array_agg(stream_id ORDER BY stream_id), array_agg(channel ORDER BY stream_id),
+    array_agg(voice ORDER BY stream_id)
 FROM stage_claim
 WHERE NOT of_agent AND (%(streams)s::bigint[] IS NULL OR stream_id = ANY(%(streams)s))
 """
@@ -41,6 +45,7 @@ SELECT array_agg(claim.stream_id), array_agg(at), array_agg({PLACE}),
 FROM (
     SELECT stream_id FROM stage_claim
     WHERE NOT of_agent AND (%(streams)s::bigint[] IS NULL OR stream_id = ANY(%(streams)s))
+        AND stream_id BETWEEN %(first)s AND %(last)s
 ) claim
 CROSS JOIN LATERAL ({EVENTS_OF_CLAIM.format(since="%(counted_from)s", until="%(now)s")}) event
 """
@@ -115,17 +120,15 @@ def read_whole(claim: Claim, *, streams: Sequence[int] | None = None) -> WholeSt
     Streams of agents are not among them.
     """
     [(ids, channels, spoken)] = claim.execute(READ_CLAIMED, streams=streams)
-    [(owners, instants, places, agents)] = claim.execute(READ_WHOLE, streams=streams)
-    ids, owners, instants = map(unpack_counts, (ids, owners, instants))
-    letters = LETTER_OF_PLACE[unpack_small(places)]
+    ids = unpack_counts(ids)
+    owners, instants, letters, agents = read_events_of(claim, ids, streams=streams)
     is_sent = np.isin(letters, list((ALERT + NOTIFICATION).encode()))
     sent = Sent(owners[is_sent], instants[is_sent], letters[is_sent])
     owners, instants, letters = owners[~is_sent], instants[~is_sent], letters[~is_sent]
 
     starts = np.flatnonzero(np.append(True, owners[1:] != owners[:-1])[: len(owners)])
     found = owners[starts]
-    order = np.argsort(ids)
-    places = order[np.searchsorted(ids, found, sorter=order)]
+    places = np.searchsorted(ids, found)
     since = PAST if claim.counted_from is None else to_count(claim.counted_from)
     whole = WholeStreams(
         ids=found,
@@ -134,10 +137,35 @@ def read_whole(claim: Claim, *, streams: Sequence[int] | None = None) -> WholeSt
         starts=np.append(starts, len(owners)),
         instants=instants,
         letters=letters,
-        agents=agents or (),
+        agents=agents,
         reading=Reading(since, more_before=claim.counted_from is not None, more_after=False),
         silent=np.setdiff1d(ids, found),
         sent=sent,
     )
     # An event that was committed after the claim may be the stream's first one with voice.
     return whole._replace(voice=whole.voice | whole.have(letters & SMALL == 0))
+
+
+def read_events_of(
+    claim: Claim, ids: Counts, *, streams: Sequence[int] | None
+) -> tuple[Counts, Counts, Letters, list[str]]:
+    """Return streams, instants and letters of all events, and the agents of those that have one.
+
+    ``ids``: the claimed streams in order. Each one's events are in order of time and type.
+    """
+    owners, instants, places = [], [], []
+    agents: list[str] = []
+    for start in range(0, len(ids), STREAMS_AT_ONCE):
+        part = ids[start : start + STREAMS_AT_ONCE]
+        bounds = {"first": int(part[0]), "last": int(part[-1])}
+        [row] = claim.execute(READ_WHOLE, streams=streams, **bounds)
+        owners.append(unpack_counts(row[0]))
+        instants.append(unpack_counts(row[1]))
+        places.append(unpack_small(row[2]))
+        agents += row[3] or ()
+    return (
+        np.concatenate([*owners, unpack_counts(None)]),
+        np.concatenate([*instants, unpack_counts(None)]),
+        LETTER_OF_PLACE[np.concatenate([*places, unpack_small(None)])],
+        agents,
+    )

@@ -60,7 +60,8 @@ const openDrawer = async (link, drawer) => {
 };
 document.addEventListener("click", (event) => {
   const drawer = document.querySelector("#drawer");
-  if (event.target === drawer) drawer.close(); // beside the panel
+  // Beside the panel: what is clicked there is the dialog's, as its own padding is.
+  if (drawer?.open && event.clientX < drawer.getBoundingClientRect().left) drawer.close();
   const link = event.target.closest("a[data-drawer]");
   if (!link || !drawer || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();

@@ -158,7 +158,7 @@ def test_long_events_come_in_smaller_chunks(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(importing, "BYTES_AT_ONCE", 1000)
     lines = [b"x" * 400 + b"\n"] * 10
 
-    blocks = importing.read_blocks(io.BufferedReader(io.BytesIO(b"".join(lines))))
+    blocks = importing.read_portions(io.BufferedReader(io.BytesIO(b"".join(lines))))
 
     assert [(block.place, len(list(block.events()))) for block in blocks] == [
         *((1, 3), (4, 3), (7, 3), (10, 1)),
