@@ -1,10 +1,12 @@
 """Bots are registered, changed, shared and archived."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, connection, transaction
 
 from accounts import audit
 from accounts.models import Bot, BotShare, Membership, PublishStatus, Role, User, Workspace
@@ -33,6 +35,22 @@ class NotShareable(Exception):
     """A bot cannot be shared with this person."""
 
 
+@contextmanager
+def refusing_owner() -> Iterator[None]:
+    """Turn the database's refusal of an owner, who left or became shared meanwhile, into words.
+
+    Raises:
+        ValidationError: it refused.
+    """
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError:
+        raise ValidationError(
+            {"owner": "This person cannot own a bot any more. Choose somebody else."}
+        ) from None
+
+
 def create(
     *, workspace: Workspace, key: str, name: str = "", owner: User | None = None
 ) -> tuple[Bot, bool]:
@@ -45,9 +63,10 @@ def create(
     bot = Bot(workspace=workspace, key=key, **values)
     with in_workspace(workspace.pk):
         bot.clean_fields()
-        bot, created = Bot.objects.for_workspace(workspace).get_or_create(
-            workspace=workspace, key=key, defaults=values
-        )
+        with refusing_owner():
+            bot, created = Bot.objects.for_workspace(workspace).get_or_create(
+                workspace=workspace, key=key, defaults=values
+            )
         if created:
             record_created(bot)
         return bot, created
@@ -94,7 +113,11 @@ def change(*, bot: Bot, **values: Any) -> None:
         bots = Bot.objects.for_workspace(bot.workspace_id).select_related("owner", "workspace")
         stored = bots.select_for_update(of=("self",)).get(pk=bot.pk)
         changed = {field for field, value in values.items() if getattr(stored, field) != value}
-        bot.save(update_fields=changed)
+        with refusing_owner():
+            bot.save(update_fields=changed)
+        if "owner" in changed:  # an owner sees it anyway
+            shares = BotShare.objects.for_workspace(bot.workspace_id).filter(bot=bot)
+            shares.filter(user=bot.owner_id).delete()
         for field in sorted(changed):
             audit.record(
                 CHANGES[field],

@@ -4,7 +4,8 @@ Whoever changes places holds the lock of the workspace: of two owners who leave 
 sees that the first has gone. The database refuses the same by triggers.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from django.contrib.auth.password_validation import validate_password
@@ -71,7 +72,8 @@ def change_role(
             check_owns_no_bot(found)
         before = {"role": found.role}
         found.role = role
-        found.save(update_fields=["role"])
+        with refusing_owner_of_bots(found):
+            found.save(update_fields=["role"])
         audit.record(
             "member.role_changed",
             workspace=member.workspace,
@@ -110,7 +112,8 @@ def remove(*, member: Membership, by: Membership, reason: str, at: datetime) -> 
             before={"role": found.role},
             after={"reason": reason},
         )
-        found.delete()
+        with refusing_owner_of_bots(found):
+            found.delete()
     return True
 
 
@@ -228,6 +231,22 @@ def check_owns_no_bot(member: Membership) -> None:
     if owned:
         words = "a bot" if owned == 1 else f"{owned:,} bots"
         raise NotPossible(f"{member.user.email} owns {words}. Give them a new owner first.")
+
+
+@contextmanager
+def refusing_owner_of_bots(member: Membership) -> Iterator[None]:
+    """Turn the database's refusal into words: the person was given a bot since it was looked at.
+
+    Raises:
+        NotPossible: it refused.
+    """
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError:
+        raise NotPossible(
+            f"{member.user.email} was just given a bot. Give it a new owner first."
+        ) from None
 
 
 def withdraw_invitations(user: User, *, workspace: Workspace, role: str, at: datetime) -> None:

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from django import forms as django_forms
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -161,18 +161,28 @@ def bot_create(request: WorkspaceRequest) -> HttpResponse:
         owner = next((person for person in people if person.user_id == values["owner"]), None)
         if values["owner"] and owner is None:
             form.add_error("owner", "There is no such person in this workspace.")
-        else:
-            made, created = bots.create(
-                workspace=request.workspace,
-                key=values["key"],
-                name=values["name"],
-                owner=owner.user if owner else None,
-            )
-            if created:
-                messages.success(request, f"{made.name} is registered.")
-                return redirect("accounts:bot", request.workspace.slug, made.pk)
-            form.add_error("key", f"There is a bot with the key {made.key} already: {made.name}.")
+        elif made := register(request, form, owner):
+            messages.success(request, f"{made.name} is registered.")
+            return redirect("accounts:bot", request.workspace.slug, made.pk)
     return render(request, "accounts/bot_create.html", {"form": form, "people": people})
+
+
+def register(request: WorkspaceRequest, form: forms.NewBot, owner: Membership | None) -> Bot | None:
+    """Register a bot; None: the form says why not."""
+    values = form.cleaned_data
+    try:
+        made, created = bots.create(
+            workspace=request.workspace,
+            key=values["key"],
+            name=values["name"],
+            owner=owner.user if owner else None,
+        )
+    except ValidationError as error:
+        form.add_error(None, error)
+        return None
+    if not created:
+        form.add_error("key", f"There is a bot with the key {made.key} already: {made.name}.")
+    return made if created else None
 
 
 @workspace_view("bots.view")

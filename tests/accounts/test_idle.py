@@ -164,6 +164,15 @@ def test_part_of_a_page_becomes_no_sign_in(ann: Membership, clock: time_machine.
         assert response["HX-Redirect"] == "/sign-in?next=/w/acme/usage/%3Fby%3Dday"
 
 
+@pytest.mark.parametrize("address", ["http://[", "\u2603", "//else.example/w/acme/"])
+def test_odd_way_back_is_none(ann: Membership, address: str) -> None:
+    headers = {"HX-Request": "true", "HX-Current-URL": address.encode().decode("latin-1")}
+
+    response = Client().get("/w/acme/usage/", headers=headers)
+
+    assert response["HX-Redirect"] == "/sign-in?next=/"
+
+
 def test_nobody_has_no_session() -> None:
     assert Client().get("/session").json() == {"seconds": 0}
 

@@ -13,7 +13,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.test import Client
 from pytest_django import Settings
 
-from accounts import audit, invitations, people, tasks
+from accounts import audit, invitations, people, tasks, workspaces
 from accounts import mail as mails
 from accounts.models import AuditEntry, Invitation, Membership, Role, User, Workspace
 from accounts.queries import find_unsent_invitations
@@ -137,8 +137,65 @@ def test_of_two_who_use_a_link_at_once_one_joins(acme: Workspace) -> None:
 
     raised = at_once(join, join, join)
 
-    assert [type(error) for error in raised].count(type(None)) == 1
+    refused = [error for error in raised if error is not None]
+    assert len(refused) == 2
+    assert all(isinstance(error, invitations.Used | invitations.NotInvited) for error in refused)
     assert role_of(acme) == Role.MEMBER
+
+
+def test_one_person_is_made_by_two_workspaces_at_once(acme: Workspace) -> None:
+    globex = make.workspace("globex")
+    tokens = [invitations.write_token(make.invitation(of, at=now())) for of in (acme, globex)]
+
+    raised = at_once(
+        *(
+            lambda token=token: invitations.accept_as_new(token=token, at=now(), **JOIN)
+            for token in tokens
+        )
+    )
+
+    refused = [error for error in raised if error is not None]
+    assert all(isinstance(error, invitations.NotInvited) for error in refused)
+    assert User.objects.filter(email="new@acme.example").count() == 1
+
+
+def test_role_is_looked_up_under_the_lock(acme: Workspace) -> None:
+    admin, owner = make.member(acme, Role.ADMIN), make.member(acme)
+    stale, _ = invited(acme)
+    invitations.invite(workspace=acme, email=stale.email, role=Role.OWNER, by=owner, at=now())
+
+    with pytest.raises(people.NotPermitted):
+        invitations.resend(invitation=stale, by=admin, at=now())
+    with pytest.raises(people.NotPermitted):
+        invitations.withdraw(invitation=stale, by=admin, at=now())
+
+
+def test_nobody_is_flooded_with_mails(acme: Workspace) -> None:
+    owner = make.member(acme)
+    invitation, _ = invited(acme)
+    for _ in range(invitations.MAILS_AN_HOUR - 1):
+        invitations.resend(invitation=invitation, by=owner, at=now())
+
+    with pytest.raises(invitations.NotInvited, match="Wait an hour"):
+        invitations.resend(invitation=invitation, by=owner, at=now())
+    invitations.withdraw(invitation=invitation, by=owner, at=now())
+    client = sign_in(owner)
+    page = client.post(
+        "/w/acme/people/invite", {"email": invitation.email.upper(), "role": "member"}
+    )
+    assert "Wait an hour" in words(page)
+
+
+@pytest.mark.usefixtures("acme")
+def test_name_of_two_lines_stops_no_mail() -> None:
+    acme = make.workspace("acme")
+    workspaces.change(workspace=acme, name="Acme\nBcc: all@acme.example")
+    invitation, _ = invited(acme)
+
+    sent = mails.send_invitation(workspace_id=acme.pk, invitation_id=invitation.pk, now=now())
+
+    assert sent
+    assert mail.outbox[0].subject == "Join Acme Bcc: all@acme.example on Billing Console"
 
 
 def test_link_expires_after_seven_days(acme: Workspace) -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
@@ -221,10 +222,14 @@ def test_database_gives_shared_people_no_bot(acme: Workspace) -> None:
     member, shared = make.member(acme, Role.MEMBER), make.member(acme, Role.SHARED)
     own(member)
 
-    with pytest.raises(IntegrityError, match="owns no bot"), in_workspace(acme.pk):
-        Bot.objects.update(owner=shared.user)
-    with pytest.raises(IntegrityError, match="owns no bot"), in_workspace(acme.pk):
+    stranger = make.member(make.workspace("globex"), Role.MEMBER)
+    for owner in (shared, stranger):
+        with pytest.raises(IntegrityError, match="is owned by"), in_workspace(acme.pk):
+            Bot.objects.update(owner=owner.user)
+    with pytest.raises(IntegrityError, match="stays in it"), in_workspace(acme.pk):
         Membership.objects.filter(pk=member.pk).update(role=Role.SHARED)
+    with pytest.raises(IntegrityError, match="stays in it"), in_workspace(acme.pk):
+        Membership.objects.filter(pk=member.pk).delete()
 
 
 def test_bot_given_while_the_owner_becomes_shared(acme: Workspace) -> None:
@@ -238,10 +243,37 @@ def test_bot_given_while_the_owner_becomes_shared(acme: Workspace) -> None:
         ),
     )
 
-    assert [type(error) for error in raised].count(type(None)) == 1
+    [refused] = [error for error in raised if error is not None]
+    assert isinstance(refused, ValidationError | people.NotPossible)
     with in_workspace(acme.pk):
         owned = Bot.objects.filter(owner=member.user_id).exists()
     assert owned == (role_of(member) == Role.MEMBER)
+
+
+def test_bot_given_while_the_owner_is_removed(acme: Workspace) -> None:
+    owner, member = make.member(acme), make.member(acme, Role.MEMBER)
+    bot = make.bot(acme)
+
+    raised = at_once(
+        lambda: bots.change(bot=bot, owner=member.user),
+        lambda: people.remove(member=member, by=owner, reason="", at=make.NOON),
+    )
+
+    [refused] = [error for error in raised if error is not None]
+    assert isinstance(refused, ValidationError | people.NotPossible)
+    with in_workspace(acme.pk):
+        owned = Bot.objects.filter(owner=member.user_id).exists()
+    assert owned == (role_of(member) == Role.MEMBER)
+
+
+def test_new_owner_is_none_of_those_it_is_shared_with(acme: Workspace) -> None:
+    member, bot = make.member(acme, Role.MEMBER), make.bot(acme)
+    bots.share(bot=bot, person=member)
+
+    bots.change(bot=bot, owner=member.user)
+
+    with in_workspace(acme.pk):
+        assert not BotShare.objects.exists()
 
 
 def test_shared_person_keeps_what_was_shared_and_sees_no_person(acme: Workspace) -> None:
@@ -290,6 +322,18 @@ def test_invitations_of_the_demoted_are_withdrawn(acme: Workspace) -> None:
     with in_workspace(acme.pk):
         still = Invitation.objects.for_workspace(acme).open().values_list("email", flat=True)
         assert list(still) == [mine.email]
+
+
+def test_owner_who_hands_over_invites_no_owner_any_more(acme: Workspace) -> None:
+    owner, heir = make.member(acme), make.member(acme, Role.ADMIN)
+    make.invitation(acme, Role.OWNER)
+    with in_workspace(acme.pk):
+        Invitation.objects.update(invited_by=owner.user)
+
+    people.transfer_ownership(to=heir, by=owner, reason="", at=make.NOON + timedelta(days=1))
+
+    with in_workspace(acme.pk):
+        assert not Invitation.objects.for_workspace(acme).open().exists()
 
 
 def test_role_of_whoever_changes_is_looked_up_under_the_lock(acme: Workspace) -> None:

@@ -266,6 +266,18 @@ def test_changed_seal_is_named(sealed: Workspace, change: str) -> None:
     assert {"what": "seal_changed", "seal": 2, "entry": None} in printed["differences"]
 
 
+def test_changed_seal_that_was_noted_is_there(sealed: Workspace) -> None:
+    noted = str(all_seals()[0])
+    with tampering() as owner:
+        owner.execute("UPDATE accounts_auditseal SET sealed_at = now() WHERE number = 1")
+
+    found, _ = verify("--seal", noted)
+
+    kinds = {difference["what"] for difference in found["differences"]}
+    assert "seal_changed" in kinds
+    assert "seal_missing" not in kinds
+
+
 def test_seal_that_hides_a_change_breaks_the_chain(sealed: Workspace) -> None:
     with tampering() as owner:
         owner.execute("UPDATE accounts_auditentry SET target = 'another' WHERE id = 5")

@@ -193,6 +193,41 @@ def test_authenticator_app_is_asked_for(acme: Workspace, ann: Membership) -> Non
     assert "second_factor.added" in actions(acme)
 
 
+def test_second_factor_ends_what_began_without_it(acme: Workspace, ann: Membership) -> None:
+    here, elsewhere = attempt(ann.user.email), attempt(ann.user.email)
+    confirm(here)
+
+    add_app(here)
+
+    assert is_signed_in(here)
+    assert not is_signed_in(elsewhere)
+
+
+def test_wrong_code_is_a_failed_sign_in(ann: Membership) -> None:
+    client = attempt(ann.user.email)
+    confirm(client)
+    add_app(client)
+    stranger = attempt(ann.user.email)
+
+    stranger.post("/sign-in/second-factor", {"code": "000000"})
+
+    failed = AuditEntry.objects.using("operator").filter(action="sign_in.failed")
+    assert list(failed.values_list("target", flat=True)) == [ann.user.email]
+
+
+def test_download_of_recovery_codes_is_noted(acme: Workspace, ann: Membership) -> None:
+    client = attempt(ann.user.email)
+    confirm(client)
+    add_app(client)
+
+    page = client.get("/profile/second-factor/codes/")
+    file = client.get("/profile/second-factor/codes/file")
+
+    assert "no-store" in page["Cache-Control"]
+    assert file.status_code == 200
+    assert "recovery_codes.downloaded" in actions(acme)
+
+
 def test_recovery_codes_work_once(ann: Membership) -> None:
     client = attempt(ann.user.email)
     add_app(client)

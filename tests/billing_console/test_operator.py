@@ -7,6 +7,7 @@ import pytest
 import time_machine
 from django.conf import settings
 from django.test import Client
+from pytest_django import Settings
 
 from accounts import people
 from accounts.access import ACCESS, OPERATOR_ACCESS
@@ -323,6 +324,37 @@ def test_viewing_is_in_the_audit_log_from_beginning_to_end(
         ("viewing.ended", role),
     ]
     assert operator.get("/w/acme/").status_code == 404
+
+
+def test_idle_sign_out_ends_a_viewing(operator: Client) -> None:
+    view(operator, minutes="60")
+
+    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=16)):
+        assert operator.get("/w/acme/")["Location"].startswith("/sign-in")
+
+    entry = AuditEntry.objects.using("operator").get(action="viewing.ended")
+    assert entry.after is not None
+    assert entry.after["time_was_up"] is False
+
+
+def test_viewing_goes_on_where_nobody_is_signed_out(acme: Workspace, operator: Client) -> None:
+    view(operator)
+
+    assert operator.get("/sign-out").status_code == 405
+
+    assert operator.get("/w/acme/").status_code == 200
+    assert not AuditEntry.objects.using("operator").filter(action="viewing.ended").exists()
+
+
+def test_operators_need_a_second_factor_where_they_must(
+    operator: Client, settings: Settings
+) -> None:
+    settings.OPERATORS_NEED_SECOND_FACTOR = True
+
+    page = operator.get("/operator/", follow=True)
+
+    assert page.redirect_chain == [("/profile/second-factor/", 302)]
+    assert "This installation requires a second factor." in words(page)
 
 
 def test_sign_out_ends_a_viewing(acme: Workspace, operator: Client) -> None:

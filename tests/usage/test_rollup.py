@@ -277,7 +277,9 @@ facts = st.lists(
                 ("agent.transfer_ended", {"agent": "a"}),
                 ("agent.transfer_ended", {}),
                 ("alert.delivered", {}),
+                ("alert.delivered", {"modality": "voice"}),
                 ("notification.delivered", {}),
+                ("notification.delivered", {"modality": "voice"}),
             ]
         ),
         st.sampled_from(["web", "ivr"]),
