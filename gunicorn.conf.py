@@ -8,7 +8,9 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
+
+from billing_console import logs
 
 bind = os.environ.get("BIND", "127.0.0.1:8000")
 # Threads, since a request mostly waits for the database; asynchronous workers would read a
@@ -28,18 +30,9 @@ limit_request_fields = 60
 limit_request_field_size = 8190
 # A heartbeat file on a slow disk would block its worker.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
-if os.environ.get("LOG_FORMAT") == "json":
-    logconfig_dict: dict[str, Any] = {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "formatters": {"json": {"()": "billing_console.logs.JsonLines"}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
-        "loggers": {
-            "gunicorn.error": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
-            "gunicorn.access": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
-        },
-        "root": {"handlers": ["stderr"], "level": "INFO"},
-    }
+logconfig_dict = logs.make_settings(
+    format=os.environ.get("LOG_FORMAT") or "lines", level=os.environ.get("LOG_LEVEL") or "INFO"
+)
 # It would be made in the home directory, which a service account need not have.
 control_socket_disable = True
 

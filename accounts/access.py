@@ -124,8 +124,8 @@ def workspace_view(
                 check_role(request.membership, permission)
                 admit({USER: "", WORKSPACE: request.workspace.pk})
                 if viewed is not None:
-                    # Without the query, which may hold ids of the workspace's users.
-                    audit.record("viewing.page", workspace=request.workspace, target=request.path)
+                    # The view and not the address, which may tell of the workspace's users.
+                    audit.record("viewing.page", workspace=workspace, target=name_view(request))
                 return view(request, *args, **kwargs)
 
         enter.permission = permission  # type: ignore[attr-defined]  # the tests walk all views
@@ -193,6 +193,11 @@ def person_view(
             return view(request, *args, **kwargs)
 
     return enter
+
+
+def name_view(request: HttpRequest) -> str:
+    """Return the name of the view that answers a request, such as `usage:conversation`."""
+    return request.resolver_match.view_name if request.resolver_match else ""
 
 
 def ask_for_second_factor(request: HttpRequest, who: str) -> HttpResponseBase:

@@ -122,7 +122,7 @@ def audit_values(entry: AuditEntry) -> list[Value]:
         write_json(entry.before),
         write_json(entry.after),
         entry.address,
-        entry.request_id,
+        guard(entry.request_id),  # whoever sends a request may name it
     ]
 
 

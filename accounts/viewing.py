@@ -68,14 +68,11 @@ def start(
 ) -> Viewing:
     """Look at a workspace as a role, or as one of its people; at most for ``LONGEST``.
 
-    What was looked at before ends.
-
     Raises:
         ValueError: there is no reason, or no length of time.
     """
     if not reason.strip() or length <= timedelta(0):
         raise ValueError("somebody else's workspace is looked at for a reason and a while")
-    stop(session=session, now=now)
     viewing = Viewing(
         operator_id=operator.pk,
         operator=operator.email,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from celery import Celery, Task
-from celery.signals import heartbeat_sent, setup_logging, task_failure
+from celery.signals import heartbeat_sent, setup_logging, task_failure, task_success
 from django.conf import settings
 from redis.exceptions import RedisError
 
@@ -15,6 +15,8 @@ from accounts.actors import ActorKind
 from billing_console import workers
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "billing_console.settings")
+
+FINDER = "usage.tasks.find_due_work"
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +49,16 @@ def note_alive(sender: Any, **values: Any) -> None:
         workers.note_alive(sender.eventer.hostname, at=datetime.now(UTC))
     except RedisError as error:
         logger.warning("That this worker lives is not noted: %s", error)
+
+
+@task_success.connect
+def note_finder(sender: Task[Any, Any], **values: Any) -> None:
+    """Note that due work was looked for."""
+    if sender.name == FINDER:
+        try:
+            workers.note_finder(at=datetime.now(UTC))
+        except RedisError as error:
+            logger.warning("That work was looked for is not noted: %s", error)
 
 
 @task_failure.connect

@@ -31,12 +31,14 @@ def ready(request: HttpRequest) -> JsonResponse:
 
     Pages and intake also go on without Redis and without a worker; only fresh numbers come later.
     """
+    now = datetime.now(UTC)
     database = database_answers()
     works = {
         "database": database,
         "migrations": database and all_migrated(),
         "redis": redis_answers(),
-        "worker": worker_lives(at=datetime.now(UTC)),
+        "worker": worker_lives(at=now),
+        "beat": finder_works(at=now),
     }
     good = all(works.values())
     return JsonResponse(works, status=HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE)
@@ -64,6 +66,14 @@ def worker_lives(*, at: datetime) -> bool:
     """Tell whether a worker was seen lately."""
     try:
         return workers.count_alive(at=at) > 0
+    except RedisError:
+        return False
+
+
+def finder_works(*, at: datetime) -> bool:
+    """Tell whether a worker looked for due work lately, which beat asks for every few seconds."""
+    try:
+        return workers.finder_works(at=at)
     except RedisError:
         return False
 

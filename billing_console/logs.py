@@ -1,15 +1,18 @@
 """How logs are written: as lines to read, or as JSON for a collector.
 
-Neither holds what people sent. Addresses are logged without their query; of an error of the
-database the first line alone, since what follows shows values of the row.
+Neither holds what people sent. Addresses are logged without their query, and without the end of
+those that lead to secrets or name a conversation; of an error of the database the first line alone,
+since what follows shows values of the row.
 """
 
 import json
 import logging
+import re
 import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from types import TracebackType
+from typing import Any
 
 from django.db import Error as DjangoError
 from psycopg import Error as DriverError
@@ -19,6 +22,33 @@ from accounts import actors
 ExceptionInfo = (
     tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 )
+
+QUERY = re.compile(r"(/[^\s?]*)\?\S*")
+# Whoever knows what follows gets in, or can find out whom a conversation was with.
+TELLING = re.compile(r"(/(?:invitations|password/new|mail-address|conversations)/)[^\s?]+")
+
+
+def make_settings(*, format: str, level: str) -> dict[str, Any]:  # Any: logging's settings are free
+    """Return the configuration of all processes; ``format`` is lines or json."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "lines": {
+                "()": "billing_console.logs.Lines",
+                "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
+            },
+            "json": {"()": "billing_console.logs.JsonLines"},
+        },
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": format}},
+        "root": {"handlers": ["stderr"], "level": level},
+        "loggers": {
+            "django": {"handlers": [], "propagate": True},
+            "gunicorn.error": {"handlers": [], "propagate": True},
+            # A line for each request is the reverse proxy's.
+            "gunicorn.access": {"handlers": [], "propagate": False},
+        },
+    }
 
 
 class Lines(logging.Formatter):
@@ -56,8 +86,8 @@ class JsonLines(Lines):
 
 
 def say_message(record: logging.LogRecord) -> str:
-    """Return what a record says; where it quotes its exception, as `say` does."""
-    text = record.getMessage()
+    """Return what a record says without what must not be read; as `say` what it quotes."""
+    text = TELLING.sub(r"\1...", QUERY.sub(r"\1", record.getMessage()))
     error = record.exc_info[1] if record.exc_info else None
     if error is not None:
         for quoted in (repr(error), str(error)):
@@ -73,6 +103,8 @@ def describe(error: BaseException) -> Iterator[str]:
         yield "which led to:"
     yield from "".join(traceback.format_tb(error.__traceback__)).splitlines()
     yield f"{type(error).__qualname__}: {say(error)}"
+    for inner in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
+        yield from describe(inner)
 
 
 def say(error: BaseException) -> str:

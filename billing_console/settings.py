@@ -15,6 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from accounts.tenancy import APP_ROLE, OPERATOR_ROLE
 from billing_console import embedded
+from billing_console.logs import make_settings
 
 
 def flag(name: str, *, default: bool) -> bool:
@@ -203,11 +204,19 @@ if POOL_SIZE:  # web processes; Celery closes a pool after every task
         }
 
 
-def caches(address: str) -> dict[str, dict[str, str]]:
+def caches(address: str) -> dict[str, dict[str, Any]]:  # Any: its options are free
     """Return the cache in a Redis."""
     # Without Redis nothing is remembered, and nobody is kept out.
     backend = "billing_console.caching.ForgivingCache"
-    return {"default": {"BACKEND": backend, "LOCATION": address, "KEY_PREFIX": "console"}}
+    return {
+        "default": {
+            "BACKEND": backend,
+            "LOCATION": address,
+            "KEY_PREFIX": "console",
+            # Seconds: a Redis that is silent is soon taken for one that is away.
+            "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
+        }
+    }
 
 
 def broker(address: str) -> str:
@@ -338,7 +347,7 @@ SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if HTTPS else 0
 # Whoever watches asks a process directly; the answers hold nothing of anybody.
-SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz)$"]
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 # To be on the list that browsers ship is for the owner of the domain to decide.
 SILENCED_SYSTEM_CHECKS = ["security.W021"]
@@ -398,22 +407,9 @@ WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 # Logs go to standard error, of which whoever runs the process takes care.
 
 LOG_FORMAT = os.environ.get("LOG_FORMAT") or "lines"
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "lines": {
-            "()": "billing_console.logs.Lines",
-            "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
-        },
-        "json": {"()": "billing_console.logs.JsonLines"},
-    },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
-    "root": {"handlers": ["stderr"], "level": os.environ.get("LOG_LEVEL") or "INFO"},
-    "loggers": {"django": {"handlers": [], "propagate": True}},
-}
 if LOG_FORMAT not in ("lines", "json"):
     raise ImproperlyConfigured(f"LOG_FORMAT is to be lines or json, not {LOG_FORMAT!r}.")
+LOGGING = make_settings(format=LOG_FORMAT, level=os.environ.get("LOG_LEVEL") or "INFO")
 
 # Who watches the installation
 

@@ -7,6 +7,7 @@ from typing import Any  # what the client returns depends on how it was made
 from django.conf import settings
 from redis import Redis
 
+FOUND = "console:finder"  # the second at which a worker last looked for due work, as beat asked
 SEEN = "console:workers"  # names, sorted by the second at which each was last seen
 FAILED = "console:failed-tasks"  # how often each task failed, since Redis was empty
 LATELY = timedelta(minutes=1)
@@ -29,6 +30,17 @@ def note_alive(name: str, *, at: datetime) -> None:
     """Note that a worker lives, and forget those that were not seen for long."""
     connect().zadd(SEEN, {name: at.timestamp()})
     connect().zremrangebyscore(SEEN, "-inf", (at - REMEMBERED).timestamp())
+
+
+def note_finder(*, at: datetime) -> None:
+    """Note that due work was looked for: beat, a worker and the operator's role did their part."""
+    connect().set(FOUND, at.timestamp())
+
+
+def finder_works(*, at: datetime) -> bool:
+    """Tell whether due work was looked for lately."""
+    second: Any = connect().get(FOUND)
+    return second is not None and at.timestamp() - float(second) <= LATELY.total_seconds()
 
 
 def list_seen() -> list[tuple[str, datetime]]:

@@ -46,13 +46,13 @@ def client(acme: Workspace) -> Client:
 
 def find_parts(acme: Workspace) -> dict[str, str]:
     """Return what stands in addresses for their parameters."""
-    make.api_key(acme)
+    make.api_key(acme, name="odd")
     with in_workspace(acme.pk):
         stream = Stream.objects.for_workspace(acme).get(user="u1", channel="web", agent="")
         return {
             "<slug:slug>": "acme",
             "<int:bot_id>": str(Bot.objects.for_workspace(acme).get().pk),
-            "<int:key_id>": str(ApiKey.objects.for_workspace(acme).get().pk),
+            "<int:key_id>": str(ApiKey.objects.for_workspace(acme).get(name="odd").pk),
             "<int:invitation_id>": str(make.invitation(acme).pk),
             "<int:member_id>": str(make.member(acme, Role.MEMBER).pk),
             "<int:number>": str(stream.id),

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -17,6 +18,7 @@ from django.db import DatabaseError
 from django.test import Client
 from pytest_django.fixtures import Settings
 
+from accounts import invitations
 from accounts.exports import FORMULA_STARTS, guard, write_csv
 from accounts.models import Scope
 from billing_console import logs
@@ -203,6 +205,7 @@ def test_every_export_for_people_is_guarded() -> None:
     make.take_in(acme, *make.talk(0, subject=evil, user=evil, channel=evil, conversation=evil))
     make.roll_up(acme)
     client = sign_in(make.member(acme))
+    client.get("/w/acme/bots/export", headers={"X-Request-ID": "-1-1"})
     days = "?from=2026-03-01&to=2026-04-01&first=2026-03-02&last=2026-03-02&range=custom&rows=bot"
 
     files = ("bots/export", "usage/sessions.csv", "usage/usage.csv", "usage/usage.xlsx")
@@ -216,6 +219,9 @@ def test_every_export_for_people_is_guarded() -> None:
             cells = [cell for row in csv.reader(io.StringIO(body.decode())) for cell in row]
         assert f"'{evil}" in cells, file
         assert evil not in cells, file
+    entries = client.get("/w/acme/audit-log/export").getvalue().decode()
+    assert "'-1-1" in entries
+    assert ",-1-1" not in entries
 
 
 @database
@@ -256,6 +262,34 @@ def test_log_of_a_failing_request_holds_nothing_that_was_sent(
     assert log.count("value is wrong") >= 2
     for hidden in (secret, "Bearer", make.PASSWORD, person.user.email, "u-4711", "DETAIL"):
         assert hidden not in log
+
+
+@database
+@pytest.mark.parametrize("formatter", [logs.Lines(), logs.JsonLines()])
+def test_log_leads_nobody_through_a_link(formatter: logging.Formatter) -> None:
+    said = io.StringIO()
+    handler = logging.StreamHandler(said)
+    handler.setFormatter(formatter)
+    logging.getLogger().addHandler(handler)
+    acme = make.workspace("acme")
+    link = invitations.write_path(make.invitation(acme, at=datetime.now(UTC)))
+    somebody = sign_in(make.member(acme))
+    secrets = (link.split("/")[2], "key-of-a-password", "token-of-an-address", "c0ffee-1")
+    try:
+        answers = [
+            somebody.get(link),
+            Client().get(f"/password/new/1/{secrets[1]}/nowhere"),
+            Client().get(f"/profile/mail-address/{secrets[2]}/nowhere"),
+            somebody.get(f"/w/acme/usage/conversations/{secrets[3]}/"),
+        ]
+        logging.getLogger("gunicorn.error").error("Error handling request GET /w/a/?user=u-4711")
+    finally:
+        logging.getLogger().removeHandler(handler)
+
+    assert all(answer.status_code >= 400 for answer in answers)
+    assert said.getvalue().count("/...") == 4
+    for hidden in (*secrets, "u-4711"):
+        assert hidden not in said.getvalue()
 
 
 SECRETS = re.compile(

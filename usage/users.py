@@ -1,10 +1,11 @@
 """End users, whom bots talk with: known by the id that their events carry, and forgotten."""
 
 import secrets
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Q
 
 from accounts import audit
 from accounts.models import Workspace
@@ -15,6 +16,15 @@ from usage.models import Stream
 # Waits for the intakes under way and keeps new ones out for a moment: one that has found a stream
 # by its old key must be able to find it again.
 HOLD_STREAMS = "LOCK TABLE usage_stream IN SHARE ROW EXCLUSIVE MODE"
+
+# Primary key of the streams.
+RENAME = """
+UPDATE usage_stream stream SET key = fresh.key,
+    "user" = CASE WHEN "user" = %(old)s THEN %(new)s ELSE "user" END,
+    conversation = CASE WHEN conversation = %(old)s THEN %(new)s ELSE conversation END
+FROM unnest(%(ids)s::bigint[], %(keys)s::uuid[]) AS fresh (id, key)
+WHERE stream.workspace_id = %(workspace)s AND stream.id = fresh.id
+"""
 
 
 class NoSuchUser(Exception):
@@ -33,7 +43,7 @@ def forget(*, workspace: Workspace, user: str) -> Forgotten:
 
     Sessions and totals stay as they are, and so does what a rebuild counts; an event that is sent
     again is still a duplicate. Only the new id is in the audit log. Where a conversation has the
-    user's id as its own, that is replaced too.
+    user's id as its own, that is replaced too, whoever else talks in it.
 
     Raises:
         NoSuchUser: there is none, or they were forgotten before.
@@ -41,25 +51,29 @@ def forget(*, workspace: Workspace, user: str) -> Forgotten:
     with in_workspace(workspace.pk):
         with connection.cursor() as cursor:
             cursor.execute(HOLD_STREAMS)
-        # Index stream_of_user. Alerts and agents have streams of nobody.
-        named = Stream.objects.for_workspace(workspace).filter(user=user).exclude(user="")
-        streams = list(named.select_related("bot"))
-        if not streams:
+        # Indexes stream_of_user and stream_of_conversation. Alerts and agents may have no user.
+        streams = Stream.objects.for_workspace(workspace).exclude(user="", conversation="")
+        named = streams.filter(Q(user=user) | Q(conversation=user)).select_related("bot")
+        found = list(named) if user else []
+        if not found:
             raise NoSuchUser(f"There is no user {user!r} in {workspace.slug}.")
         name = f"forgotten-{secrets.token_hex(12)}"
-        for stream in streams:
-            rename(stream, user, name)
-        Stream.objects.bulk_update(streams, ["user", "conversation", "key"])
+        values: dict[str, Any] = {  # Any: the driver adapts them
+            "workspace": workspace.pk,
+            "old": user,
+            "new": name,
+            "ids": [stream.id for stream in found],
+            "keys": [rename_key(stream, user, name) for stream in found],
+        }
+        with connection.cursor() as cursor:
+            cursor.execute(RENAME, values)
         audit.record(
-            "user.forgotten", workspace=workspace, target=name, after={"streams": len(streams)}
+            "user.forgotten", workspace=workspace, target=name, after={"streams": len(found)}
         )
-    return Forgotten(name, len(streams))
+    return Forgotten(name, len(found))
 
 
-def rename(stream: Stream, old: str, new: str) -> None:
-    """Call the user of a stream otherwise; its key, a hash of the names, follows."""
-    stream.user = new
-    if stream.conversation == old:
-        stream.conversation = new
-    names = (stream.bot.key, stream.channel, new, stream.conversation, stream.agent)
-    stream.key = UUID(hex=key_stream(*names))
+def rename_key(stream: Stream, old: str, new: str) -> UUID:
+    """Return the key of a stream, a hash of its names, once a user is called otherwise."""
+    named = (new if name == old else name for name in (stream.user, stream.conversation))
+    return UUID(hex=key_stream(stream.bot.key, stream.channel, *named, stream.agent))

@@ -5,10 +5,8 @@ from datetime import UTC, datetime
 import django_tables2 as tables
 from django.urls import reverse
 
-from accounts.models import AuditEntry, Workspace
-from accounts.tables import NUMBER
-
-PRECISE = "%Y-%m-%d %H:%M:%S"
+from accounts.models import Workspace
+from accounts.tables import NUMBER, AuditTable
 
 
 def link_workspace(record: Workspace) -> str:
@@ -42,40 +40,14 @@ class WorkspaceTable(tables.Table):
         return f"{value.astimezone(UTC):%-d %b %Y}"
 
 
-class AuditTable(tables.Table):
-    """Entries of the audit log, of all workspaces and of none."""
+class InstallationAuditTable(AuditTable):
+    """Entries of the audit log, of all workspaces and of none; times in UTC."""
 
-    at = tables.Column(
-        verbose_name="When (UTC)", orderable=False, attrs={"td": {"class": "one-piece"}}
-    )
-    workspace = tables.Column(
-        accessor="workspace__slug", verbose_name="Workspace", default="–", orderable=False
-    )
-    action = tables.Column(verbose_name="Action", orderable=False, attrs={"td": {"class": "id"}})
-    actor = tables.Column(
-        accessor="actor_name", verbose_name="Who", default="–", orderable=False, empty_values=()
-    )
-    target = tables.Column(
-        verbose_name="What", default="–", orderable=False, attrs={"td": {"class": "breaks"}}
-    )
-    values = tables.TemplateColumn(
-        template_name="operator/_audit_values.html", verbose_name="Values", orderable=False
-    )
-    address = tables.Column(verbose_name="From", default="–", orderable=False)
+    workspace = tables.Column(accessor="workspace__slug", verbose_name="Workspace", default="–")
+    address = tables.Column(verbose_name="From", default="–")
     request_id = tables.Column(
-        verbose_name="Request", default="–", orderable=False, attrs={"td": {"class": "id breaks"}}
+        verbose_name="Request", default="–", attrs={"td": {"class": "id breaks"}}
     )
 
-    class Meta:
-        model = AuditEntry
-        fields = ("at", "workspace", "action", "actor", "target")
-        sequence = (*fields, "values", "address", "request_id")
-
-    def render_at(self, value: datetime) -> str:
-        """Return the second."""
-        return f"{value.astimezone(UTC):{PRECISE}}"
-
-    def render_actor(self, record: AuditEntry) -> str:
-        """Return the name, and what it is the name of unless it is a person's."""
-        name = record.actor_name or "somebody who has not signed in"
-        return name if record.actor_kind == "person" else f"{name} ({record.actor_kind})"
+    class Meta(AuditTable.Meta):
+        sequence = ("at", "workspace", "...", "address", "request_id")

@@ -16,7 +16,7 @@ from accounts.models import Membership, Role, Workspace
 from accounts.tables import show_page
 from billing_console import workers
 from billing_console.operator import forms, queries
-from billing_console.operator.tables import AuditTable, WorkspaceTable
+from billing_console.operator.tables import InstallationAuditTable, WorkspaceTable
 from usage.backlog import find_backlog
 
 
@@ -109,7 +109,7 @@ def audit(request: SignedInRequest) -> HttpResponse:
         action=asked.get("action", ""),
         actor=asked.get("actor", ""),
     )
-    table = AuditTable(entries)
+    table = InstallationAuditTable(entries)
     show_page(table, request, paginator=LazyPaginator)
     set_ = [
         chips.make(request.GET, name, request.GET[name], label=f"{form.fields[name].label}: {text}")

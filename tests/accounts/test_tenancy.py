@@ -101,7 +101,7 @@ def test_row_cannot_name_a_row_of_another_workspace(acme: Workspace) -> None:
     with in_workspace(globex.pk):
         theirs = Bot.objects.get()
 
-    with pytest.raises(DatabaseError, match="tied|owned by"), in_workspace(acme.pk):
+    with pytest.raises(DatabaseError, match=r"tied|owned by"), in_workspace(acme.pk):
         Bot.objects.update(owner=stranger)
     with pytest.raises(DatabaseError, match="tied"), in_workspace(acme.pk):
         BotShare.objects.update(bot_id=theirs.pk)

@@ -26,7 +26,7 @@ from tests import make
 from tests.billing_console.test_outages import free_port
 from tests.conftest import ROOT, WorkerStarter, process_environment
 from usage.backlog import find_backlog
-from usage.tasks import roll_up_workspace
+from usage.tasks import find_due_work, roll_up_workspace
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
 
@@ -55,11 +55,13 @@ def test_process_lives_whatever_else_is_away(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_installation_is_ready_when_all_of_it_works() -> None:
     workers.note_alive("w1", at=datetime.now(UTC))
+    workers.note_finder(at=datetime.now(UTC))
 
     response = Client().get("/readyz")
 
     assert response.status_code == 200
-    assert response.json() == {"database": True, "migrations": True, "redis": True, "worker": True}
+    works = ("database", "migrations", "redis", "worker", "beat")
+    assert response.json() == dict.fromkeys(works, True)
     assert "no-store" in response.headers["Cache-Control"]
 
 
@@ -70,6 +72,28 @@ def test_worker_that_was_not_seen_for_a_minute_is_missed() -> None:
 
     assert response.status_code == 503
     assert response.json()["worker"] is False
+
+
+def test_beat_that_asked_for_nothing_for_a_minute_is_missed() -> None:
+    workers.note_alive("w1", at=datetime.now(UTC))
+    workers.note_finder(at=datetime.now(UTC) - timedelta(seconds=61))
+
+    response = Client().get("/readyz")
+
+    assert response.status_code == 503
+    assert response.json()["beat"] is False
+
+
+def test_worker_that_looks_for_work_is_noted(start_worker: WorkerStarter) -> None:
+    start_worker()
+    began = datetime.now(UTC)
+
+    find_due_work.delay()
+
+    give_up = time.monotonic() + 30
+    while not workers.finder_works(at=began + workers.LATELY):
+        assert time.monotonic() < give_up
+        time.sleep(0.1)
 
 
 def test_missing_migration_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

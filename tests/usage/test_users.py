@@ -75,7 +75,14 @@ def dump(of: Workspace) -> str:
 
 
 def test_id_is_nowhere_any_more(acme: Workspace) -> None:
-    make.take_in(acme, make.event(user=ID) | {"time": "never"}, make.event(user=ID, direction="x"))
+    make.take_in(
+        acme,
+        make.event(user=ID) | {"time": "never"},
+        make.event(user=ID, direction="x"),
+        # Whom else it is a conversation of: of nobody, or of somebody who talks in it.
+        make.event("alert.delivered", user="", conversation=ID),
+        make.event(user="u-47", conversation=ID),
+    )
     with psycopg.connect(address("owner")) as owner:
         owner.execute("DELETE FROM usage_stream WHERE workspace_id <> %s", [acme.pk])
     assert ID in dump(acme)
