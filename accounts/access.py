@@ -23,12 +23,11 @@ from ninja.security import HttpBearer
 
 from accounts import actors, audit, idle, keys, limits, second_factors, viewing
 from accounts.actors import ActorKind
-from accounts.models import ApiKey, Bot, Membership, Role, Scope, User, Workspace
+from accounts.models import ADMINS, ApiKey, Bot, Membership, Role, Scope, User, Workspace
 from accounts.tenancy import USER, WORKSPACE, admit, admitted
 from accounts.viewing import Viewing
 
 EVERYBODY = frozenset(Role)
-ADMINS = frozenset({Role.OWNER, Role.ADMIN})
 
 # What the pages need, and the roles that may. Which bots a person sees, `Bot.visible_to` says.
 ACCESS: dict[str, frozenset[Role]] = {

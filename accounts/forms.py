@@ -1,4 +1,4 @@
-"""What the pages of bots, keys and settings are sent: parsed and checked, never saved here."""
+"""What pages of accounts are sent: parsed and checked, never saved here."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo

@@ -249,14 +249,16 @@ def accept(*, token: str, user: User, at: datetime) -> Membership:
         check_open(invitation, token=token, at=at)
         if not belongs_to(invitation, user):
             raise OfSomebodyElse(user)
-        membership, _ = Membership.objects.select_related("workspace", "user").get_or_create(
+        members = Membership.objects.for_workspace(found.workspace_id)
+        membership, joined = members.select_related("workspace", "user").get_or_create(
             workspace=found.workspace, user=user, defaults={"role": invitation.role}
         )
         invitation.accepted_at = at
         invitation.save(update_fields=["accepted_at"])
         with actors.acting_as(ActorKind.PERSON, id=user.pk, name=user.email):
             after = {"role": str(membership.role)}
-            audit.record("member.joined", workspace=found.workspace, target=user.email, after=after)
+            action = "member.joined" if joined else "invitation.used"
+            audit.record(action, workspace=found.workspace, target=user.email, after=after)
     return membership
 
 

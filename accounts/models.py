@@ -78,6 +78,8 @@ class Role(models.TextChoices):
     SHARED = "shared"
 
 
+ADMINS = frozenset({Role.OWNER, Role.ADMIN})  # who have the workspace in their hands
+
 slug_validator = RegexValidator(
     r"\A[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z",
     "A slug has 1 to 63 lower-case letters, digits and inner hyphens.",

@@ -12,10 +12,8 @@ from django.contrib.auth.password_validation import validate_password
 from django.db import IntegrityError, transaction
 
 from accounts import audit, bots, sign_ins
-from accounts.models import Bot, BotShare, Invitation, Membership, Role, User, Workspace
+from accounts.models import ADMINS, Bot, BotShare, Invitation, Membership, Role, User, Workspace
 from accounts.tenancy import in_workspace
-
-GIVERS = (Role.OWNER, Role.ADMIN)
 
 
 class NotPermitted(Exception):
@@ -203,7 +201,7 @@ def check_may_give(*, by: Membership, roles: Iterable[str]) -> None:
 
 def may_give(own: str, role: str) -> bool:
     """Tell whether somebody of a role may give and take another: the owner's only an owner."""
-    return own in GIVERS and (role != Role.OWNER or own == Role.OWNER)
+    return own in ADMINS and (role != Role.OWNER or own == Role.OWNER)
 
 
 def check_owner_is_left(member: Membership) -> None:

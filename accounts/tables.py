@@ -1,4 +1,4 @@
-"""What the tables of all apps have in common, and the tables of bots and keys.
+"""What the tables of all apps have in common, and those of bots, keys, people and the audit log.
 
 Look and template are settings of django-tables2. Empty tables are not shown: the page says what is
 missing (components/empty.html).

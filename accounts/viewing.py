@@ -4,6 +4,7 @@ It stands in the operator's session, which is kept on the server: so is the time
 that a browser sends can move it. Middleware (billing_console/viewing.py) refuses every change.
 """
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import NamedTuple, Self
 
@@ -12,10 +13,11 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.db import transaction
 from django.http import Http404
 
-from accounts import actors, audit
+from accounts import actors, audit, workspaces
 from accounts.actors import ActorKind
 from accounts.models import Membership, Role, User, Workspace
-from accounts.tenancy import WORKSPACE_SLUG, admitted, in_workspace
+from accounts.tenancy import in_workspace
+from accounts.workspaces import NoSuchWorkspace
 
 LONGEST = timedelta(hours=1)
 KEY = "viewing"  # in the session
@@ -101,11 +103,11 @@ def stop(*, session: SessionBase, now: datetime) -> Viewing | None:
         return None
     viewing = Viewing.unpack(kept)
     person = actors.acting_as(ActorKind.PERSON, id=viewing.operator_id, name=viewing.operator)
-    with person, transaction.atomic():
-        if (workspace := find_workspace(viewing)) is not None:
-            after = {"ended_at": min(now, viewing.ends_at), "time_was_up": now >= viewing.ends_at}
-            target = viewing.as_whom
-            audit.record("viewing.ended", workspace=workspace, target=target, after=after)
+    with person, transaction.atomic(), suppress(NoSuchWorkspace):
+        workspace = workspaces.find(viewing.slug)
+        after = {"ended_at": min(now, viewing.ends_at), "time_was_up": now >= viewing.ends_at}
+        target = viewing.as_whom
+        audit.record("viewing.ended", workspace=workspace, target=target, after=after)
     return viewing
 
 
@@ -121,12 +123,6 @@ def find(*, session: SessionBase, user: User | AnonymousUser, now: datetime) -> 
     return None
 
 
-def find_workspace(viewing: Viewing) -> Workspace | None:
-    """Return the workspace that is looked at, if it is still there."""
-    with admitted(WORKSPACE_SLUG, viewing.slug):
-        return Workspace.objects.filter(slug=viewing.slug).first()
-
-
 def take_place(viewing: Viewing, *, operator: User) -> Membership:
     """Return the place in the workspace that the operator looks from; it is stored nowhere.
 
@@ -135,9 +131,10 @@ def take_place(viewing: Viewing, *, operator: User) -> Membership:
     Raises:
         Http404: the workspace, or the person's place in it, is no longer there.
     """
-    workspace = find_workspace(viewing)
-    if workspace is None:
-        raise Http404
+    try:
+        workspace = workspaces.find(viewing.slug)
+    except NoSuchWorkspace:
+        raise Http404 from None
     if viewing.user_id is None:
         return Membership(workspace=workspace, user=operator, role=viewing.role)
     with in_workspace(workspace.pk):

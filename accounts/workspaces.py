@@ -49,7 +49,7 @@ def create(
 
 
 def change(*, workspace: Workspace, **values: Any) -> None:
-    """Change a workspace's ``name``, ``lateness_days`` or ``retention_months``.
+    """Change a workspace's name, lateness, retention, idle minutes or need of a second factor.
 
     The zone is changed by usage/zones.py, since stored totals follow it.
 

@@ -6,6 +6,7 @@ and what it was before and after.
 
 import io
 import json
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from accounts import bots, keys, people
 from accounts.models import ApiKey, AuditEntry, Bot, Invitation, Membership, Role, Scope, Workspace
 from accounts.tenancy import in_workspace
 from tests import make
+from tests.conftest import ROOT
 from tests.pages import sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
@@ -426,3 +428,21 @@ def test_members_of_two_workspaces_see_their_own_entries() -> None:
 
     assert [entry.after for entry in list_entries(acme)][-1] == {"role": member.role}
     assert [entry.after for entry in list_entries(globex)][-1] == {"role": "owner"}
+
+
+def list_codes() -> set[str]:
+    """Return the actions that the program's text names."""
+    texts = (
+        file.read_text()
+        for app in ("accounts", "usage", "billing_console")
+        for file in (ROOT / app).rglob("*.py")
+    )
+    named = r'(?:record|record_refused|record_download|note)\(\s*"([a-z_]+\.[a-z_]+)"'
+    return {code for text in texts for code in re.findall(named, text)} | set(bots.CHANGES.values())
+
+
+def test_every_action_is_in_the_docs() -> None:
+    docs = (ROOT / "docs" / "accounts.md").read_text()
+
+    assert len(list_codes()) > 25
+    assert {code for code in list_codes() if f"`{code}`" not in docs} == set()

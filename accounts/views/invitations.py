@@ -18,7 +18,7 @@ from accounts import people as places
 from accounts.access import WorkspaceRequest, workspace_view
 from accounts.menu import find_first_page
 from accounts.models import Invitation, Membership, Role
-from accounts.roles import EXPLANATIONS
+from accounts.roles import EXPLANATIONS, list_choices
 
 
 @workspace_view("people.change")
@@ -42,11 +42,7 @@ def invite(request: WorkspaceRequest) -> HttpResponse:
             raise PermissionDenied from None
         else:
             return after_sending(request, sent)
-    choices = [
-        (role, EXPLANATIONS[role])
-        for role in Role
-        if places.may_give(request.membership.role, role)
-    ]
+    choices = list_choices(request.membership.role)
     return render(request, "accounts/invite.html", {"form": form, "choices": choices})
 
 

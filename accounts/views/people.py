@@ -15,7 +15,7 @@ from accounts import people as places
 from accounts.access import WorkspaceRequest, may, workspace_view
 from accounts.chips import Chip
 from accounts.models import Bot, Membership, Role
-from accounts.roles import EXPLANATIONS
+from accounts.roles import list_choices
 from accounts.tables import PersonRow, PersonTable, show_page
 from accounts.views.workspace import tell_errors
 
@@ -91,11 +91,7 @@ def change_role(request: WorkspaceRequest, member_id: int) -> HttpResponse:
 
         if attempt(request, form, change):
             return after_change(request, member)
-    choices = [
-        (role, EXPLANATIONS[role])
-        for role in Role
-        if places.may_give(request.membership.role, role)
-    ]
+    choices = list_choices(request.membership.role)
     return show_member(request, member, "member_role", form, choices=choices)
 
 
