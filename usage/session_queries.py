@@ -202,7 +202,7 @@ def list_sessions(
     """Return some of the chosen sessions, newest first unless asked otherwise.
 
     ``after``: those that follow this one, the newest first. Costs as much as the rows up to the
-    page, however many lie behind it.
+    page, of each bot, however many lie behind it.
     """
     values = bind(chosen) | {"limit": limit, "offset": offset}
     direction = "ASC" if oldest_first else "DESC"

@@ -1,13 +1,15 @@
 """Each role signs in with a second factor and sees its menu; and the pages around signing in."""
 
 import re
+import time
 from datetime import UTC, datetime
 
 import pytest
+from django.contrib.sessions.backends.db import SessionStore
 from playwright.sync_api import Browser, CDPSession, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
-from accounts import invitations, workspaces
+from accounts import idle, invitations, workspaces
 from accounts.models import Membership, Role
 from tests import make, totp
 from tests.browser.people import check_accessibility, check_width, sign_in
@@ -275,3 +277,28 @@ def test_idle_person_is_warned_and_stays(page: Page) -> None:
     dialog.get_by_role("button", name="Stay signed in").click()
 
     expect(dialog).to_have_count(0)
+
+
+def test_idle_person_is_signed_out_with_words(
+    browser: Browser, live_server: LiveServer, request: pytest.FixtureRequest
+) -> None:
+    # A page of its own: that the script is refused in the end stands in the console.
+    context = browser.new_context(base_url=live_server.url)
+    request.addfinalizer(context.close)
+    page = context.new_page()
+    person = make_person()
+    page.clock.install()
+    sign_in(page, person.user.email)
+    page.goto("/w/acme/bots/")
+    [cookie] = [one for one in page.context.cookies() if one["name"] == "sessionid"]
+    session = SessionStore(cookie["value"])
+    session[idle.SEEN] = time.time() - 15 * 60 + 3
+    session.save()
+
+    page.clock.fast_forward("14:01")
+    expect(page.get_by_role("dialog")).to_contain_text("Are you still there?")
+    page.clock.resume()
+
+    said = page.get_by_text("You were signed out after 15 minutes without a request.")
+    expect(said).to_be_visible(timeout=20_000)
+    assert page.url.endswith("/sign-in?next=/w/acme/bots/")

@@ -57,6 +57,12 @@ def test_drawer_says_why_beside_the_list(page: Page, owner: Membership) -> None:
     assert page.url.endswith("kind=usage")
 
     number.click()
+    drawer.click(position={"x": 30, "y": 700})  # beside the text, on the panel
+    expect(drawer).to_be_visible()
+    page.mouse.click(50, 400)  # beside the panel
+    expect(drawer).to_be_hidden()
+
+    number.click()
     drawer.get_by_role("link", name="Open the conversation").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Why 2 sessions?")
 

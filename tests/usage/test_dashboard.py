@@ -13,7 +13,7 @@ from tests import make
 from tests.pages import sign_in
 from usage import dashboard
 from usage.dashboard import Dashboard
-from usage.models import UsageDay
+from usage.models import RolledBot, UsageDay
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -141,6 +141,16 @@ def test_bots_that_stand_out_are_named_and_archived_ones_are_not(acme: Workspace
         ("up", "above"),
         ("alpha", "silent"),
     ]
+
+
+def test_bots_with_days_of_another_zone_stand_out_later(acme: Workspace) -> None:
+    count(acme, *alert("alpha", "2026-02-01T00:00Z"))
+    days(acme, "alpha", d0301=100, d0314=40)
+    assert [found.concern for found in read(make.member(acme)).concerns] == ["below"]
+    with in_workspace(acme.pk):
+        assert RolledBot.objects.filter(bot__key="alpha").update(zone="Asia/Kolkata") == 1
+
+    assert read(make.member(acme)).concerns == []
 
 
 def test_member_sees_the_bots_they_own_alone(acme: Workspace) -> None:

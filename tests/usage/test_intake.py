@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 from django.db import connection
 
-from accounts.models import Workspace
+from accounts.models import Bot, Workspace
 from accounts.tenancy import in_workspace
 from tests import make
 from tests.make import NOON
@@ -52,6 +52,19 @@ def test_first_of_two_with_one_id_counts_in_one_batch() -> None:
 
     assert (outcome.accepted, outcome.duplicate, outcome.differing) == (1, 1, 1)
     assert stored(acme) == [("one", NOON)]
+
+
+def test_repeat_registers_nothing() -> None:
+    acme = make.workspace()
+    first = make.event(id="one", user="anna", subject="support")
+    second = make.event(id="one", user="ben", subject="ghost")
+
+    outcome = make.take_in(acme, first, second)
+
+    assert (outcome.accepted, outcome.duplicate, outcome.differing) == (1, 1, 1)
+    with in_workspace(acme.pk):
+        assert list(Stream.objects.values_list("user", flat=True)) == ["anna"]
+        assert list(Bot.objects.values_list("key", flat=True)) == ["support"]
 
 
 def test_same_event_from_two_clients_at_once_is_stored_once() -> None:

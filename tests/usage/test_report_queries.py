@@ -129,6 +129,14 @@ def test_report_equals_the_export(
     assert usage.total == total(list(rows.values()))
 
 
+@pytest.mark.parametrize("zone", [ZONE, "Asia/Kathmandu"])
+def test_month_that_begins_now_is_compared_with_nothing(acme: Workspace, zone: str) -> None:
+    begins = datetime(2026, 4, 1, tzinfo=ZoneInfo(zone))
+    report = make_report(range=Range.THIS_MONTH, grain=None, zone=ZoneInfo(zone), now=begins)
+
+    assert read(acme, report).previous == Counts()
+
+
 def test_lines_add_up_to_the_total(acme: Workspace) -> None:
     report = make_report(range=Range.LAST_30_DAYS, grain=None, zone=ZoneInfo(ZONE), now=NOW)
 

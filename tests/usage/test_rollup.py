@@ -1,6 +1,7 @@
 """Events become sessions and totals, whatever the order in which they arrive."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db.models import Sum
@@ -17,6 +18,7 @@ from usage.models import (
     BillingSession,
     Conversation,
     DirtyStream,
+    Stream,
     UsageBucket,
     UsageDay,
     UsageMonth,
@@ -211,6 +213,27 @@ def test_voice_on_a_text_channel_reaches_from_end_to_end() -> None:
     make.roll_up(acme)
 
     assert len([row for row in make.blocks(acme) if row[1] == "voice"]) == 4
+    assert differences(acme) == []
+
+
+def test_alert_with_voice_is_an_alert_and_nothing_else() -> None:
+    acme = make.workspace()
+    spoken: dict[str, Any] = {"modality": "voice", "conversation": "c"}  # Any: fields of data
+    make.take_in(
+        acme,
+        *make.talk(0, 10, conversation="c"),
+        make.event("alert.delivered", **spoken),
+        make.event("notification.delivered", **spoken),
+        *make.talk(0, subject="zeta"),
+    )
+
+    make.roll_up(acme)
+
+    with in_workspace(acme.pk):
+        kinds = BillingSession.objects.for_workspace(acme).values_list("kind", flat=True)
+        assert sorted(kinds) == [1, 1, 2, 4]
+        assert not Stream.objects.filter(voice=True).exists()
+    assert count_marks(acme) == 0
     assert differences(acme) == []
 
 
