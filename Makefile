@@ -27,7 +27,7 @@ lint: develop
 	@$(BIN) -m ruff format --check .
 	@$(BIN) -m mypy .
 	@$(BIN) -c 'from importlinter.cli import lint_imports_command as lint; lint()'
-	@$(BIN) -m djlint --check --quiet templates
+	@$(BIN) -m djlint --check templates
 	@$(BIN) -m djlint --lint --quiet templates
 	@$(BIN) manage.py makemigrations --check --dry-run
 

@@ -33,13 +33,13 @@ CROSS JOIN LATERAL (
             WHERE day >= %(last_week)s AND day < %(today)s), 0) AS last_week,
         coalesce(sum(sessions) FILTER (WHERE day < %(last_week)s), 0) AS week_before
     FROM (
-        SELECT day, usage_sessions + alert_sessions AS sessions FROM usage_usageday
+        SELECT day, usage_sessions + alert_sessions AS sessions FROM usage_usagedayinall
         WHERE workspace_id = %(workspace)s AND bot_id = bot.id
             AND day >= %(week_before)s AND day <= %(today)s
     ) days
 ) counted
 CROSS JOIN LATERAL (
-    SELECT max(day) AS day FROM usage_usageday
+    SELECT max(day) AS day FROM usage_usagedayinall
     WHERE workspace_id = %(workspace)s AND bot_id = bot.id
         AND usage_sessions + alert_sessions > 0
 ) latest

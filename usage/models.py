@@ -345,7 +345,6 @@ class Totals(LargeTable):
     """Completed sessions and closed conversations that start in one stretch of time."""
 
     bot = models.ForeignKey(Bot, on_delete=models.CASCADE, db_index=False, db_constraint=False)
-    channel = models.CharField(max_length=64, db_collation="C")
     usage_sessions = models.IntegerField()
     alert_sessions = models.IntegerField()
     voice_sessions = models.IntegerField()
@@ -356,7 +355,16 @@ class Totals(LargeTable):
         abstract = True
 
 
-class UsageBucket(Totals):
+class ChannelTotals(Totals):
+    """Totals of one channel."""
+
+    channel = models.CharField(max_length=64, db_collation="C")
+
+    class Meta:
+        abstract = True
+
+
+class UsageBucket(ChannelTotals):
     """Totals of 15 minutes, in UTC."""
 
     pk = models.CompositePrimaryKey("workspace_id", "bot_id", "starts_at", "channel")
@@ -365,7 +373,7 @@ class UsageBucket(Totals):
     objects = WorkspaceOwnedQuerySet["UsageBucket"].as_manager()
 
 
-class UsageDay(Totals):
+class UsageDay(ChannelTotals):
     """Totals of a local day in the workspace's zone."""
 
     pk = models.CompositePrimaryKey("workspace_id", "bot_id", "day", "channel")
@@ -374,7 +382,16 @@ class UsageDay(Totals):
     objects = WorkspaceOwnedQuerySet["UsageDay"].as_manager()
 
 
-class UsageMonth(Totals):
+class UsageDayInAll(Totals):
+    """Totals of a local day in the workspace's zone, over all channels: half the rows, or less."""
+
+    pk = models.CompositePrimaryKey("workspace_id", "bot_id", "day")
+    day = models.DateField()
+
+    objects = WorkspaceOwnedQuerySet["UsageDayInAll"].as_manager()
+
+
+class UsageMonth(ChannelTotals):
     """Totals of a local month in the workspace's zone; ``month`` is its first day."""
 
     pk = models.CompositePrimaryKey("workspace_id", "bot_id", "month", "channel")

@@ -77,7 +77,13 @@ SELECT FROM unnest(%(bots)s::bigint[]) AS bot (bot_id) CROSS JOIN LATERAL (
 ) stored
 LIMIT 1
 )"""
-    for table in ("usage_billingsession", "usage_usagebucket", "usage_usageday", "usage_usagemonth")
+    for table in (
+        "usage_billingsession",
+        "usage_usagebucket",
+        "usage_usageday",
+        "usage_usagedayinall",
+        "usage_usagemonth",
+    )
 )
 LAST_CLAIMED = "SELECT bot_id, stream_id FROM stage_claim ORDER BY 1 DESC, 2 DESC LIMIT 1"
 

@@ -31,8 +31,7 @@ SUMS = ", ".join(f"sum({name})::bigint AS {name}" for name in Counts._fields)
 COUNT_STRETCH = f"""
 SELECT {{bot}}::bigint AS bot_id, {{period}} AS period, {SUMS} FROM {{table}}
 WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s)
-    AND {{column}} >= %(since_{{number}})s AND {{column}} < %(until_{{number}})s
-    AND (%(channels)s::text[] IS NULL OR channel = ANY(%(channels)s))
+    AND {{column}} >= %(since_{{number}})s AND {{column}} < %(until_{{number}})s {{chosen}}
 GROUP BY {{groups}}
 HAVING count(*) > 0
 """
@@ -54,6 +53,9 @@ SESSIONS = f"""(
         OFFSET 0
     ) session
 ) session"""
+CHOSEN_CHANNELS = "AND channel = ANY(%(channels)s)"
+# Days stand over all channels too, in fewer rows.
+DAYS, DAYS_IN_ALL = "usage_usageday", "usage_usagedayinall"
 FIND_PERIOD = {
     "month": "width_bucket(month, %(days)s::date[])",
     "day": "width_bucket(day, %(days)s::date[])",
@@ -194,11 +196,11 @@ def list_days(first: date, last: date, *, months: bool) -> Iterator[Stretch]:
     first_month = first if first.day == 1 else next_month(first)
     last_month = last.replace(day=1)
     if not months or last_month <= first_month:
-        yield Stretch("usage_usageday", "day", first, last)
+        yield Stretch(DAYS, "day", first, last)
         return
-    yield Stretch("usage_usageday", "day", first, first_month)
+    yield Stretch(DAYS, "day", first, first_month)
     yield Stretch("usage_usagemonth", "month", first_month, last_month)
-    yield Stretch("usage_usageday", "day", last_month, last)
+    yield Stretch(DAYS, "day", last_month, last)
 
 
 def list_quarters(start: datetime, end: datetime) -> Iterator[Stretch]:
@@ -288,10 +290,11 @@ class Reader:
             sql = COUNT_STRETCH.format(
                 bot="bot_id" if by_bot else "NULL",
                 period=FIND_PERIOD[stretch.column] if by_place else "NULL::integer",
-                table=stretch.table.format(number=number),
+                table=self.choose_table(stretch).format(number=number),
                 column=stretch.column,
                 number=number,
                 groups=groups.format(column=stretch.column),
+                chosen=CHOSEN_CHANNELS if self.values["channels"] else "",
             )
             stretches.append(sql)
         if not stretches:  # a period that has only just begun: nothing of the one before has passed
@@ -299,6 +302,11 @@ class Reader:
         sql = ADD_STRETCHES.format(stretches=" UNION ALL ".join(stretches))
         found = self.query(sql, bots, values)
         return [(bot_id, period, Counts(*counts)) for bot_id, period, *counts in found]
+
+    def choose_table(self, stretch: Stretch) -> str:
+        """Return the table of a stretch; that over all channels where there is one, and they do."""
+        in_all = stretch.table == DAYS and not self.values["channels"]
+        return DAYS_IN_ALL if in_all else stretch.table
 
     def list_stretches(self, period: Period, groups: str) -> Iterator[Stretch]:
         """Yield the stretches of a period from which something can be counted by ``groups``."""

@@ -1,4 +1,6 @@
-"""Totals are replaced: buckets from sessions, days from buckets, months from days.
+"""Totals are replaced: buckets from sessions, days from buckets, months from days, each by channel.
+
+Days stand over all channels too, counted from those by channel.
 
 Whoever calls holds the lock of the bots (`RolledBot`), so that nobody else counts the same totals.
 """
@@ -94,15 +96,28 @@ WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s)
 GROUP BY 1, 2, 3
 """
 
+COUNTED_IN_ALL = f"""
+SELECT bot_id, day, {ADD_TOTALS}
+FROM usage_usageday
+WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s) AND day = ANY(%(places)s)
+GROUP BY 1, 2
+"""
+COUNTED_ALL_IN_ALL = f"""
+SELECT bot_id, day, {ADD_TOTALS}
+FROM usage_usageday
+WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s)
+GROUP BY 1, 2
+"""
+
 INSERT = """
 INSERT INTO {table}
-    (workspace_id, bot_id, {place}, channel, usage_sessions, alert_sessions, voice_sessions,
-     conversations, notifications)
-SELECT %(workspace)s, bot_id, {place}, channel, usage_sessions, alert_sessions, voice_sessions,
-    conversations, notifications
+    (workspace_id, {key}, usage_sessions, alert_sessions, voice_sessions, conversations,
+     notifications)
+SELECT %(workspace)s, {key}, usage_sessions, alert_sessions, voice_sessions, conversations,
+    notifications
 FROM ({counted}) counted
 WHERE usage_sessions + alert_sessions + voice_sessions + conversations + notifications > 0
-ORDER BY bot_id, {place}, channel
+ORDER BY {key}
 """
 REPLACE = """
 WITH counted AS MATERIALIZED (
@@ -112,29 +127,25 @@ WITH counted AS MATERIALIZED (
     DELETE FROM {table} stored
     WHERE stored.workspace_id = %(workspace)s AND stored.bot_id = ANY(%(bots)s)
         AND (%(all)s OR stored.{place} = ANY(%(places)s))
-        AND NOT EXISTS (
-            SELECT FROM counted
-            WHERE counted.bot_id = stored.bot_id AND counted.{place} = stored.{place}
-                AND counted.channel = stored.channel)
+        AND NOT EXISTS (SELECT FROM counted WHERE {same})
     RETURNING bot_id, {place}
 ), fresh AS (
     INSERT INTO {table}
-        (workspace_id, bot_id, {place}, channel, usage_sessions, alert_sessions, voice_sessions,
-         conversations, notifications)
-    SELECT %(workspace)s, bot_id, {place}, channel, usage_sessions, alert_sessions,
-        voice_sessions, conversations, notifications
+        (workspace_id, {key}, usage_sessions, alert_sessions, voice_sessions, conversations,
+         notifications)
+    SELECT %(workspace)s, {key}, usage_sessions, alert_sessions, voice_sessions, conversations,
+        notifications
     FROM counted
     WHERE NOT EXISTS (
         SELECT FROM {table} stored
-        WHERE stored.workspace_id = %(workspace)s AND stored.bot_id = counted.bot_id
+        WHERE stored.workspace_id = %(workspace)s AND {same}
             AND stored.bot_id = ANY(%(bots)s)
-            AND stored.{place} = counted.{place} AND stored.channel = counted.channel
             AND (stored.usage_sessions, stored.alert_sessions, stored.voice_sessions,
                  stored.conversations, stored.notifications)
               = (counted.usage_sessions, counted.alert_sessions, counted.voice_sessions,
                  counted.conversations, counted.notifications))
-    ORDER BY bot_id, {place}, channel
-    ON CONFLICT (workspace_id, bot_id, {place}, channel) DO UPDATE
+    ORDER BY {key}
+    ON CONFLICT (workspace_id, {key}) DO UPDATE
         SET usage_sessions = excluded.usage_sessions, alert_sessions = excluded.alert_sessions,
             voice_sessions = excluded.voice_sessions, conversations = excluded.conversations,
             notifications = excluded.notifications
@@ -144,20 +155,38 @@ SELECT * FROM stale UNION SELECT * FROM fresh
 """
 
 
-REPLACE_SLOTS = REPLACE.format(table="usage_usagebucket", place="starts_at", counted=COUNTED_SLOTS)
+def write(sql: str, table: str, *key: str, counted: str) -> str:
+    """Return `INSERT` or `REPLACE` for a table; ``key``: what it has beside workspace and bot."""
+    columns = ("bot_id", *key)
+    return sql.format(
+        table=table,
+        place=key[0],
+        key=", ".join(columns),
+        same=" AND ".join(f"counted.{name} = stored.{name}" for name in columns),
+        counted=counted,
+    )
+
+
+BUCKET = ("usage_usagebucket", "starts_at", "channel")
+OF_DAY = ("usage_usageday", "day", "channel")
+OF_DAY_IN_ALL = ("usage_usagedayinall", "day")
+OF_MONTH = ("usage_usagemonth", "month", "channel")
+
+REPLACE_SLOTS = write(REPLACE, *BUCKET, counted=COUNTED_SLOTS)
 # Those whose sessions were replaced in this transaction are left out: theirs had to change.
 REPLACE_ALL_SLOTS = f"""
-{REPLACE.format(table="usage_usagebucket", place="starts_at", counted=COUNTED_ALL_SLOTS)}
+{write(REPLACE, *BUCKET, counted=COUNTED_ALL_SLOTS)}
 EXCEPT SELECT bot_id, starts_at FROM stage_slot
 """
-REPLACE_DAYS = REPLACE.format(table="usage_usageday", place="day", counted=COUNTED_DAYS)
-REPLACE_ALL_DAYS = REPLACE.format(table="usage_usageday", place="day", counted=COUNTED_ALL_DAYS)
-REPLACE_MONTHS = REPLACE.format(table="usage_usagemonth", place="month", counted=COUNTED_MONTHS)
-INSERT_SLOTS = INSERT.format(
-    table="usage_usagebucket", place="starts_at", counted=COUNTED_ALL_SLOTS
-)
-INSERT_DAYS = INSERT.format(table="usage_usageday", place="day", counted=COUNTED_ALL_DAYS)
-INSERT_MONTHS = INSERT.format(table="usage_usagemonth", place="month", counted=COUNTED_ALL_MONTHS)
+REPLACE_DAYS = write(REPLACE, *OF_DAY, counted=COUNTED_DAYS)
+REPLACE_ALL_DAYS = write(REPLACE, *OF_DAY, counted=COUNTED_ALL_DAYS)
+REPLACE_IN_ALL = write(REPLACE, *OF_DAY_IN_ALL, counted=COUNTED_IN_ALL)
+REPLACE_ALL_IN_ALL = write(REPLACE, *OF_DAY_IN_ALL, counted=COUNTED_ALL_IN_ALL)
+REPLACE_MONTHS = write(REPLACE, *OF_MONTH, counted=COUNTED_MONTHS)
+INSERT_SLOTS = write(INSERT, *BUCKET, counted=COUNTED_ALL_SLOTS)
+INSERT_DAYS = write(INSERT, *OF_DAY, counted=COUNTED_ALL_DAYS)
+INSERT_IN_ALL = write(INSERT, *OF_DAY_IN_ALL, counted=COUNTED_ALL_IN_ALL)
+INSERT_MONTHS = write(INSERT, *OF_MONTH, counted=COUNTED_ALL_MONTHS)
 
 BUCKETS_REACH = """
 SELECT min(starts_at), max(starts_at) FROM usage_usagebucket
@@ -198,6 +227,7 @@ def write_first(*, rolled: Sequence[RolledBot], zone: ZoneInfo) -> None:
     days = list_days(rolled, zone=zone)
     starts = [start_of_day(day, zone) for day in days]
     insert(INSERT_DAYS, workspace=workspace_id, bots=bots, places=days, starts=starts)
+    insert(INSERT_IN_ALL, workspace=workspace_id, bots=bots)
     insert(INSERT_MONTHS, workspace=workspace_id, bots=bots)
     note_zone(rolled, zone=zone)
 
@@ -237,7 +267,7 @@ def replace_days(
     zone: ZoneInfo,
     every: bool = False,
 ) -> None:
-    """Count local days again from their buckets, and months from their days.
+    """Count local days again from their buckets; over all channels, and months, from these.
 
     ``every``: there are no other days; totals of others are removed.
     """
@@ -250,8 +280,9 @@ def replace_days(
         starts=[start_of_day(day, zone) for day in days],
         ends=[start_of_day(day + DAY, zone) for day in days],
     )
-    months = {day.replace(day=1) for day in days}
-    replace(REPLACE_MONTHS, months, every=every, workspace=workspace_id, bots=list(bots))
+    of_bots: dict[str, Any] = {"every": every, "workspace": workspace_id, "bots": list(bots)}
+    replace(REPLACE_ALL_IN_ALL if every else REPLACE_IN_ALL, days, **of_bots)
+    replace(REPLACE_MONTHS, {day.replace(day=1) for day in days}, **of_bots)
 
 
 def insert(sql: str, **values: Any) -> None:

@@ -13,7 +13,7 @@ from tests import make
 from tests.pages import sign_in
 from usage import dashboard
 from usage.dashboard import Dashboard
-from usage.models import RolledBot, UsageDay
+from usage.models import RolledBot, UsageDayInAll
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -50,12 +50,11 @@ def read(member: Membership, now: datetime = NOW) -> Dashboard:
 
 def days(of: Workspace, bot: str, **sessions: int) -> None:
     with in_workspace(of.pk):
-        UsageDay.objects.bulk_create(
-            UsageDay(
+        UsageDayInAll.objects.bulk_create(
+            UsageDayInAll(
                 workspace=of,
                 bot=Bot.objects.get(key=bot),
                 day=date(2026, int(day[1:3]), int(day[3:])),
-                channel="web",
                 usage_sessions=number,
                 alert_sessions=0,
                 voice_sessions=0,

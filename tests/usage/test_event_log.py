@@ -93,16 +93,16 @@ def test_batches_are_filtered_by_result_and_source(acme: Workspace) -> None:
 
 
 def test_refused_events_say_why_and_are_filtered(acme: Workspace) -> None:
-    make.take_in(acme, make.event(id="r1", direction="no", subject="alpha"))
-    make.take_in(acme, make.event("nonsense", id="r2", subject="beta"))
+    make.take_in(acme, make.event(id="refused-one", direction="no", subject="alpha"))
+    make.take_in(acme, make.event("nonsense", id="refused-two", subject="beta"))
 
     page = look(acme, "rejected")
 
     assert "The direction must be user, bot or agent." in page
     assert "unknown_type" in page
-    assert "r2" not in look(acme, "rejected", code="bad_field")
-    assert "r2" not in look(acme, "rejected", bot="alpha")
-    assert "r1" not in look(acme, "rejected", id="r2")
+    assert "refused-two" not in look(acme, "rejected", code="bad_field")
+    assert "refused-two" not in look(acme, "rejected", bot="alpha")
+    assert "refused-one" not in look(acme, "rejected", id="refused-two")
 
 
 def test_accepted_events_are_filtered(acme: Workspace) -> None:

@@ -22,6 +22,7 @@ from usage.models import (
     RolledBot,
     UsageBucket,
     UsageDay,
+    UsageDayInAll,
     UsageMonth,
 )
 from usage.rebuild import Difference
@@ -62,11 +63,12 @@ def count_sessions(of: Workspace) -> dict[str, list[tuple[str, int]]]:
                 .annotate(n=Sum("usage_sessions"))
                 .order_by("bot__key")
             )
-            for table in (UsageBucket, UsageDay, UsageMonth)
+            for table in (UsageBucket, UsageDay, UsageDayInAll, UsageMonth)
         }
 
 
-SIX_EACH = {name: [(bot, 6) for bot in BOTS] for name in ("UsageBucket", "UsageDay", "UsageMonth")}
+TOTALS = ("UsageBucket", "UsageDay", "UsageDayInAll", "UsageMonth")
+SIX_EACH = {name: [(bot, 6) for bot in BOTS] for name in TOTALS}
 
 
 @pytest.mark.parametrize("streams_at_once", [1, 2, 4, 1000])
@@ -94,7 +96,14 @@ def test_portions_of_any_size_give_the_same(
 def remove_all(of: Workspace) -> None:
     """Remove all that is derived; nothing marks it."""
     with in_workspace(of.pk):
-        for table in (BillingSession, Conversation, UsageBucket, UsageDay, UsageMonth):
+        for table in (
+            BillingSession,
+            Conversation,
+            UsageBucket,
+            UsageDay,
+            UsageDayInAll,
+            UsageMonth,
+        ):
             table.objects.for_workspace(of).delete()
 
 
@@ -132,7 +141,7 @@ def test_bucket_that_was_left_without_sessions_is_different(acme: Workspace) -> 
     with in_workspace(acme.pk):
         faq = UsageBucket.objects.for_workspace(acme).filter(bot__key="faq")
         faq.filter(starts_at=NOON).update(starts_at=NOON - HOUR, usage_sessions=7)
-        for table in (BillingSession, Conversation, UsageDay, UsageMonth):
+        for table in (BillingSession, Conversation, UsageDay, UsageDayInAll, UsageMonth):
             table.objects.for_workspace(acme).delete()
 
     found = run(acme)

@@ -5,13 +5,14 @@ from datetime import UTC, date, datetime
 
 import pytest
 from django.db import connection
+from django.db.models import Sum
 
 from accounts import workspaces
 from accounts.models import Bot, Workspace
 from accounts.tenancy import in_workspace
 from tests import make
 from usage import queries, rebuild, rollup, totals, zones
-from usage.models import RolledBot, UsageDay, UsageMonth
+from usage.models import RolledBot, UsageDay, UsageDayInAll, UsageMonth
 from usage.reading import open_claim
 from usage.tasks import find_old_zones, recount_days
 
@@ -39,8 +40,17 @@ def find(slug: str) -> Workspace:
 
 def days(of: Workspace) -> dict[tuple[str, date], int]:
     with in_workspace(of.pk):
-        rows = UsageDay.objects.for_workspace(of).values_list("bot__key", "day", "usage_sessions")
-        return {(key, day): count for key, day, count in rows}
+        by_channel, in_all = (
+            {
+                (key, day): count
+                for key, day, count in table.objects.for_workspace(of)
+                .values_list("bot__key", "day")
+                .annotate(n=Sum("usage_sessions"))
+            }
+            for table in (UsageDay, UsageDayInAll)
+        )
+    assert in_all == by_channel
+    return by_channel
 
 
 def months(of: Workspace) -> set[date]:
