@@ -33,6 +33,10 @@ EVERYBODY = frozenset(Role)
 ACCESS: dict[str, frozenset[Role]] = {
     "dashboard.view": EVERYBODY - {Role.SHARED},
     "usage.view": EVERYBODY,
+    # A member sees and changes the plans of the bots that they own: `Bot.with_plan_for`.
+    "plans.view": EVERYBODY - {Role.SHARED},
+    "plans.change": ADMINS | {Role.MEMBER},
+    "bots.change_owner": ADMINS,
     "bots.view": EVERYBODY,
     "bots.change": ADMINS | {Role.MEMBER},  # a member theirs: `may_change_bot`
     "bots.create": ADMINS,
@@ -53,6 +57,7 @@ API_ACCESS: dict[str, frozenset[Scope]] = {
     "usage.view": frozenset({Scope.READ_USAGE}),
     "bots.view": frozenset({Scope.READ_USAGE, Scope.WRITE_BOTS}),
     "bots.change": frozenset({Scope.WRITE_BOTS}),
+    "entitlement.view": frozenset({Scope.READ_ENTITLEMENT}),
 }
 
 # What the operators' pages need. All operators may do all of it; the audit log has what they did.
@@ -246,6 +251,12 @@ def may_change_bot(membership: Membership, bot: Bot) -> bool:
     """Tell whether a person may change, publish and share a bot that they see."""
     owned = membership.role in ADMINS or bot.owner_id == membership.user_id
     return owned and may(membership, "bots.change")
+
+
+def may_change_plan(membership: Membership, bot: Bot) -> bool:
+    """Tell whether a person may change the plan and funds of a bot that they see."""
+    owned = membership.role in ADMINS or bot.owner_id == membership.user_id
+    return owned and may(membership, "plans.change")
 
 
 def sees_people(membership: Membership) -> bool:

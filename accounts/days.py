@@ -1,8 +1,10 @@
 """Local days. Pure arithmetic, without database or clock."""
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
+
+DAY = timedelta(days=1)
 
 
 @lru_cache(maxsize=4096)
@@ -10,3 +12,13 @@ def start_of_day(day: date, zone: ZoneInfo) -> datetime:
     """Return the first instant of a local day; not 00:00 where the clocks skip that."""
     # Midnight taken by itself may not exist or come twice; the round trip by UTC settles both.
     return datetime.combine(day, time.min, zone).astimezone(UTC).astimezone(zone)
+
+
+def next_month(day: date) -> date:
+    """Return the first day of the month after that of ``day``."""
+    return (day.replace(day=28) + 4 * DAY).replace(day=1)
+
+
+def previous_month(day: date) -> date:
+    """Return the first day of the month before that of ``day``."""
+    return (day.replace(day=1) - DAY).replace(day=1)

@@ -157,6 +157,27 @@ class WorkspaceOwned(models.Model):
         abstract = True
 
 
+class MonthZone(WorkspaceOwned):
+    """From which month on a time zone holds for charging, periods and statements.
+
+    Where a workspace has none its zone never changed. ``month``: its first day.
+    """
+
+    month = models.DateField()
+    zone = models.CharField(max_length=64)
+
+    objects = WorkspaceOwnedQuerySet["MonthZone"].as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("workspace", "month", name="month_zone_unique"),
+            models.CheckConstraint(condition=Q(month__day=1), name="month_zone_first_day"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.zone} from {self.month}"
+
+
 class MembershipQuerySet(WorkspaceOwnedQuerySet["Membership"]):
     """Who is in which workspace."""
 
@@ -263,6 +284,14 @@ class BotQuerySet(WorkspaceOwnedQuerySet["Bot"]):
         if membership.role == Role.MEMBER:
             seen |= Q(owner=membership.user_id)
         return self.filter(seen)
+
+    def with_plan_for(self, membership: Membership) -> Self:
+        """Keep the bots whose plan and balance a person may see: all, or those that they own."""
+        if membership.role in (Role.OWNER, Role.ADMIN, Role.FINANCE):
+            return self
+        if membership.role == Role.MEMBER:
+            return self.filter(owner=membership.user_id)
+        return self.none()
 
 
 class Bot(WorkspaceOwned):

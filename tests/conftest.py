@@ -26,7 +26,13 @@ from billing_console.settings import SERVERS
 
 ROOT = Path(__file__).resolve().parent.parent
 ALIASES = ("default", "operator")
-KEPT = ("django_migrations", "django_content_type", "auth_permission")
+CATALOG = ("currency", "plan", "planversion", "planmeter", "price")  # as the migrations seed it
+KEPT = (
+    "django_migrations",
+    "django_content_type",
+    "auth_permission",
+    *(f"plans_{name}" for name in CATALOG),
+)
 TABLES = """
 SELECT string_agg(quote_ident(tablename), ', ')
 FROM pg_tables WHERE schemaname = 'public' AND tablename <> ALL(%s)

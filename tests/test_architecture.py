@@ -10,12 +10,14 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.access import ACCESS
 from accounts.models import AuditSeal, UnsealedEntry, User, Workspace, WorkspaceOwned
+from plans.models import Currency, Plan, PlanMeter, PlanVersion, Price
 from usage.models import LargeTable
 
 pytestmark = pytest.mark.django_db
 
 OWN_APPS = ("billing_console", "accounts", "usage", "plans", "invoices")
-OF_NO_WORKSPACE = {User, UnsealedEntry, AuditSeal}
+CATALOG = {Currency, Plan, PlanVersion, PlanMeter, Price}
+OF_NO_WORKSPACE = {User, UnsealedEntry, AuditSeal} | CATALOG
 # Tables of no workspace that the application may reach; docs/accounts.md says why.
 OPEN_TABLES = {
     "accounts_user": "SELECT, INSERT, UPDATE",
@@ -30,9 +32,15 @@ OPEN_TABLES = {
     "auth_permission": "SELECT",
     "django_migrations": "SELECT",
     "accounts_unsealedentry": "INSERT",
+    **{model._meta.db_table: "SELECT" for model in CATALOG},
 }
 # What operators, and the beat, may do beside reading.
-OF_OPERATOR = {("accounts_unsealedentry", "DELETE"), ("accounts_auditseal", "INSERT")}
+OF_OPERATOR = {
+    ("accounts_unsealedentry", "DELETE"),
+    ("accounts_auditseal", "INSERT"),
+    *((model._meta.db_table, "INSERT") for model in CATALOG),
+    *((model._meta.db_table, "UPDATE") for model in (Currency, Plan, PlanVersion)),
+}
 # Addresses that are not below a workspace: each checks for itself, or shows nothing of anybody.
 OUTSIDE_WORKSPACES = {
     "", "sign-in", "sign-out", "session", "healthz", "readyz", "metrics",

@@ -251,6 +251,23 @@ class RolledBot(LargeTable):
         return self.rolled_to
 
 
+class ChangedBot(LargeTable):
+    """A mark: totals of a bot have changed, and whoever derives from them has to look again.
+
+    Appended in the transaction of the change; removed by the one reader, who does so before it
+    reads, so that a change committed meanwhile leaves a mark.
+    """
+
+    pk = models.CompositePrimaryKey("workspace_id", "bot_id", "id")
+    id = models.BigIntegerField(db_default=NextId("usage_changedbot_id"))
+    bot = models.ForeignKey(Bot, on_delete=models.CASCADE, db_index=False, db_constraint=False)
+
+    objects = WorkspaceOwnedQuerySet["ChangedBot"].as_manager()
+
+    def __str__(self) -> str:
+        return f"bot {self.bot_id}"
+
+
 class Conversation(LargeTable):
     """A conversation that has a session, from its first to its latest event (rule 3)."""
 

@@ -6,10 +6,9 @@ from enum import StrEnum
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from accounts.days import start_of_day
+from accounts.days import DAY, next_month, start_of_day
 
 HOUR = timedelta(hours=1)
-DAY = timedelta(days=1)
 
 
 class Grain(StrEnum):
@@ -90,8 +89,3 @@ def next_full_hour(at: datetime, zone: ZoneInfo) -> datetime:
     """Return when the clock that runs at ``at`` shows its next full hour."""
     into = timedelta(minutes=at.minute, seconds=at.second, microseconds=at.microsecond)
     return (at.astimezone(UTC) + HOUR - into).astimezone(zone)
-
-
-def next_month(day: date) -> date:
-    """Return the first day of the month after that of ``day``."""
-    return (day.replace(day=28) + 4 * DAY).replace(day=1)

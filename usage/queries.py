@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 from django.db import connection, connections
 from django.db.models import F, Q, Sum
 
-from accounts.days import start_of_day
+from accounts.days import next_month, start_of_day
 from accounts.models import Bot, Membership, Workspace
 from usage.agents import Span, count_holders, find_peak
 from usage.models import Agent, RolledBot, UsageBucket, UsageMonth
-from usage.periods import Period, next_month
+from usage.periods import Period
 from usage.postgres_time import to_count
 
 # Index usage_dirtystream_pkey of each workspace; those without marks cost one look.

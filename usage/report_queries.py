@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 
-from accounts.days import start_of_day
+from accounts.days import next_month, start_of_day
 from accounts.models import Workspace
 from usage.agents import count_in_places
-from usage.periods import Grain, Period, in_utc, next_month, whole_days
+from usage.periods import Grain, Period, in_utc, whole_days
 from usage.postgres_time import ORIGIN
 from usage.queries import Counts, find_bots_in_old_zone
 from usage.reports import Report

@@ -9,15 +9,13 @@ from enum import StrEnum
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
-from accounts.days import start_of_day
+from accounts.days import DAY, next_month, start_of_day
 from usage.periods import (
-    DAY,
     HOUR,
     Grain,
     Period,
     cut,
     next_full_hour,
-    next_month,
     same_time,
 )
 

@@ -12,9 +12,8 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 
-from accounts.days import start_of_day
+from accounts.days import DAY, start_of_day
 from usage.models import RolledBot
-from usage.periods import DAY
 
 Place = TypeVar("Place", date, datetime)
 
@@ -188,6 +187,11 @@ INSERT_DAYS = write(INSERT, *OF_DAY, counted=COUNTED_ALL_DAYS)
 INSERT_IN_ALL = write(INSERT, *OF_DAY_IN_ALL, counted=COUNTED_ALL_IN_ALL)
 INSERT_MONTHS = write(INSERT, *OF_MONTH, counted=COUNTED_ALL_MONTHS)
 
+NOTE_CHANGED = """
+INSERT INTO usage_changedbot (workspace_id, bot_id)
+SELECT %(workspace)s, bot_id FROM unnest(%(bots)s::bigint[]) AS bot (bot_id)
+"""
+
 BUCKETS_REACH = """
 SELECT min(starts_at), max(starts_at) FROM usage_usagebucket
 WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s)
@@ -204,8 +208,10 @@ def replace_slots(slots: Collection[datetime], *, rolled: RolledBot, zone: ZoneI
     if rolled.zone != zone.key:
         replace_all_days(rolled=[rolled], zone=zone)
         return
-    days = {slot.astimezone(zone).date() for _, slot in changed}
-    replace_days(days, workspace_id=workspace_id, bots=bots, zone=zone)
+    if changed:
+        days = {slot.astimezone(zone).date() for _, slot in changed}
+        replace_days(days, workspace_id=workspace_id, bots=bots, zone=zone)
+        note_changed(rolled)
 
 
 def replace_all(*, rolled: Sequence[RolledBot], zone: ZoneInfo) -> list[tuple[int, datetime]]:
@@ -230,6 +236,7 @@ def write_first(*, rolled: Sequence[RolledBot], zone: ZoneInfo) -> None:
     insert(INSERT_IN_ALL, workspace=workspace_id, bots=bots)
     insert(INSERT_MONTHS, workspace=workspace_id, bots=bots)
     note_zone(rolled, zone=zone)
+    note_changed(*rolled)
 
 
 def replace_all_days(*, rolled: Sequence[RolledBot], zone: ZoneInfo) -> None:
@@ -238,6 +245,7 @@ def replace_all_days(*, rolled: Sequence[RolledBot], zone: ZoneInfo) -> None:
     days = list_days(rolled, zone=zone)
     replace_days(days, every=True, workspace_id=workspace_id, bots=bots, zone=zone)
     note_zone(rolled, zone=zone)
+    note_changed(*rolled)
 
 
 def list_days(rolled: Sequence[RolledBot], *, zone: ZoneInfo) -> list[date]:
@@ -257,6 +265,11 @@ def note_zone(rolled: Sequence[RolledBot], *, zone: ZoneInfo) -> None:
     for of in rolled:
         of.zone = zone.key
     RolledBot.objects.bulk_update(rolled, ["zone"])
+
+
+def note_changed(*rolled: RolledBot) -> None:
+    """Mark bots of a workspace whose totals were written."""
+    insert(NOTE_CHANGED, workspace=rolled[0].workspace_id, bots=[of.bot_id for of in rolled])
 
 
 def replace_days(

@@ -10,10 +10,11 @@ from ninja import Query, Router, Schema
 
 from accounts.access import ApiKeyAccess, ApiRefused, ApiRequest
 from accounts.api import REFUSALS, Refusal
+from accounts.days import DAY
 from accounts.models import Bot, Workspace, known_zone
 from accounts.tenancy import in_workspace
 from usage import queries, reports
-from usage.periods import DAY, Grain
+from usage.periods import Grain
 from usage.queries import UsageRow
 from usage.reports import Range, RangeRefused, Report
 

@@ -5,11 +5,12 @@ always those of one zone and what is left to do stands in `RolledBot`. A roll-up
 the days of its bot in the zone that it finds, all of them where that is another one than before.
 """
 
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError
 
-from accounts import workspaces
+from accounts import months, workspaces
 from accounts.models import Workspace, known_zone
 from accounts.tenancy import in_workspace
 from usage import totals
@@ -20,8 +21,10 @@ class NoSuchZone(Exception):
     """There is no time zone of this name."""
 
 
-def change(*, workspace: Workspace, zone: str) -> None:
+def change(*, workspace: Workspace, zone: str, at: datetime) -> None:
     """Give a workspace another zone; `recount` has to follow (the beat finds it if it is lost).
+
+    Pages have it at once, months from the one after ``at`` on.
 
     Raises:
         NoSuchZone: the IANA database does not have it.
@@ -30,9 +33,12 @@ def change(*, workspace: Workspace, zone: str) -> None:
         known_zone(zone)
     except ValidationError as error:
         raise NoSuchZone(error.message) from None
-    workspace.timezone = zone
     with in_workspace(workspace.pk):
+        before = Workspace.objects.select_for_update().get(pk=workspace.pk).timezone
+        workspace.timezone = zone
         workspaces.save_settings(workspace, timezone=zone)
+        if zone != before:
+            months.note_zone(workspace, before=before, after=zone, at=at)
 
 
 def recount(*, workspace_id: int) -> int:

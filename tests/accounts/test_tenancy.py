@@ -1,13 +1,32 @@
 """What the database shows and refuses, whatever the code above it forgets."""
 
+from datetime import date
+from decimal import Decimal
+
 import pytest
 from django.apps import apps
 from django.db import DatabaseError, connection, transaction
 from django.db.utils import ProgrammingError
 
-from accounts.models import Bot, BotShare, Membership, Role, Workspace, WorkspaceOwned
+from accounts.models import Bot, BotShare, Membership, Role, User, Workspace, WorkspaceOwned
 from accounts.tenancy import USER, WORKSPACE, admit, admitted, in_workspace
+from plans.models import (
+    Account,
+    BotBilling,
+    ChargedDay,
+    CreditLot,
+    Currency,
+    Extension,
+    LedgerEntry,
+    LotKind,
+    Meter,
+    PlanVersion,
+    Posting,
+    PostingKind,
+    WorkspaceBilling,
+)
 from tests import make
+from usage import zones
 from usage.models import Event
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,6 +56,63 @@ def fill(of: Workspace) -> None:
     with in_workspace(of.pk):
         bot = Bot.objects.for_workspace(of).get()
         BotShare.objects.create(workspace=of, bot=bot, user=shared.user)
+        fill_plans(bot, requested_by=shared.user)
+    zones.change(workspace=of, zone="Asia/Kolkata", at=make.LONG_AFTER)
+
+
+def fill_plans(bot: Bot, *, requested_by: User) -> None:
+    """Give a bot's workspace a row in every table of plans."""
+    of = bot.workspace
+    dollars = Currency.objects.get(code="USD")
+    standard = PlanVersion.objects.get(plan__code="standard")
+    WorkspaceBilling.objects.create(
+        workspace=of, default_plan=standard.plan, open_month=date(2026, 3, 1)
+    )
+    BotBilling.objects.create(workspace=of, bot=bot)
+    lot = CreditLot.objects.create(
+        workspace=of,
+        kind=LotKind.FREE,
+        currency=dollars,
+        amount=Decimal(500),
+        granted_at=make.NOON,
+    )
+    posting = Posting.objects.create(
+        workspace=of,
+        key="grant",
+        kind=PostingKind.GRANT,
+        posted_at=make.NOON,
+        booking_month=date(2026, 3, 1),
+    )
+    for number, (account, amount, of_lot) in enumerate(
+        ((Account.PROMOTION, 500, None), (Account.FREE_CREDITS, -500, lot))
+    ):
+        LedgerEntry.objects.create(
+            workspace=of,
+            posting_id=posting.id,
+            number=number,
+            account=account,
+            lot=of_lot,
+            amount=amount,
+            currency="USD",
+        )
+    ChargedDay.objects.create(
+        workspace=of,
+        bot=bot,
+        day=date(2026, 3, 2),
+        meter=Meter.BILLING_SESSIONS,
+        version=standard,
+        quantity=0,
+        amount=0,
+        postings=0,
+    )
+    Extension.objects.create(
+        workspace=of,
+        bot=bot,
+        days=30,
+        reason="A late launch",
+        requested_by=requested_by,
+        requested_at=make.NOON,
+    )
 
 
 @pytest.fixture

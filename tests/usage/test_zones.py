@@ -74,7 +74,7 @@ def test_roll_up_notes_the_zone(acme: Workspace) -> None:
 
 
 def test_days_and_months_follow(acme: Workspace) -> None:
-    zones.change(workspace=acme, zone=KOLKATA)
+    zones.change(workspace=acme, zone=KOLKATA, at=make.LONG_AFTER)
 
     assert zones.recount(workspace_id=acme.pk) == 3
 
@@ -86,7 +86,7 @@ def test_days_and_months_follow(acme: Workspace) -> None:
 
 
 def test_recounting_twice_changes_nothing(acme: Workspace) -> None:
-    zones.change(workspace=acme, zone=KOLKATA)
+    zones.change(workspace=acme, zone=KOLKATA, at=make.LONG_AFTER)
     zones.recount(workspace_id=acme.pk)
 
     assert zones.recount(workspace_id=acme.pk) == 0
@@ -97,7 +97,7 @@ def test_way_there_and_back_leads_to_the_same(acme: Workspace) -> None:
     before = days(acme)
 
     for zone in (KOLKATA, "UTC"):
-        zones.change(workspace=acme, zone=zone)
+        zones.change(workspace=acme, zone=zone, at=make.LONG_AFTER)
         zones.recount(workspace_id=acme.pk)
 
     assert days(acme) == before
@@ -106,7 +106,7 @@ def test_way_there_and_back_leads_to_the_same(acme: Workspace) -> None:
 @pytest.mark.parametrize("zone", ["", "Mars/Base", "europe/berlin", "../etc/passwd", "UTC\x00"])
 def test_zone_that_there_is_not_is_refused(acme: Workspace, zone: str) -> None:
     with pytest.raises(zones.NoSuchZone, match="no time zone"):
-        zones.change(workspace=acme, zone=zone)
+        zones.change(workspace=acme, zone=zone, at=make.LONG_AFTER)
 
     assert find("acme").timezone == "UTC"
 
@@ -114,7 +114,7 @@ def test_zone_that_there_is_not_is_refused(acme: Workspace, zone: str) -> None:
 def test_killed_half_way_the_rest_is_found_again(
     acme: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    zones.change(workspace=acme, zone=KOLKATA)
+    zones.change(workspace=acme, zone=KOLKATA, at=make.LONG_AFTER)
     real = totals.replace
 
     def die_at_the_months_of_the_second(*args: object, **values: object) -> object:
@@ -145,7 +145,7 @@ def test_killed_half_way_the_rest_is_found_again(
 
 
 def test_beat_sends_what_was_lost(acme: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    zones.change(workspace=acme, zone=KOLKATA)
+    zones.change(workspace=acme, zone=KOLKATA, at=make.LONG_AFTER)
     sent: list[dict[str, int]] = []
     monkeypatch.setattr(recount_days, "apply_async", lambda kwargs, expires: sent.append(kwargs))
 
@@ -155,7 +155,7 @@ def test_beat_sends_what_was_lost(acme: Workspace, monkeypatch: pytest.MonkeyPat
 
 
 def test_numbers_are_right_before_the_days_are(acme: Workspace) -> None:
-    zones.change(workspace=acme, zone=KOLKATA)
+    zones.change(workspace=acme, zone=KOLKATA, at=make.LONG_AFTER)
     with in_workspace(acme.pk):
         bots = list(Bot.objects.for_workspace(acme).values_list("pk", flat=True))
 
@@ -167,7 +167,7 @@ def test_numbers_are_right_before_the_days_are(acme: Workspace) -> None:
 
 
 def test_event_before_the_recount_leaves_no_days_of_two_zones(acme: Workspace) -> None:
-    zones.change(workspace=acme, zone=KOLKATA)
+    zones.change(workspace=acme, zone=KOLKATA, at=make.LONG_AFTER)
     make.take_in(acme, *make.talk(60, start=EVENING, subject="alpha"))
 
     make.roll_up(acme)
@@ -183,7 +183,7 @@ def test_change_while_a_bot_is_rolled_up(acme: Workspace, monkeypatch: pytest.Mo
     changed = threading.Event()
 
     def change_and_recount() -> None:
-        zones.change(workspace=find("acme"), zone=KOLKATA)
+        zones.change(workspace=find("acme"), zone=KOLKATA, at=make.LONG_AFTER)
         changed.set()
         zones.recount(workspace_id=acme.pk)
         connection.close()
@@ -206,7 +206,7 @@ def test_change_while_a_bot_is_rolled_up(acme: Workspace, monkeypatch: pytest.Mo
 
 
 def test_two_recounts_at_once(acme: Workspace) -> None:
-    zones.change(workspace=acme, zone=KOLKATA)
+    zones.change(workspace=acme, zone=KOLKATA, at=make.LONG_AFTER)
     counted: list[int] = []
 
     def recount() -> None:
@@ -224,7 +224,7 @@ def test_two_recounts_at_once(acme: Workspace) -> None:
 
 
 def test_rebuild_finds_nothing_wrong_and_takes_the_new_zone(acme: Workspace) -> None:
-    zones.change(workspace=acme, zone=KOLKATA)
+    zones.change(workspace=acme, zone=KOLKATA, at=make.LONG_AFTER)
 
     differences = list(rebuild.run(workspace_id=acme.pk, now=make.LONG_AFTER))
 

@@ -1,5 +1,7 @@
 """What of the settings reaches into usage."""
 
+from datetime import UTC, datetime
+
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpResponse
@@ -16,7 +18,8 @@ from usage.tasks import recount_days
 def change_zone(request: WorkspaceRequest) -> HttpResponse:
     """Give the workspace another time zone, and have its days counted again."""
     try:
-        zones.change(workspace=request.workspace, zone=request.POST.get("timezone", "").strip())
+        zone = request.POST.get("timezone", "").strip()
+        zones.change(workspace=request.workspace, zone=zone, at=datetime.now(UTC))
     except zones.NoSuchZone as error:
         messages.error(request, str(error))
     else:
