@@ -211,8 +211,8 @@ class SavedMethod(WorkspaceOwned):
 class Payment(WorkspaceOwned):
     """One attempt to pay an order.
 
-    ``reference``: what we and the provider call it. ``consent``: the words by which the buyer agreed
-    to be charged later without being present; empty: they did not. ``saved_method``: what is
+    ``reference``: what we and the provider call it. ``consent``: the words by which the buyer
+    agreed to be charged later without being present; empty: they did not. ``saved_method``: what is
     charged without the buyer. ``asked_at``: when the provider was last asked to do so.
     """
 

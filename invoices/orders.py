@@ -66,7 +66,9 @@ def place(
             return placed
         currency = find_currency(workspace)
         if type in OF_CREDITS:
-            check_sale(workspace=workspace, net=net, at=at)
+            check_contract(workspace=workspace, at=at)
+            if not currency.top_up_from <= net <= currency.top_up_to:
+                raise NotOrdered(say_range(currency))
         sums = tax.work_out(net=net, decimals=currency.decimals)
         order = Order.objects.create(
             workspace=workspace,
@@ -100,19 +102,19 @@ def find_currency(workspace: Workspace) -> Currency:
     return currency
 
 
-def check_sale(*, workspace: Workspace, net: Decimal, at: datetime) -> None:
-    """Refuse to sell credits of an amount.
+def say_range(currency: Currency) -> str:
+    """Return in words which amounts of credits are sold at a time."""
+    least = f"{currency.top_up_from:,.{currency.decimals}f}"
+    most = f"{currency.top_up_to:,.{currency.decimals}f}"
+    return f"Credits are sold from {least} to {most} {currency} at a time."
+
+
+def check_contract(*, workspace: Workspace, at: datetime) -> None:
+    """Sell no credits where a contract holds.
 
     Raises:
-        NotOrdered: it is not within the currency's limits, or a contract holds for the workspace.
+        NotOrdered: it does.
     """
-    currency = find_currency(workspace)
-    if not currency.top_up_from <= net <= currency.top_up_to:
-        least, most = (
-            f"{limit:,.{currency.decimals}f}"
-            for limit in (currency.top_up_from, currency.top_up_to)
-        )
-        raise NotOrdered(f"Credits are sold from {least} to {most} {currency}.")
     contract_from = billing.open_billing(workspace=workspace, at=at).enterprise_from
     if contract_from and contract_from <= read_calendar(workspace).day_of(at):
         raise NotOrdered("A contract holds for this workspace; it needs no credits.")

@@ -60,6 +60,18 @@ def find_providers() -> dict[Method, Provider]:
     return {Method.SANDBOX: sandbox.Sandbox()} if settings.SANDBOX_PAYMENTS else {}
 
 
+def list_methods() -> list[tuple[str, str]]:
+    """Return the methods on offer with their names, for a choice.
+
+    Raises:
+        Unavailable: there is none.
+    """
+    found = [(method.value, method.label) for method in find_providers()]
+    if not found:
+        raise Unavailable("This installation offers no payment method.")
+    return found
+
+
 def find_provider(method: str) -> Provider:
     """Return the provider of a method.
 

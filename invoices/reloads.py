@@ -15,7 +15,7 @@ from accounts.models import Bot, Workspace
 from accounts.months import read_calendar
 from accounts.tenancy import in_workspace
 from invoices import orders, payments
-from invoices.models import AutoReload, Order, OrderType, Payment, PaymentStatus
+from invoices.models import AutoReload, Method, Order, OrderType, Payment, PaymentStatus
 from plans import billing
 from plans.models import BotBilling, CreditLot, Posting, PostingKind
 
@@ -65,7 +65,7 @@ def order_for(*, workspace: Workspace, bot_id: int | None, now: datetime) -> boo
                 net=reload.amount,
                 at=now,
                 key=f"reload:{reload.bot_id or 'shared'}:{today}:{number}",
-                method=payments.Method(reload.saved_method.method),
+                method=Method(reload.saved_method.method),
                 bot=reload.bot,
             )
         except orders.NotOrdered:  # the limits, or the contract, are others by now

@@ -1,4 +1,4 @@
-"""The sandbox: a provider of payments that moves no money and gives the answer that it is asked for.
+"""The sandbox: a provider of payments that moves no money and answers as it is asked to.
 
 Its page is hosted by the console, and all else is as with a provider elsewhere: it knows what its
 signed token says, asks the console's database nothing, and answers by a signed request from server
