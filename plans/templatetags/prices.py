@@ -5,6 +5,7 @@ from decimal import Decimal
 from django import template
 
 from plans.catalog import Offer
+from plans.models import Currency
 
 register = template.Library()
 
@@ -13,6 +14,12 @@ register = template.Library()
 def money_in(amount: Decimal, offer: Offer) -> str:
     """Return an amount in the currency of an offer, such as 1,234.50 USD."""
     return f"{amount:,.{offer.decimals}f}\N{NO-BREAK SPACE}{offer.currency}"
+
+
+@register.filter
+def amount_in(amount: Decimal, currency: Currency) -> str:
+    """Return an amount in a currency, such as 1,234.50 USD."""
+    return f"{amount:,.{currency.decimals}f}\N{NO-BREAK SPACE}{currency.code}"
 
 
 @register.filter
