@@ -36,6 +36,7 @@ ACCESS: dict[str, frozenset[Role]] = {
     # A member sees and changes the plans of the bots that they own: `Bot.with_plan_for`.
     "plans.view": EVERYBODY - {Role.SHARED},
     "plans.change": ADMINS | {Role.MEMBER},
+    "orders.view": EVERYBODY - {Role.SHARED},  # a member those they placed: `Order.visible_to`
     "bots.change_owner": ADMINS,
     "bots.view": EVERYBODY,
     "bots.change": ADMINS | {Role.MEMBER},  # a member theirs: `may_change_bot`
@@ -61,7 +62,10 @@ API_ACCESS: dict[str, frozenset[Scope]] = {
 }
 
 # What the operators' pages need. All operators may do all of it; the audit log has what they did.
-OPERATOR_ACCESS = frozenset({"workspaces.view", "health.view", "audit.view", "viewing.start"})
+OPERATOR_ACCESS = frozenset({
+    "workspaces.view", "health.view", "audit.view", "viewing.start", "catalog.view",
+    "catalog.change",
+})  # fmt: skip
 
 Parameters = ParamSpec("Parameters")
 

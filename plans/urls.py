@@ -1,6 +1,10 @@
 """Addresses of plans, below ``/w/<slug>/``."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from plans.views import compare
 
 app_name = "plans"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("plan/compare", compare.compare, name="compare"),
+]
