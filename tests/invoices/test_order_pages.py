@@ -118,7 +118,7 @@ def test_amount_then_checkout_then_payment(client: Client, owner: Membership, se
         ("accept", [0], "completed"),
         ("decline", [0], "failed"),
         ("review", [0], "in_review"),
-        ("late", [20], "completed"),
+        ("late", [10], "completed"),
         ("twice", [0, 0], "completed"),
         ("early", [0], "completed"),
         ("cancel", [0], "canceled"),
