@@ -1,6 +1,19 @@
 """Addresses of plans, below ``/w/<slug>/``."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from plans.views import credits, manage, plan_list
 
 app_name = "plans"
-urlpatterns: list[URLPattern] = []
+from invoices.views.standin import stub  # XXX
+urlpatterns = [
+    path("plan/compare", stub, name="compare"),  # XXX
+    path("plan/", plan_list.plan_list, name="plan_list"),
+    path("plan/export", plan_list.plan_export, name="plan_export"),
+    path("plan/bots/<int:bot_id>/", manage.manage, name="manage"),
+    path("plan/bots/<int:bot_id>/low-balance", manage.change_limit, name="change_limit"),
+    path("plan/bots/<int:bot_id>/extension", manage.ask_extension, name="extension_ask"),
+    path("plan/bots/<int:bot_id>/owner", manage.change_owner, name="change_owner"),
+    path("plan/credits/", credits.lot_list, name="lot_list"),
+    path("plan/credits/<int:lot_id>/", credits.lot, name="lot"),
+]
