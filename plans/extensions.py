@@ -16,7 +16,7 @@ from accounts.days import DAY
 from accounts.models import Bot, User
 from accounts.months import read_calendar
 from accounts.tenancy import in_workspace
-from plans import billing, lots
+from plans import billing, ledger, lots
 from plans.models import (
     BotBilling,
     BotPlan,
@@ -27,7 +27,9 @@ from plans.models import (
     LotKind,
     Posting,
     PostingKind,
+    WorkspaceBilling,
 )
+from plans.wallets import Lot
 
 LONGEST = 90  # days
 
@@ -143,11 +145,11 @@ def approve(*, extension: Extension, note: str, by: User, at: datetime) -> Effec
         NotPossible: it is decided already, or there is nothing left to extend.
     """
     with in_workspace(extension.workspace_id):
-        billing.lock(workspace=extension.workspace)
+        locked = billing.lock(workspace=extension.workspace, at=at)
         found = lock_request(extension)
         effect = find_effect(bot=found.bot, days=found.days, at=at)
         if effect.lot is not None:
-            give_once_more(effect, effect.lot, extension=found, at=at)
+            give_once_more(effect, effect.lot, extension=found, billed=locked, at=at)
         elif effect.expires is not None:
             billed = BotBilling.objects.for_workspace(found.workspace_id)
             billed.filter(bot=found.bot_id).update(expires_on=effect.until)
@@ -183,13 +185,24 @@ def lock_request(extension: Extension) -> Extension:
     return found
 
 
-def give_once_more(effect: Effect, lot: CreditLot, *, extension: Extension, at: datetime) -> None:
+def give_once_more(
+    effect: Effect,
+    lot: CreditLot,
+    *,
+    extension: Extension,
+    billed: WorkspaceBilling,
+    at: datetime,
+) -> None:
     """Make the new lot; what the old one still has lapses now, so that it is not there twice."""
+    workspace = extension.workspace
     key = f"extension:{extension.pk}"
     if not effect.lapsed:
-        lots.lapse(lot=lot, at=at, key=f"{key}:lapse")
+        month = billed.book(read_calendar(workspace).day_of(at))
+        lapse = lots.lapse(lot=Lot.of(lot), cause=key, month=month)
+        ledger.write(workspace=workspace, at=at, postings=[lapse])
+        CreditLot.objects.for_workspace(workspace).filter(pk=lot.pk).update(lapsed_at=at)
     lots.grant_free(
-        workspace=extension.workspace,
+        workspace=workspace,
         amount=effect.amount,
         at=at,
         last_day=effect.until,

@@ -31,7 +31,7 @@ def grant(
         NotPossible: the last day is over.
     """
     with in_workspace(workspace.pk):
-        billing.lock(workspace=workspace)
+        billing.lock(workspace=workspace, at=at)
         if last_day < read_calendar(workspace).day_of(at):
             raise NotPossible("The last day is over.")
         given = Posting.objects.for_workspace(workspace).filter(key=key).exists()
@@ -66,7 +66,7 @@ def begin_contract(*, workspace: Workspace, day: date, reason: str, at: datetime
         NotPossible: the day is not to come, or the contract holds already.
     """
     with in_workspace(workspace.pk):
-        billed = billing.lock(workspace=workspace)
+        billed = billing.lock(workspace=workspace, at=at)
         today = read_calendar(workspace).day_of(at)
         if billed.enterprise_from is not None and billed.enterprise_from <= today:
             raise NotPossible(f"The contract holds since {billed.enterprise_from:%-d %b %Y}.")
@@ -95,7 +95,7 @@ def withdraw_contract(*, workspace: Workspace, reason: str, at: datetime) -> Non
         NotPossible: there is none, or it has begun.
     """
     with in_workspace(workspace.pk):
-        billed = billing.lock(workspace=workspace)
+        billed = billing.lock(workspace=workspace, at=at)
         before = billed.enterprise_from
         if before is None:
             raise NotPossible("No contract is set.")

@@ -6,6 +6,7 @@ from plans.views import credits, manage, plan_list
 
 app_name = "plans"
 from invoices.views.standin import stub  # XXX
+
 urlpatterns = [
     path("plan/compare", stub, name="compare"),  # XXX
     path("plan/", plan_list.plan_list, name="plan_list"),
