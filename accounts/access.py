@@ -62,10 +62,20 @@ API_ACCESS: dict[str, frozenset[Scope]] = {
 }
 
 # What the operators' pages need. All operators may do all of it; the audit log has what they did.
-OPERATOR_ACCESS = frozenset({
-    "workspaces.view", "health.view", "audit.view", "viewing.start", "catalog.view",
-    "catalog.change",
-})  # fmt: skip
+OPERATOR_ACCESS = frozenset(
+    {
+        "workspaces.view",
+        "health.view",
+        "audit.view",
+        "viewing.start",
+        "extensions.view",
+        "extensions.decide",
+        "credits.grant",
+        "enterprise.set",
+        "catalog.view",
+        "catalog.change",
+    }
+)
 
 Parameters = ParamSpec("Parameters")
 

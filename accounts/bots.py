@@ -35,6 +35,10 @@ class NotShareable(Exception):
     """A bot cannot be shared with this person."""
 
 
+class OwnerChanged(Exception):
+    """Somebody else gave the bot another owner meanwhile."""
+
+
 @contextmanager
 def refusing_owner() -> Iterator[None]:
     """Turn the database's refusal of an owner, who left or became shared meanwhile, into words.
@@ -126,6 +130,58 @@ def change(*, bot: Bot, **values: Any) -> None:
                 before={field: describe(getattr(stored, field))},
                 after={field: describe(values[field])},
             )
+
+
+def hand_over(
+    *, bot: Bot, to: Membership, was: int | None, keeps_access: bool, reason: str
+) -> bool:
+    """Make somebody the owner of a bot; tell whether they were not before.
+
+    ``was``: the id of the owner that the person who decides has seen. With ``keeps_access`` the
+    bot is shared with that owner from now on, where they would not see it otherwise.
+
+    Raises:
+        OwnerChanged: the owner is somebody else by now.
+        ValidationError: this person cannot own a bot.
+    """
+    with in_workspace(bot.workspace_id):
+        bots = Bot.objects.for_workspace(bot.workspace_id).select_related("owner", "workspace")
+        stored = bots.select_for_update(of=("self",)).get(pk=bot.pk)
+        before = stored.owner
+        if stored.owner_id == to.user_id:
+            return False
+        if stored.owner_id != was:
+            raise OwnerChanged(
+                f"{before.email if before else 'Nobody'} owns {stored.name} by now. Look again."
+            )
+        stored.owner = to.user
+        with refusing_owner():
+            stored.save(update_fields=["owner"])
+        shares = BotShare.objects.for_workspace(bot.workspace_id).filter(bot=bot)
+        shares.filter(user=to.user_id).delete()
+        keeps_access = keeps_access and before is not None and keep_access(stored, before)
+        audit.record(
+            CHANGES["owner"],
+            workspace=stored.workspace,
+            target=stored.key,
+            before={"owner": describe(before)},
+            after={
+                "owner": to.user.email,
+                "old_owner_keeps_access": keeps_access,
+                "reason": reason,
+            },
+        )
+        return True
+
+
+def keep_access(bot: Bot, before: User) -> bool:
+    """Share a bot with who owned it; tell whether they see it only so."""
+    members = Membership.objects.for_workspace(bot.workspace_id)
+    if not members.filter(user=before, role__in=SHARED_WITH).exists():
+        return False
+    shares = BotShare.objects.for_workspace(bot.workspace_id)
+    shares.get_or_create(workspace=bot.workspace, bot=bot, user=before)
+    return True
 
 
 def share(*, bot: Bot, person: Membership) -> bool:

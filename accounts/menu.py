@@ -22,7 +22,10 @@ class Entry(NamedTuple):
 
 MENU: dict[str, list[Entry]] = {
     "": [Entry("Dashboard", "usage:dashboard", "dashboard.view", "layout-dashboard")],
-    "Billing": [Entry("Usage", "usage:usage", "usage.view", "chart-bar")],
+    "Billing": [
+        Entry("Plan", "plans:plan_list", "plans.view", "credit-card"),
+        Entry("Usage", "usage:usage", "usage.view", "chart-bar"),
+    ],
     "Workspace": [
         Entry("Bots", "accounts:bot_list", "bots.view", "robot"),
         Entry("Users & roles", "accounts:people", "people.view", "users"),
@@ -37,6 +40,7 @@ OPERATOR_MENU: dict[str, list[Entry]] = {
     "Installation": [
         Entry("Workspaces", "operator:workspace_list", "workspaces.view", "buildings"),
         Entry("Plans", "plans_operator:plan_list", "catalog.view", "list-check"),
+        Entry("Extensions", "plans_operator:extension_list", "extensions.view", "calendar-plus"),
         Entry("Health", "operator:health", "health.view", "heartbeat"),
         Entry("Audit log", "operator:audit", "audit.view", "history"),
     ],

@@ -24,7 +24,7 @@ PAGING = ("page", "per_page", "sort")
 FILTERS = (
     "bot", "channel", "timezone", "range", "first", "last", "by", "view", "rows", "kind", "state",
     "from", "to", "user", "conversation", "q", "owner", "status", "show", "type", "id", "source",
-    "result", "code", "action", "who", "target", "role",
+    "result", "code", "action", "who", "target", "role", "plan", "plan_status", "balance",
     "amount",
 )  # fmt: skip
 PARTS = ("%00", "a%0ab", "%ff", "a%2F..%2Fb", "a%22b", "0", "-1", "9" * 30, "x" * 2000)
@@ -56,6 +56,8 @@ def find_parts(acme: Workspace) -> dict[str, str]:
             "<int:bot_id>": str(Bot.objects.for_workspace(acme).get().pk),
             "<int:key_id>": str(ApiKey.objects.for_workspace(acme).get(name="odd").pk),
             "<int:invitation_id>": str(make.invitation(acme).pk),
+            "<int:lot_id>": "1",
+            "<int:extension_id>": "1",
             "<int:member_id>": str(make.member(acme, Role.MEMBER).pk),
             "<int:number>": str(stream.id),
             "<int:order_number>": str(buying.order(acme, key="odd").number),
