@@ -109,7 +109,10 @@ def charge_next(*, workspace_id: int, now: datetime) -> int | None:
         if not bots:
             return None
         found = differences.find(
-            workspace=workspace, bots=bots, enterprise_from=locked.enterprise_from
+            workspace=workspace,
+            bots=bots,
+            enterprise_from=locked.enterprise_from,
+            today=read_calendar(workspace).day_of(now),
         )
         if found:
             charges = Charges(locked, now=now, bots=bots)

@@ -69,7 +69,7 @@ WITH rolled AS MATERIALIZED (
     JOIN plans_planmeter meter ON meter.version_id = version.id
     JOIN plans_price price ON price.version_id = version.id AND price.meter = meter.meter
         AND price.currency_id = %(currency)s
-    WHERE price.meter <> ALL(%(seats)s)
+    WHERE price.meter <> ALL(%(seats)s) AND counted.day <= %(today)s
         AND (%(enterprise_from)s::date IS NULL OR counted.day < %(enterprise_from)s)
 ), charged AS (
     SELECT bot_id, day, meter, version_id, quantity, amount, postings
@@ -111,9 +111,9 @@ class OtherDay(NamedTuple):
 
 
 def find(
-    *, workspace: Workspace, bots: Sequence[int], enterprise_from: date | None
+    *, workspace: Workspace, bots: Sequence[int], enterprise_from: date | None, today: date
 ) -> list[Difference]:
-    """Return the differences of some bots, in order of days; those without any are left out.
+    """Return the differences of some bots up to ``today``, by days; those without any are left out.
 
     The caller runs in the workspace and has removed the bots' marks.
     """
@@ -136,6 +136,7 @@ def find(
         "other_ends": [of.ends_at for of in other],
         "seats": list(SEATS),
         "enterprise_from": enterprise_from,
+        "today": today,
     }
     with connection.cursor() as cursor:
         cursor.execute(FIND_DIFFERENCES, values)

@@ -19,10 +19,12 @@ from django.db.models import Max
 from accounts import bots, people, workspaces
 from accounts.models import Bot, BotShare, User, Workspace
 from accounts.tenancy import in_workspace
-from billing_console.demo import plan
+from billing_console.demo import plan, story
 from billing_console.demo.generate import Business, generate
 from billing_console.demo.plan import DemoBot, DemoPerson, DemoWorkspace
 from billing_console.demo.sign_ins import SignIns
+from invoices import reloads
+from plans import billing, charging
 from usage import importing, rollup
 from usage.importing import Counts
 from usage.intake import Outcome
@@ -43,6 +45,7 @@ def fill(*, now: datetime, sign_ins: SignIns, say: Say) -> None:
         workspace = set_up(planned, now=now, sign_ins=sign_ins)
         import_outstanding(planned, workspace, now=now, say=say)
         roll_up(workspace, now=now, say=say)
+        tell_story(workspace, now=now, say=say)
 
 
 def ensure_password(email: str, sign_ins: SignIns) -> str:
@@ -182,6 +185,23 @@ def roll_up(workspace: Workspace, *, now: datetime, say: Say) -> None:
 
     rollup.run(workspace_id=workspace.pk, now=now, wait=True, progress=progress)
     say(f"{workspace.name}: rolled up, {total:,} streams had something new")
+
+
+def tell_story(workspace: Workspace, *, now: datetime, say: Say) -> None:
+    """Have happen what has not happened yet: purchases, plans, charges; day by day."""
+    pace = Pace(say)
+    with in_workspace(workspace.pk):
+        opened = billing.open_billing(workspace=workspace, at=workspace.created_at)
+        bots = list(Bot.objects.for_workspace(workspace).values_list("pk", flat=True))
+    for at, acts in story.find_days(workspace, now=now).items():
+        if opened.charged_at and at <= opened.charged_at:
+            continue
+        story.act(workspace, acts, at=at)
+        charging.mark(workspace_id=workspace.pk, bots=bots)
+        charging.run(workspace_id=workspace.pk, now=at)
+        reloads.run(workspace_id=workspace.pk, now=at)
+        pace.say(f"{workspace.name}: charged up to {at:%-d %B %Y}")
+    say(f"{workspace.name}: charged")
 
 
 class Pace:

@@ -1,0 +1,311 @@
+"""What happened to the demo's plans and credits: who did what, so many days ago.
+
+Each act is done by the console's own functions with the clock of its day; between the days usage is
+charged and wallets are reloaded, as the beat does.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from accounts.days import DAY
+from accounts.models import Bot, User, Workspace
+from accounts.months import read_calendar
+from accounts.tenancy import in_workspace
+from billing_console.demo import plan
+from invoices import auto_reload, orders, payments, plan_changes
+from invoices.models import Method, Order, OrderType, PaymentStatus, SavedMethod
+from invoices.providers import Answer
+from invoices.sandbox import SavedAnswer
+from plans import billing, extensions, grants
+from plans.models import BotBilling, Extension, PlanVersion
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A workspace on one day of the story."""
+
+    workspace: Workspace
+    at: datetime
+
+    def find_bot(self, key: str) -> Bot | None:
+        """Return a bot; None where all bots share what is done."""
+        if not key:
+            return None
+        bots = Bot.objects.for_workspace(self.workspace).select_related("workspace", "owner")
+        return bots.get(key=key)
+
+    def find_person(self, email: str) -> User:
+        """Return a person."""
+        return User.objects.get(email=email)
+
+    @property
+    def name(self) -> str:
+        """What makes the keys of this day's acts."""
+        return f"demo:{read_calendar(self.workspace).day_of(self.at)}"
+
+
+Act = Callable[[Scene], None]
+
+
+def buy(
+    amount: int,
+    *,
+    by: str,
+    bot: str = "",
+    status: PaymentStatus = PaymentStatus.ACCEPTED,
+    saved: SavedAnswer | None = None,
+) -> Act:
+    """Return how somebody buys credits, and what the payment comes to."""
+
+    def act(scene: Scene) -> None:
+        order = orders.place(
+            workspace=scene.workspace,
+            type=OrderType.CREDIT_PURCHASE,
+            buyer=scene.find_person(by),
+            net=Decimal(amount),
+            at=scene.at,
+            key=f"{scene.name}:buy:{bot}",
+            method=Method.SANDBOX,
+            bot=scene.find_bot(bot),
+        )
+        pay(order, status=status, saved=saved, at=scene.at)
+
+    return act
+
+
+def pay(
+    order: Order, *, status: PaymentStatus, at: datetime, saved: SavedAnswer | None = None
+) -> None:
+    """Have the sandbox answer the payment of an order, once."""
+    if order.payments.exists():
+        return
+    payment = payments.start(order=order, at=at, consent=payments.CONSENT if saved else "")
+    if status == PaymentStatus.STARTED:
+        return
+    answer = Answer(
+        payment.reference,
+        status,
+        saved_reference=saved.value if saved else "",
+        saved_label=f"Sandbox, {saved.label.lower()}" if saved else "",
+    )
+    payments.take_answer(workspace_id=order.workspace_id, answer=answer, at=at)
+
+
+def reload(amount: int, *, below: int, by: str, bot: str = "") -> Act:
+    """Return how somebody turns on the reload of a wallet, with the method they had saved."""
+
+    def act(scene: Scene) -> None:
+        person = scene.find_person(by)
+        methods = SavedMethod.objects.for_workspace(scene.workspace).filter(saved_by=person)
+        auto_reload.turn_on(
+            workspace=scene.workspace,
+            bot=scene.find_bot(bot),
+            amount=Decimal(amount),
+            limit=Decimal(below),
+            saved_method=methods.latest("pk"),
+            by=person,
+            at=scene.at,
+        )
+
+    return act
+
+
+def change_plan(
+    bot: str, to: str, *, by: str, status: PaymentStatus = PaymentStatus.ACCEPTED
+) -> Act:
+    """Return how somebody changes a bot's plan, and what the payment comes to, if there is one."""
+
+    def act(scene: Scene) -> None:
+        found = scene.find_bot(bot)
+        if found is None:
+            raise ValueError("a plan is changed of one bot")
+        version = PlanVersion.objects.on_offer().select_related("plan").get(plan__code=to)
+        order = plan_changes.change(
+            bot=found,
+            version=version,
+            seen=plan_changes.quote(bot=found, version=version, at=scene.at).seen,
+            buyer=scene.find_person(by),
+            at=scene.at,
+            key=f"{scene.name}:plan:{bot}",
+            method=Method.SANDBOX,
+        )
+        if order is not None:
+            pay(order, status=status, at=scene.at)
+
+    return act
+
+
+def grant(amount: int, *, bot: str, days: int, reason: str) -> Act:
+    """Return how the operator grants free credits for some days."""
+
+    def act(scene: Scene) -> None:
+        grants.grant(
+            workspace=scene.workspace,
+            bot=scene.find_bot(bot),
+            amount=Decimal(amount),
+            last_day=read_calendar(scene.workspace).day_of(scene.at) + days * DAY,
+            reason=reason,
+            key=f"{scene.name}:grant:{bot}",
+            at=scene.at,
+        )
+
+    return act
+
+
+def ask_extension(bot: str, *, days: int, reason: str, by: str) -> Act:
+    """Return how somebody asks for more days."""
+
+    def act(scene: Scene) -> None:
+        found = scene.find_bot(bot)
+        asked = Extension.objects.for_workspace(scene.workspace)
+        if found is not None and not asked.filter(bot=found, reason=reason).exists():
+            extensions.request(
+                bot=found, days=days, reason=reason, by=scene.find_person(by), at=scene.at
+            )
+
+    return act
+
+
+def decide_extension(bot: str, *, approve: bool, note: str) -> Act:
+    """Return how the operator decides on the request that is open."""
+
+    def act(scene: Scene) -> None:
+        asked = Extension.objects.for_workspace(scene.workspace).select_related("workspace")
+        found = asked.filter(bot__key=bot, decided_at=None).first()
+        if found is not None:
+            decide = extensions.approve if approve else extensions.decline
+            decide(extension=found, note=note, by=scene.find_person(plan.OPERATOR), at=scene.at)
+
+    return act
+
+
+def limit_low(bot: str, amount: int) -> Act:
+    """Return how a bot gets a limit of its own, below which its balance is low."""
+
+    def act(scene: Scene) -> None:
+        BotBilling.objects.update_or_create(
+            workspace=scene.workspace,
+            bot=scene.find_bot(bot),
+            defaults={"low_balance": Decimal(amount)},
+        )
+
+    return act
+
+
+def begin_contract(reason: str) -> Act:
+    """Return how a workspace gets a contract, from that day on."""
+
+    def act(scene: Scene) -> None:
+        if billing.open_billing(workspace=scene.workspace, at=scene.at).enterprise_from is None:
+            grants.begin_contract(
+                workspace=scene.workspace,
+                day=read_calendar(scene.workspace).day_of(scene.at),
+                reason=reason,
+                at=scene.at,
+            )
+
+    return act
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """Acts that happened so many days before now."""
+
+    days_ago: int
+    acts: Sequence[Act]
+
+
+MARA, TOBIAS, NADIA = plan.MARA, plan.TOBIAS, plan.NADIA
+
+# By workspace. Days are told back from now, so that what is due soon always is.
+STORY: Mapping[str, Sequence[Chapter]] = {
+    plan.LARKSPUR.slug: [
+        Chapter(360, [buy(2000, by=MARA, saved=SavedAnswer.ACCEPT)]),
+        Chapter(355, [reload(1000, below=200, by=MARA)]),
+        Chapter(250, [change_plan("everyday-banking", "advanced", by=TOBIAS)]),
+        Chapter(240, [change_plan("card-services", "essential", by=TOBIAS)]),
+        Chapter(200, [buy(100, by=TOBIAS, status=PaymentStatus.DECLINED)]),
+        Chapter(199, [buy(400, by=NADIA, bot="mortgage-guide")]),
+        Chapter(150, [change_plan("business-banking", "essential", by=NADIA)]),
+        Chapter(75, [grant(150, bot="it-helpdesk", days=84, reason="Trial of the new channel")]),
+        Chapter(70, [grant(120, bot="people-desk", days=40, reason="Trial of the new channel")]),
+        Chapter(
+            22,
+            [
+                ask_extension(
+                    "people-desk", days=45, reason="Half of the staff started late", by=TOBIAS
+                )
+            ],
+        ),
+        Chapter(20, [decide_extension("people-desk", approve=True, note="Welcome aboard.")]),
+        Chapter(9, [change_plan("business-banking", "standard", by=NADIA)]),
+        Chapter(
+            6,
+            [
+                ask_extension(
+                    "it-helpdesk", days=30, reason="The rollout moved to next month", by=TOBIAS
+                )
+            ],
+        ),
+        Chapter(
+            2, [change_plan("branch-finder", "essential", by=MARA, status=PaymentStatus.STARTED)]
+        ),
+        Chapter(1, [buy(250, by=TOBIAS, bot="phone-banking", status=PaymentStatus.IN_REVIEW)]),
+    ],
+    plan.LINDENKAMP.slug: [
+        Chapter(330, [buy(1500, by=plan.LENA)]),
+        Chapter(300, [change_plan("einkaufsberater", "advanced", by=plan.LENA)]),
+        Chapter(290, [change_plan("bestellstatus", "advanced", by=plan.LENA)]),
+        Chapter(180, [buy(800, by=plan.LENA, bot="retouren")]),
+        Chapter(120, [buy(1500, by=plan.LENA)]),
+        Chapter(60, [limit_low("treueclub", 500)]),
+        Chapter(30, [buy(300, by=plan.LENA)]),
+        Chapter(
+            12,
+            [
+                ask_extension(
+                    "groessenberater", days=30, reason="Der Test dauert länger", by=plan.LENA
+                )
+            ],
+        ),
+        Chapter(
+            10,
+            [
+                decide_extension(
+                    "groessenberater", approve=False, note="The trial is over a year ago."
+                )
+            ],
+        ),
+    ],
+    plan.SAHYADRI.slug: [
+        Chapter(300, [buy(4000, by=plan.ARJUN, bot="customer-care")]),
+        Chapter(200, [buy(2500, by=plan.ARJUN, bot="recharge", saved=SavedAnswer.DECLINE)]),
+        Chapter(190, [reload(500, below=1000, by=plan.ARJUN, bot="recharge")]),
+        Chapter(90, [buy(600, by=plan.ARJUN, bot="network-status")]),
+    ],
+}
+
+
+def find_days(workspace: Workspace, *, now: datetime) -> dict[datetime, Sequence[Act]]:
+    """Return what happens at which instant from the workspace's beginning up to now, in order.
+
+    A week without an act is there too: usage is charged then.
+    """
+    days: dict[datetime, Sequence[Act]] = {
+        now - chapter.days_ago * DAY: chapter.acts for chapter in STORY.get(workspace.slug, ())
+    }
+    at = workspace.created_at
+    while at < now and workspace.slug in STORY:
+        days.setdefault(at, ())
+        at += timedelta(days=7)
+    days.setdefault(now, ())
+    return {at: days[at] for at in sorted(days) if at >= workspace.created_at}
+
+
+def act(workspace: Workspace, acts: Sequence[Act], *, at: datetime) -> None:
+    """Do what happens at an instant."""
+    for one in acts:
+        with in_workspace(workspace.pk):
+            one(Scene(workspace, at))
