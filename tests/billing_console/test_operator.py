@@ -170,6 +170,24 @@ def test_audit_shows_all_workspaces_and_can_be_narrowed(acme: Workspace, operato
     assert "viewing.started" not in of_none
 
 
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("/operator/audit/?workspace=", "Workspace: Ensure this value has at most 63 characters"),
+        ("/operator/audit/?action=", "Action begins with: Ensure this value has at most 64"),
+        ("/operator/audit/?actor=", "Who: Ensure this value has at most 254 characters"),
+        ("/operator/?q=", "Slug, name or owner: Ensure this value has at most 200 characters"),
+    ],
+)
+def test_filter_that_is_too_long_is_said_to_be_left_out(
+    operator: Client, address: str, said: str
+) -> None:
+    page = words(operator.get(address + "x" * 255))
+
+    assert said in page
+    assert "The list is shown without it." in page
+
+
 @pytest.mark.parametrize("value", GARBAGE)
 def test_odd_values_are_answered(operator: Client, value: str) -> None:
     names = ("q", "page", "sort", "workspace", "action", "actor")
