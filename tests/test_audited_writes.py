@@ -459,7 +459,7 @@ def list_codes() -> set[str]:
         for app in ("accounts", "usage", "billing_console")
         for file in (ROOT / app).rglob("*.py")
     )
-    named = r'(?:record|record_refused|record_download|note)\(\s*"([a-z_]+\.[a-z_]+)"'
+    named = r'(?:record|record_all|record_refused|record_download|note)\(\s*"([a-z_]+\.[a-z_]+)"'
     return {code for text in texts for code in re.findall(named, text)} | set(bots.CHANGES.values())
 
 
