@@ -74,23 +74,28 @@ def view(client: Client, **values: str) -> None:
 
 def test_pages_are_there_for_operators_alone(acme: Workspace, operator: Client) -> None:
     owner = enter(make.member(acme).user)
+    parts = find_parts(acme)
 
-    for page in PAGES:
-        assert operator.get(page).status_code == 200, page
+    walked = [complete(address, parts) for address, _ in patterns() if is_of_operators(address)]
+    assert {path for path in walked if operator.get(path).status_code == 200} == set(PAGES)
+    assert {*walked} == {*PAGES, VIEW_AS, STOP}
+    for path in walked:
         for client in (owner, Client()):
-            assert client.get(page).status_code == 404, page
-    for client in (owner, Client()):
-        assert client.post(VIEW_AS, AS_OWNER).status_code == 404
-        assert client.post(STOP).status_code == 404
+            assert client.get(path).status_code == 404, path
+            assert client.post(path, AS_OWNER).status_code == 404, path
     assert "Operator pages" not in words(owner.get("/w/acme/"))
     assert "Operator pages" in words(operator.get("/"))
+
+
+def is_of_operators(address: str) -> bool:
+    return address.startswith("operator/")
 
 
 def test_every_address_below_operator_asks_for_a_permission() -> None:
     asked = {
         address: getattr(entry.callback, "permission", None)
         for address, entry in patterns()
-        if address.startswith("operator/")
+        if is_of_operators(address)
     }
 
     assert set(asked.values()) == OPERATOR_ACCESS
@@ -303,7 +308,8 @@ def test_every_address_of_the_console_refuses_changes_while_viewing(
             refusal = 405 if path in settings.OF_MACHINES else 403
             for method in (operator.post, operator.put, operator.patch, operator.delete):
                 assert method(path).status_code == refusal, path
-            operator.get(path)
+            for read in (operator.get, operator.head, operator.options):
+                read(path)
 
     assert dump() == before
 
