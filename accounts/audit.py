@@ -1,10 +1,11 @@
 """What was changed, taken out or refused is written down, in the transaction of the change."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
 from django.db import connection, transaction
 
@@ -14,21 +15,31 @@ from accounts.tenancy import WORKSPACE, find_admitted, in_workspace
 
 REFUSALS_NOTED = 10  # of one kind that one address has noted in a minute
 LONGEST = 1000  # letters of a name or target; what a stranger typed may be of any length
-# The number comes first, since the application may add an entry of the installation and not read
-# it back. The second row is what accounts/seals.py finds.
+# The numbers come first, since the application may add an entry of the installation and not read
+# it back. The second rows are what accounts/seals.py finds.
 ADD = """
 WITH numbered AS (
-    SELECT nextval('accounts_auditentry_id_seq') AS id
+    SELECT nextval('accounts_auditentry_id_seq') AS id, target, before, after
+    FROM unnest(%(targets)s::text[], %(before)s::text[], %(after)s::text[])
+        AS entry (target, before, after)
 ), added AS (
     INSERT INTO accounts_auditentry (
         id, workspace_id, action, actor_kind, actor_id, actor_name, target, before, after, address,
         request_id)
     SELECT id, %(workspace)s::bigint, %(action)s, %(actor_kind)s, %(actor_id)s, %(actor_name)s,
-        %(target)s, %(before)s::jsonb, %(after)s::jsonb, %(address)s, %(request_id)s
+        target, before::jsonb, after::jsonb, %(address)s, %(request_id)s
     FROM numbered
 )
 INSERT INTO accounts_unsealedentry (entry_id) SELECT id FROM numbered
 """
+
+
+class Act(NamedTuple):
+    """What one action did to one target."""
+
+    target: str
+    before: Mapping[str, object] | None = None
+    after: Mapping[str, object] | None = None
 
 
 def record(
@@ -49,6 +60,15 @@ def record(
     Raises:
         RuntimeError: there is no transaction.
     """
+    record_all(action, workspace=workspace, acts=[Act(target, before, after)])
+
+
+def record_all(action: str, *, workspace: Workspace | None, acts: Sequence[Act]) -> None:
+    """Add an entry for each target of an action, in their order, as `record` adds one.
+
+    Raises:
+        RuntimeError: there is no transaction.
+    """
     if not connection.in_atomic_block:
         raise RuntimeError(f"{action} is to be recorded in the transaction of the change")
     actor = actors.current()
@@ -58,9 +78,9 @@ def record(
         "actor_kind": actor.kind.value,
         "actor_id": actor.id,
         "actor_name": storable(actor.name)[:LONGEST],
-        "target": storable(target)[:LONGEST],
-        "before": encode(before),
-        "after": encode(after),
+        "targets": [storable(act.target)[:LONGEST] for act in acts],
+        "before": [encode(act.before) for act in acts],
+        "after": [encode(act.after) for act in acts],
         "address": actor.address,
         "request_id": actor.request_id,
     }

@@ -1,6 +1,6 @@
 """Bots are registered, changed, shared and archived."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 
 from accounts import audit
+from accounts.audit import Act
 from accounts.models import Bot, BotShare, Membership, PublishStatus, Role, User, Workspace
 from accounts.tenancy import in_workspace
 
@@ -72,7 +73,7 @@ def create(
                 workspace=workspace, key=key, defaults=values
             )
         if created:
-            record_created(bot)
+            record_created(workspace, [bot])
         return bot, created
 
 
@@ -89,14 +90,15 @@ def create_missing(*, workspace_id: int, keys: Collection[str]) -> None:
             added = [key for (key,) in cursor.fetchall()]
         if added:
             bots = Bot.objects.for_workspace(workspace_id).filter(key__in=added)
-            for bot in bots.select_related("workspace").order_by("key"):
-                record_created(bot)
+            record_created(Workspace.objects.get(pk=workspace_id), bots.order_by("key"))
 
 
-def record_created(bot: Bot) -> None:
-    """Note in the audit log that there is a new bot."""
-    after = {name: describe(getattr(bot, name)) for name in CHANGES}
-    audit.record("bot.created", workspace=bot.workspace, target=bot.key, after=after)
+def record_created(workspace: Workspace, bots: Iterable[Bot]) -> None:
+    """Note in the audit log that there are new bots."""
+    acts = [
+        Act(bot.key, after={name: describe(getattr(bot, name)) for name in CHANGES}) for bot in bots
+    ]
+    audit.record_all("bot.created", workspace=workspace, acts=acts)
 
 
 def describe(value: str | User | None) -> str | None:
@@ -182,6 +184,26 @@ def keep_access(bot: Bot, before: User) -> bool:
     shares = BotShare.objects.for_workspace(bot.workspace_id)
     shares.get_or_create(workspace=bot.workspace, bot=bot, user=before)
     return True
+
+
+def hand_over_all(*, workspace: Workspace, owner: User, to: User) -> int:
+    """Give all bots of a person another owner; return how many they were.
+
+    The caller holds the lock of the workspace, under which ``to`` was seen to be one who may own
+    them.
+    """
+    with in_workspace(workspace.pk):
+        bots = Bot.objects.for_workspace(workspace)
+        # One that was given to somebody else while this waited is not among them.
+        owned = bots.filter(owner=owner).select_for_update().order_by("key")
+        keys = dict(owned.values_list("pk", "key"))
+        bots.filter(pk__in=keys).update(owner=to)
+        shares = BotShare.objects.for_workspace(workspace)
+        shares.filter(user=to, bot__in=keys).delete()  # an owner sees them anyway
+        before, after = {"owner": owner.email}, {"owner": to.email}
+        acts = [Act(key, before, after) for key in keys.values()]
+        audit.record_all(CHANGES["owner"], workspace=workspace, acts=acts)
+    return len(keys)
 
 
 def share(*, bot: Bot, person: Membership) -> bool:

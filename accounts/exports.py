@@ -84,7 +84,8 @@ def record_download(
 ) -> None:
     """Note in the audit log that a person downloads a file, before its first byte is sent.
 
-    With the filters in force; of what events say only that it was asked for.
+    With the filters in force; of what events say only that it was asked for. The view takes GET
+    alone: HEAD would be noted too, and nobody has the file by it.
     """
     filters = {
         name: ["..."] if name in OF_EVENTS else values

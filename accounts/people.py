@@ -159,11 +159,7 @@ def hand_over_bots(*, member: Membership, to: Membership) -> int:
         receiver = find_again(to)
         if receiver.role == Role.SHARED or to.pk == member.pk:
             raise NotPossible(f"{to.user.email} cannot be the new owner. Choose somebody else.")
-        owned = Bot.objects.for_workspace(member.workspace_id).filter(owner=member.user_id)
-        handed = list(owned.select_related("workspace").order_by("key"))
-        for bot in handed:
-            bots.change(bot=bot, owner=receiver.user)
-    return len(handed)
+        return bots.hand_over_all(workspace=member.workspace, owner=member.user, to=receiver.user)
 
 
 def lock(workspace: Workspace) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from allauth.usersessions.internal.flows.sessions import end_other_sessions
 from allauth.usersessions.models import UserSession
+from django.contrib.auth import HASH_SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.db import transaction
@@ -45,9 +46,17 @@ def record_failed(email: str) -> None:
 
 
 def find_all(user: User) -> list[UserSession]:
-    """Return where a person is signed in, newest first; what has ended is left out."""
-    sessions: list[UserSession] = UserSession.objects.purge_and_list(user)
-    return sorted(sessions, key=lambda session: session.created_at, reverse=True)
+    """Return where a person is signed in, newest first; what has ended is left out.
+
+    allauth's own list, and `get_user`, would remove that; pages that are read change nothing, and
+    `remove_ended` comes by.
+    """
+    lasts = user.get_session_auth_hash()  # to the next password
+    return [
+        session
+        for session in UserSession.objects.filter(user=user).order_by("-created_at")
+        if SessionStore(session.session_key).get(HASH_SESSION_KEY) == lasts
+    ]
 
 
 def end_others(request: HttpRequest, user: User) -> None:

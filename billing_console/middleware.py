@@ -5,9 +5,11 @@ import uuid
 from collections.abc import Callable
 from http import HTTPStatus
 from ipaddress import ip_address
+from itertools import chain
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 
 from accounts import actors
 from billing_console import errors
@@ -69,6 +71,27 @@ class WithoutSession:
         if request.path in settings.OF_MACHINES:
             request.COOKIES.pop(settings.SESSION_COOKIE_NAME, None)
         return self.get_response(request)
+
+
+class StreamsBegun:
+    """Has the first piece of a streamed file made before its answer begins.
+
+    What fails until then gets a page as anywhere else; what fails later breaks the connection off.
+    The transaction of the file is open from here on, so whoever else writes for the request, such
+    as its session, has to be nearer to the view.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        """Keep what answers requests."""
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer a request, a file as far as its first piece."""
+        response = self.get_response(request)
+        if isinstance(response, StreamingHttpResponse):
+            pieces = iter(response)
+            response.streaming_content = chain([next(pieces, b"")], pieces)
+        return response
 
 
 class Troubles:

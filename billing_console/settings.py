@@ -94,6 +94,7 @@ MIDDLEWARE = [
     "billing_console.headers.RateLimits",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "billing_console.middleware.StreamsBegun",
     "billing_console.middleware.WithoutSession",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

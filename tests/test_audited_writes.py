@@ -246,6 +246,11 @@ WRITES = {
         lambda world: world.get("bots/export?q=sup"),
         PERSON, "bots.exported", "acme-bots.csv", after={"filters": {"q": ["sup"]}}, again=False,
     ),
+    "audit log downloaded": Write(
+        lambda world: world.get("audit-log/export?who=ann"),
+        PERSON, "audit_log.exported", "acme-audit-log.csv", after={"filters": {"who": ["ann"]}},
+        again=False,
+    ),
     "usage exported": Write(
         lambda world: world.run(
             "export_usage", "--workspace", "acme", "--from", "2026-03-01", "--to", "2026-03-02",
@@ -393,6 +398,23 @@ def test_import_that_registers_bots_has_them_in_the_log() -> None:
     assert created == ["known", "art", "zoo"]
 
 
+@pytest.mark.parametrize("name", [name for name in WRITES if "downloaded" in name])
+def test_headers_of_a_download_are_no_download(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    WRITES[name].first(world)
+    before = len(list_entries(world.acme))
+    answers = []
+
+    def ask(page: str) -> None:
+        answers.append(world.browser.head(f"/w/acme/{page}"))
+
+    monkeypatch.setattr(world, "get", ask)
+    WRITES[name].do(world)
+
+    assert [answer.status_code for answer in answers] == [405]
+    assert len(list_entries(world.acme)) == before
+
+
 def test_log_never_has_a_secret() -> None:
     world = World()
     for write in WRITES.values():
@@ -437,7 +459,7 @@ def list_codes() -> set[str]:
         for app in ("accounts", "usage", "plans", "invoices", "billing_console")
         for file in (ROOT / app).rglob("*.py")
     )
-    named = r'(?:record|record_refused|record_download|note)\(\s*"([a-z_]+\.[a-z_]+)"'
+    named = r'(?:record|record_all|record_refused|record_download|note)\(\s*"([a-z_]+\.[a-z_]+)"'
     return {code for text in texts for code in re.findall(named, text)} | set(bots.CHANGES.values())
 
 

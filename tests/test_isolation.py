@@ -1,6 +1,7 @@
 """What a workspace sees when the code above the database forgets it, or a connection is shared."""
 
 import http.client
+import inspect
 import subprocess
 import sys
 import time
@@ -12,10 +13,13 @@ import pytest
 from django.test import Client
 
 from accounts.models import Role, Scope, Workspace, WorkspaceOwnedQuerySet
+from accounts.tenancy import find_admitted
+from billing_console.celery import app
 from tests import make
 from tests.accounts.test_access_matrix import PAGES, PLACE, RANGE, enter, fill
 from tests.billing_console.test_outages import free_port
 from tests.conftest import ROOT, WorkerStarter, process_environment
+from tests.pages import sign_in
 from usage.tasks import roll_up_workspace
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -133,6 +137,53 @@ def test_requests_of_two_tenants_on_one_connection_never_mix(port: int) -> None:
             assert said.count(f"{slug}-user") == 40
     # And nothing is left on the connection for who may see neither.
     assert ask(port, "/w/globex/bots/", cookies["acme"])[0] == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/w/acme/bots/", "/w/acme/nothing", "/w/globex/bots/", "/w/acme/settings/", "/profile/"],
+)
+def test_request_leaves_nothing_on_the_connection(path: str) -> None:
+    make_tenant("globex")
+    client = sign_in(make.member(make_tenant("acme")[0], Role.MEMBER))
+
+    client.get(path)
+
+    assert set(find_admitted().values()) == {""}
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_streamed_answer_leaves_nothing_on_the_connection(whole: bool) -> None:
+    client = sign_in(make.member(make_tenant("acme")[0]))
+
+    answer = client.get(f"/w/acme/usage/sessions.csv{RANGE}")
+    if whole:
+        assert b"acme-bot" in b"".join(answer)
+    answer.close()
+
+    assert set(find_admitted().values()) == {""}
+
+
+def test_task_leaves_nothing_on_the_connection() -> None:
+    acme, _ = make_tenant("acme")
+    invitation = make.invitation(acme)
+    now = make.LONG_AFTER.isoformat()
+    of_workspace: dict[str, dict[str, object]] = {
+        "usage.tasks.roll_up_workspace": {"now": now},
+        "usage.tasks.remove_old_events_of": {"now": now},
+        "usage.tasks.recount_days": {},
+        "accounts.tasks.send_invitation": {"invitation_id": invitation.pk},
+    }
+
+    for name, values in of_workspace.items():
+        app.tasks[name](workspace_id=acme.pk, **values)
+
+        assert set(find_admitted().values()) == {""}, name
+    assert of_workspace.keys() == {
+        name
+        for name, task in app.tasks.items()
+        if "workspace_id" in inspect.signature(task.run).parameters
+    }
 
 
 def test_tasks_of_two_tenants_in_one_process_never_mix(start_worker: WorkerStarter) -> None:

@@ -37,6 +37,7 @@ PRODUCTION = {
     "DJANGO_SETTINGS_MODULE": "billing_console.settings",
 }
 IN_PRODUCTION = {
+    "SECURE_SSL_REDIRECT": True,
     "SECURE_HSTS_SECONDS": 365 * 24 * 60 * 60,
     "SECURE_HSTS_INCLUDE_SUBDOMAINS": True,
     "SESSION_COOKIE_SECURE": True,
@@ -74,7 +75,8 @@ def test_check_for_deployment_finds_nothing() -> None:
     done = run("manage.py", "check", "--deploy", "--fail-level", "WARNING")
 
     assert done.returncode == 0, done.stderr
-    assert "no issues" in done.stdout
+    # That HSTS is not preloaded is for whoever owns the domain to say.
+    assert "no issues (1 silenced)" in done.stdout
 
 
 @pytest.mark.parametrize("variable", ["SECRET_KEY", "ALLOWED_HOSTS"])
@@ -116,6 +118,11 @@ def test_every_page_tells_browsers_what_to_keep_out(settings: Settings) -> None:
         assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin"
         assert "camera=()" in answer.headers["Permissions-Policy"]
         assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        plain = client.get(address)
+        assert (plain.status_code, plain.headers["Location"]) == (
+            301,
+            f"https://testserver{address}",
+        )
 
 
 @database
@@ -220,17 +227,20 @@ def test_every_export_for_people_is_guarded() -> None:
         assert f"'{evil}" in cells, file
         assert evil not in cells, file
     entries = client.get("/w/acme/audit-log/export").getvalue().decode()
+    assert f"'{evil}" in entries
+    assert f",{evil}" not in entries
     assert "'-1-1" in entries
     assert ",-1-1" not in entries
 
 
 @database
+@pytest.mark.parametrize("formatter", [logs.Lines(), logs.JsonLines()])
 def test_log_of_a_failing_request_holds_nothing_that_was_sent(
-    monkeypatch: pytest.MonkeyPatch,
+    formatter: logging.Formatter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = io.StringIO()
     handler = logging.StreamHandler(said)
-    handler.setFormatter(logs.JsonLines())
+    handler.setFormatter(formatter)
     logging.getLogger().addHandler(handler)
     secret = make.api_key(make.workspace("acme"), Scope.WRITE_EVENTS)
     make.bot(make.workspace("acme"))
@@ -300,7 +310,6 @@ SECRETS = re.compile(
     r"|://[^\s/:@$'\"{}]+:(?!password\b)[^\s/:@$'\"{}]+@(?!host\b)[a-z0-9]"  # in an address
 )
 NAMED = re.compile(r"(password|secret|token)(?!.*generator$)", re.IGNORECASE)
-READ = (".py", ".html", ".js", ".css", ".md", ".toml", ".yml", ".json", ".sql", ".txt", "")
 
 
 def list_files() -> list[Path]:
@@ -314,10 +323,10 @@ def list_files() -> list[Path]:
     if listed.returncode:
         pytest.skip("this is no repository")
     files = [ROOT / name for name in listed.stdout.splitlines()]
-    return [file for file in files if file.suffix in READ and file.is_file()]
+    return [file for file in files if file.is_file()]
 
 
-def test_no_secret_is_in_the_repository() -> None:
+def test_no_file_looks_as_if_it_had_a_secret() -> None:
     found = [
         (file.name, match[0][:12])
         for file in list_files()

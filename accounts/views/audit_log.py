@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_GET, require_safe
 from django_tables2 import LazyPaginator
 
 from accounts import audit_log
@@ -44,7 +44,7 @@ def show_audit_log(request: WorkspaceRequest) -> HttpResponse:
 
 
 @workspace_view("audit_log.view")
-@require_safe
+@require_GET
 def audit_log_export(request: WorkspaceRequest) -> HttpResponse | StreamingHttpResponse:
     """Download all entries that the page shows with the same filters, newest first."""
     form = read_filter(request)

@@ -21,7 +21,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods
 from requests import RequestException
 
 from accounts import forms, idle, second_factors, sign_ins, tasks, viewing
@@ -102,6 +102,7 @@ def second_factor(request: HttpRequest) -> HttpResponseBase:
     return response
 
 
+@require_GET
 def download_recovery_codes(request: PersonRequest) -> HttpResponseBase:
     """Download one's recovery codes; it is noted as any download."""
     response: HttpResponseBase = codes.download_recovery_codes(request)

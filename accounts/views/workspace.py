@@ -10,7 +10,12 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import (
+    require_GET,
+    require_http_methods,
+    require_POST,
+    require_safe,
+)
 
 from accounts import bots, chips, first_request, forms, keys, queries, workspaces
 from accounts.access import (
@@ -68,7 +73,7 @@ def bot_list(request: WorkspaceRequest) -> HttpResponse:
 
 
 @workspace_view("bots.view")
-@require_safe
+@require_GET
 def bot_export(request: WorkspaceRequest) -> HttpResponse:
     """Send what the list shows, all pages of it, as CSV."""
     form = read_bot_filter(request)

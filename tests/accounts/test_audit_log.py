@@ -176,7 +176,13 @@ def test_export_is_safe_to_open_in_a_spreadsheet_program(acme: Workspace) -> Non
 
 
 @pytest.mark.parametrize(
-    "values", [{"action": "no.such"}, {"first": "2026-03-02", "last": "2026-03-01"}]
+    "values",
+    [
+        {"action": "no.such"},
+        {"first": "2026-03-02", "last": "2026-03-01"},
+        {"who": "x" * 255},
+        {"target": "x" * 201},
+    ],
 )
 def test_what_cannot_be_looked_for_is_refused_in_words(
     acme: Workspace, values: dict[str, str]

@@ -6,12 +6,16 @@ import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
+import time_machine
+from django.contrib.sessions.models import Session
 from django.test import Client
 
 from accounts import first_request, keys
 from accounts.models import ApiKey, Role, Scope, Workspace
 from accounts.tenancy import in_workspace
+from benchmarks.scratch import address
 from tests import make
 from tests.pages import HUGE, sign_in, words
 
@@ -34,6 +38,17 @@ def get(of: Workspace, name: str = "platform") -> ApiKey:
         return ApiKey.objects.for_workspace(of).get(name=name)
 
 
+def dump() -> str:
+    """Return all rows of all tables, as their owner sees them."""
+    with psycopg.connect(address("owner")) as owner:
+        tables = owner.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        return "\n".join(
+            row
+            for (table,) in tables.fetchall()
+            for (row,) in owner.execute(f'SELECT t::text FROM "{table}" t'.encode())
+        )
+
+
 def list_bots(secret: str) -> int:
     headers = {"Authorization": f"Bearer {secret}"}
     return Client().get("/api/v1/bots", headers=headers).status_code
@@ -54,8 +69,8 @@ def test_administrators_alone_reach_the_keys(acme: Workspace, role: Role, status
     client = sign_in(make.member(acme, role))
     revoke = f"{DEVELOPERS}keys/{get(acme).pk}/revoke"
 
-    for address in (DEVELOPERS, NEW, revoke):
-        assert client.get(address).status_code == status
+    for page in (DEVELOPERS, NEW, revoke):
+        assert client.get(page).status_code == status
     if status != 200:
         assert client.post(NEW, {"name": "x", "scopes": "usage:read"}).status_code == status
         assert client.post(revoke).status_code == status
@@ -80,6 +95,9 @@ def test_secret_is_shown_once(acme: Workspace) -> None:
     assert "a name is used only once" in words(again)
     assert f"{key.start}…" in words(listed)
     assert key.scopes == ["events:write", "usage:read"]
+    assert key.hash in dump()
+    assert secret not in dump()
+    assert all(secret not in str(session.get_decoded()) for session in Session.objects.all())
 
 
 def test_key_is_valid_to_the_end_of_its_last_local_day() -> None:
@@ -125,17 +143,19 @@ def test_bad_values_get_a_sentence(
 def test_revoked_key_is_refused_at_once_and_for_ever(acme: Workspace) -> None:
     secret = make.api_key(acme, Scope.READ_USAGE)
     client = sign_in(make.member(acme))
-    address = f"{DEVELOPERS}keys/{get(acme).pk}/revoke"
+    revoke = f"{DEVELOPERS}keys/{get(acme).pk}/revoke"
     assert list_bots(secret) == 200
 
-    page = words(client.get(address))
+    page = words(client.get(revoke))
     assert "is refused (401)" in page
     assert "usage:read" in page
-    first = client.post(address, follow=True)
+    first = client.post(revoke, follow=True)
     revoked_at = get(acme).revoked_at
-    second = client.post(address, follow=True)
+    second = client.post(revoke, follow=True)
 
-    assert list_bots(secret) == 401
+    for later in (timedelta(0), timedelta(days=3650)):
+        with time_machine.travel(datetime.now(UTC) + later):
+            assert list_bots(secret) == 401
     assert "The key platform is revoked." in words(first)
     assert "was revoked before" in words(second)
     assert get(acme).revoked_at == revoked_at
@@ -147,8 +167,8 @@ def test_key_of_another_workspace_is_not_found(acme: Workspace) -> None:
     theirs = get(make.workspace("globex"), "theirs")
 
     for number in (theirs.pk, HUGE):
-        address = f"{DEVELOPERS}keys/{number}/revoke"
-        assert client.get(address).status_code == client.post(address).status_code == 404
+        revoke = f"{DEVELOPERS}keys/{number}/revoke"
+        assert client.get(revoke).status_code == client.post(revoke).status_code == 404
     assert "theirs" not in words(client.get(DEVELOPERS))
 
 

@@ -1,17 +1,20 @@
 """Users & roles: what a person may become, and what stands against it."""
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 
 from accounts import bots, people
-from accounts.models import Bot, BotShare, Invitation, Membership, Role, Workspace
+from accounts.models import AuditEntry, Bot, BotShare, Invitation, Membership, Role, Workspace
 from accounts.tenancy import in_workspace
 from tests import make
 from tests.at_once import at_once
@@ -202,6 +205,82 @@ def test_whoever_owns_bots_hands_them_over_first(
     assert role_of(member) == sent.get("role")
     with in_workspace(acme.pk):
         assert Bot.objects.get(pk=bot.pk).owner_id == owner.user_id
+
+
+def test_all_bots_are_handed_over_with_an_entry_for_each(acme: Workspace) -> None:
+    member, receiver = make.member(acme, Role.MEMBER), make.member(acme, Role.MEMBER, "b@x.example")
+    shared, kept = own(member, "a"), make.bot(acme, "kept")
+    archived = own(member, "b")
+    bots.archive(bot=archived, reason="Unused.", at=make.NOON)
+    for bot in (make.bot(acme, "a"), kept):
+        bots.share(bot=bot, person=receiver)
+    elsewhere = make.member(make.workspace("globex"), email=member.user.email)
+    of_globex = own(elsewhere, "c")
+
+    count = people.hand_over_bots(member=member, to=receiver)
+
+    assert count == 2
+    with in_workspace(acme.pk):
+        owned = Bot.objects.for_workspace(acme).filter(owner=receiver.user)
+        assert set(owned) == {shared, archived}
+        assert [share.bot_id for share in BotShare.objects.for_workspace(acme)] == [kept.pk]
+        entries = AuditEntry.objects.for_workspace(acme).order_by("pk")
+        said = [(entry.action, entry.target, entry.before, entry.after) for entry in entries]
+    owners = ({"owner": member.user.email}, {"owner": "b@x.example"})
+    assert said[-2:] == [("bot.owner_changed", key, *owners) for key in ("a", "b")]
+    with in_workspace(of_globex.workspace_id):
+        assert Bot.objects.get(pk=of_globex.pk).owner == member.user
+
+
+def test_many_bots_are_handed_over_by_as_many_statements_as_one(acme: Workspace) -> None:
+    owner, member = make.member(acme), make.member(acme, Role.MEMBER)
+    own(member)
+    with CaptureQueriesContext(connection) as one:
+        people.hand_over_bots(member=member, to=owner)
+    for number in range(5):
+        own(member, f"bot-{number}")
+
+    with CaptureQueriesContext(connection) as five:
+        people.hand_over_bots(member=member, to=owner)
+
+    assert len(five) == len(one)
+
+
+def test_bot_that_somebody_else_was_just_given_is_not_handed_over(acme: Workspace) -> None:
+    owner, member = make.member(acme), make.member(acme, Role.MEMBER)
+    other = make.member(acme, Role.ADMIN)
+    bot = own(member)
+
+    def hand_over() -> int:
+        try:
+            return people.hand_over_bots(member=member, to=owner)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as threads:
+        with in_workspace(acme.pk):
+            bots.change(bot=bot, owner=other.user)
+            count = threads.submit(hand_over)
+            wait_until_somebody_waits()
+        assert count.result(timeout=30) == 0
+
+    with in_workspace(acme.pk):
+        assert Bot.objects.get(pk=bot.pk).owner == other.user
+        entries = AuditEntry.objects.for_workspace(acme).filter(action="bot.owner_changed")
+        assert [entry.after for entry in entries.order_by("pk")] == [
+            {"owner": member.user.email},
+            {"owner": other.user.email},
+        ]
+
+
+def wait_until_somebody_waits() -> None:
+    give_up = time.monotonic() + 30
+    waits = False
+    while not waits:
+        assert time.monotonic() < give_up
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) > 0 FROM pg_locks WHERE NOT granted")
+            ((waits,),) = cursor.fetchall()
 
 
 def test_bots_are_not_handed_to_strangers_or_shared(acme: Workspace) -> None:

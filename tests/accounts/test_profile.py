@@ -6,6 +6,9 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from allauth.usersessions.models import UserSession
+from django.contrib.auth import HASH_SESSION_KEY
+from django.contrib.sessions.models import Session
 from django.core import mail
 from django.test import Client
 
@@ -94,6 +97,22 @@ def test_sign_ins_are_listed_and_ended_elsewhere(ann: Membership) -> None:
         assert entries.filter(action="sign_in.ended_elsewhere").count() == 1
 
 
+def test_list_of_sign_ins_leaves_out_what_has_ended_and_removes_nothing(ann: Membership) -> None:
+    here, expired, before_password, signed_out = (browse(ann) for _ in range(4))
+    signed_out.post("/sign-out")
+    kept = Session.objects.filter(session_key=expired.session.session_key)
+    kept.update(expire_date=make.NOON)
+    session = before_password.session
+    session[HASH_SESSION_KEY] = "of another password"
+    session.save()
+
+    page = words(here.get("/profile/"))
+
+    assert page.count("Firefox on Linux") == 1
+    assert UserSession.objects.filter(user=ann.user).count() == 4
+    assert Session.objects.count() == 3
+
+
 def test_others_stay_signed_in(ann: Membership) -> None:
     bob = make.member(ann.workspace, email="bob@acme.example")
     theirs = browse(bob)
@@ -105,8 +124,6 @@ def test_others_stay_signed_in(ann: Membership) -> None:
 
 
 def test_ended_sign_ins_are_removed(ann: Membership) -> None:
-    from allauth.usersessions.models import UserSession
-
     client = browse(ann)
     browse(ann).post("/sign-out")
     assert UserSession.objects.count() == 2

@@ -228,6 +228,17 @@ def test_download_of_recovery_codes_is_noted(acme: Workspace, ann: Membership) -
     assert "recovery_codes.downloaded" in actions(acme)
 
 
+def test_headers_of_recovery_codes_are_no_download(acme: Workspace, ann: Membership) -> None:
+    client = attempt(ann.user.email)
+    confirm(client)
+    add_app(client)
+
+    response = client.head("/profile/second-factor/codes/file")
+
+    assert response.status_code == 405
+    assert "recovery_codes.downloaded" not in actions(acme)
+
+
 def test_recovery_codes_work_once(ann: Membership) -> None:
     client = attempt(ann.user.email)
     add_app(client)

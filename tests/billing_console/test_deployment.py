@@ -1,5 +1,6 @@
 """The compose file and the image say the same as the settings, the lock files and the README."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -151,3 +152,7 @@ def test_what_the_lock_pins_has_hashes() -> None:
         pins = re.findall(r"^\S+==.*?(?=^\S+==|\Z)", text, re.MULTILINE | re.DOTALL)
         assert pins
         assert all("--hash=sha256:" in pin for pin in pins)
+        assert re.findall(r"^(?![\s#]|\S+==).+", text, re.MULTILINE) == []
+    packages = json.loads((ROOT / "package-lock.json").read_text())["packages"]
+    assert len(packages) > 1
+    assert all(package.get("integrity") for name, package in packages.items() if name)

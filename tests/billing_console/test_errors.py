@@ -17,6 +17,8 @@ from billing_console import errors
 from billing_console.middleware import Troubles
 from billing_console.outages import Outage, find_outage
 from tests import make
+from tests.test_architecture import patterns
+from tests.test_odd_input import complete, find_parts
 
 database = pytest.mark.django_db(transaction=True)
 
@@ -71,10 +73,15 @@ def test_too_low_a_role_is_led_back_to_its_own_workspace(acme: Membership) -> No
 
 @database
 def test_form_of_another_site_is_refused_in_words(acme: Membership) -> None:
-    page = sign_in(acme, csrf=True).post("/sign-in", {"username": "x", "password": "y"})
+    make.take_in(acme.workspace, *make.talk(0))
+    client = sign_in(acme, csrf=True)
+    parts = find_parts(acme.workspace)
+    addresses = [address for address, _ in patterns() if not address.startswith("api/")]
 
-    assert page.status_code == 403
-    assert "This form is no longer valid" in text(page)
+    for path in (complete(address, parts) for address in addresses):
+        page = client.post(path, {"username": "x", "password": "y"})
+        assert page.status_code == 403, path
+        assert "This form is no longer valid" in text(page), path
 
 
 @database

@@ -125,6 +125,7 @@ def test_real_worker_is_seen(start_worker: WorkerStarter) -> None:
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}])
 def test_metrics_are_for_whoever_has_the_token(headers: dict[str, str]) -> None:
     assert Client().get("/metrics", headers=headers).status_code == 404
+    assert Client().get("/metrics", headers=TOKEN).status_code == 200
 
 
 def test_without_a_token_there_are_no_metrics(settings: Settings) -> None:

@@ -74,23 +74,28 @@ def view(client: Client, **values: str) -> None:
 
 def test_pages_are_there_for_operators_alone(acme: Workspace, operator: Client) -> None:
     owner = enter(make.member(acme).user)
+    parts = find_parts(acme)
 
-    for page in PAGES:
-        assert operator.get(page).status_code == 200, page
+    walked = [complete(address, parts) for address, _ in patterns() if is_of_operators(address)]
+    assert {path for path in walked if operator.get(path).status_code == 200} == set(PAGES)
+    assert {*walked} == {*PAGES, VIEW_AS, STOP}
+    for path in walked:
         for client in (owner, Client()):
-            assert client.get(page).status_code == 404, page
-    for client in (owner, Client()):
-        assert client.post(VIEW_AS, AS_OWNER).status_code == 404
-        assert client.post(STOP).status_code == 404
+            assert client.get(path).status_code == 404, path
+            assert client.post(path, AS_OWNER).status_code == 404, path
     assert "Operator pages" not in words(owner.get("/w/acme/"))
     assert "Operator pages" in words(operator.get("/"))
+
+
+def is_of_operators(address: str) -> bool:
+    return address.startswith("operator/")
 
 
 def test_every_address_below_operator_asks_for_a_permission() -> None:
     asked = {
         address: getattr(entry.callback, "permission", None)
         for address, entry in patterns()
-        if address.startswith("operator/")
+        if is_of_operators(address)
     }
 
     assert set(asked.values()) == OPERATOR_ACCESS
@@ -168,6 +173,24 @@ def test_audit_shows_all_workspaces_and_can_be_narrowed(acme: Workspace, operato
     assert "They asked why." in narrowed
     assert "viewing.ended" not in narrowed
     assert "viewing.started" not in of_none
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("/operator/audit/?workspace=", "Workspace: Ensure this value has at most 63 characters"),
+        ("/operator/audit/?action=", "Action begins with: Ensure this value has at most 64"),
+        ("/operator/audit/?actor=", "Who: Ensure this value has at most 254 characters"),
+        ("/operator/?q=", "Slug, name or owner: Ensure this value has at most 200 characters"),
+    ],
+)
+def test_filter_that_is_too_long_is_said_to_be_left_out(
+    operator: Client, address: str, said: str
+) -> None:
+    page = words(operator.get(address + "x" * 255))
+
+    assert said in page
+    assert "The list is shown without it." in page
 
 
 @pytest.mark.parametrize("value", GARBAGE)
@@ -285,7 +308,8 @@ def test_every_address_of_the_console_refuses_changes_while_viewing(
             refusal = 405 if path in settings.OF_MACHINES else 403
             for method in (operator.post, operator.put, operator.patch, operator.delete):
                 assert method(path).status_code == refusal, path
-            operator.get(path)
+            for read in (operator.get, operator.head, operator.options):
+                read(path)
 
     assert dump() == before
 

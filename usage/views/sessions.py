@@ -11,7 +11,7 @@ from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_GET, require_safe
 from django_tables2 import LazyPaginator
 
 from accounts import chips
@@ -82,7 +82,7 @@ def session_list(request: WorkspaceRequest) -> HttpResponse:
 
 
 @workspace_view("usage.view")
-@require_safe
+@require_GET
 def session_export(request: WorkspaceRequest) -> HttpResponse | StreamingHttpResponse:
     """Download all sessions that the list shows with the same filters, oldest first."""
     asked = read_filter(request)

@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_GET, require_safe
 
 from accounts import chips
 from accounts.access import WorkspaceRequest, workspace_view
@@ -99,7 +99,7 @@ def read_usage(request: WorkspaceRequest, asked: UsageFilter) -> Usage:
 
 
 @workspace_view("usage.view")
-@require_safe
+@require_GET
 def usage_export(request: WorkspaceRequest, format: str) -> HttpResponse:
     """Download what the page shows with the same filters, all its rows."""
     asked = UsageFilter(request.GET, membership=request.membership, now=datetime.now(UTC))
