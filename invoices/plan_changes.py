@@ -279,7 +279,7 @@ def change(
         NotChangeable: it may not, or is not as it was ``seen`` any more; nothing is changed.
     """
     with in_workspace(bot.workspace_id):
-        billing.lock(workspace=bot.workspace)
+        billing.lock(workspace=bot.workspace, at=at)
         if placed := Order.objects.for_workspace(bot.workspace).filter(key=key).first():
             return placed
         quoted = quote(bot=bot, version=version, at=at)
@@ -387,7 +387,7 @@ def find_tax(order: Order, price: Decimal) -> Decimal:
 
 def post(order: Order, *, price: Decimal, tax: Decimal, at: datetime) -> None:
     """Post what a plan change brought: payments to revenue and tax."""
-    held = billing.lock(workspace=order.workspace)
+    held = billing.lock(workspace=order.workspace, at=at)
     today = read_calendar(order.workspace).day_of(at)
     entries = [
         Entry(Account.PAYMENTS, price + tax),
@@ -399,11 +399,11 @@ def post(order: Order, *, price: Decimal, tax: Decimal, at: datetime) -> None:
         key=f"order:{order.number}:plan",
         kind=PostingKind.SUBSCRIPTION,
         at=at,
-        booking_month=max(held.open_month, today.replace(day=1)),
+        booking_month=held.book(today),
         entries=[entry for entry in entries if entry.amount],
-        bot=order.bot,
+        bot=order.bot_id,
         service_day=today,
-        version=order.version,
+        version=order.version_id,
         note=f"Order {order}",
     )
 

@@ -176,7 +176,7 @@ def lock_today(bot: Bot, *, at: datetime) -> date:
     Raises:
         NotChangeable: the workspace has a contract on that day.
     """
-    billing.lock(workspace=bot.workspace)
+    billing.lock(workspace=bot.workspace, at=at)
     today = read_calendar(bot.workspace).day_of(at)
     check_contract(workspace=bot.workspace, today=today)
     return today

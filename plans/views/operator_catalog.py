@@ -117,7 +117,7 @@ def currency(request: SignedInRequest, code: str) -> HttpResponse:
     found = get_object_or_404(Currency, code=code)
     start = {name: plainly(getattr(found, name), found.decimals) for name in AMOUNTS}
     form = CurrencyAmounts(
-        request.POST or None, currency=found, initial={**start, "free_days": found.free_days}
+        request.POST or None, currency=found, initial={**start, "free_days": str(found.free_days)}
     )
     if request.method == "POST" and form.is_valid():
         try:
