@@ -29,6 +29,9 @@ PAGES = (
     "/operator/workspaces/acme/",
     "/operator/health/",
     "/operator/audit/",
+    "/operator/extensions/",
+    "/operator/workspaces/acme/credits",
+    "/operator/workspaces/acme/enterprise",
 )
 VIEW_AS = "/operator/workspaces/acme/view-as"
 STOP = "/operator/stop-viewing"
