@@ -5,10 +5,8 @@ from django.urls import path
 from plans.views import credits, manage, plan_list
 
 app_name = "plans"
-from invoices.views.standin import stub  # XXX
 
 urlpatterns = [
-    path("plan/compare", stub, name="compare"),  # XXX
     path("plan/", plan_list.plan_list, name="plan_list"),
     path("plan/export", plan_list.plan_export, name="plan_export"),
     path("plan/bots/<int:bot_id>/", manage.manage, name="manage"),
