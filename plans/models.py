@@ -179,6 +179,10 @@ class WorkspaceBilling(WorkspaceOwned):
     def __str__(self) -> str:
         return f"billing of {self.workspace_id}"
 
+    def book(self, day: date) -> date:
+        """Return the month to book in what is of a day: its own, or the oldest that is open."""
+        return max(day.replace(day=1), self.open_month)
+
 
 class BotPlanQuerySet(WorkspaceOwnedQuerySet["BotPlan"]):
     """Which plan bots have from which day on."""

@@ -1,0 +1,58 @@
+"""The billing of a workspace is opened once, and locked by whoever moves its credits."""
+
+from datetime import UTC, datetime, timedelta
+
+from accounts.models import Workspace
+from accounts.months import read_calendar
+from accounts.tenancy import in_workspace
+from plans import new_lots
+from plans.ledger import Entry
+from plans.models import Account, Currency, LotKind, Plan, WorkspaceBilling
+
+FIRST_PLAN = "standard"
+FIRST_CREDITS = "free:first"  # the key of their posting
+
+
+def open_billing(*, workspace: Workspace, at: datetime) -> WorkspaceBilling:
+    """Return how a workspace is billed; the first call opens it and grants the free credits.
+
+    These are what the catalog says for the workspace's currency, shared by all bots; their last day
+    is the ``free_days``-th local day after the grant.
+    """
+    with in_workspace(workspace.pk):
+        billings = WorkspaceBilling.objects.for_workspace(workspace)
+        found = billings.select_related("workspace").first()
+        if found is not None:
+            return found
+        today = read_calendar(workspace).day_of(at)
+        # Of two at once the second waits here for the first, and finds its row.
+        billing, created = billings.get_or_create(
+            workspace=workspace,
+            defaults={
+                "default_plan": Plan.objects.get(code=FIRST_PLAN),
+                "open_month": today.replace(day=1),
+            },
+        )
+        currency = Currency.objects.filter(code=workspace.currency, free_credits__gt=0).first()
+        if created and currency is not None:
+            new_lots.add(
+                billing=billing,
+                kind=LotKind.FREE,
+                amount=currency.free_credits,
+                against=[Entry(Account.PROMOTION, currency.free_credits)],
+                at=at,
+                key=FIRST_CREDITS,
+                last_day=today + timedelta(days=currency.free_days),
+            )
+        return billing
+
+
+def lock(*, workspace: Workspace, at: datetime | None = None) -> WorkspaceBilling:
+    """Lock how a workspace is billed to the end of the caller's transaction.
+
+    It is opened where it is not open yet; ``at`` is the clock for that.
+    """
+    open_billing(workspace=workspace, at=at or datetime.now(UTC))
+    with in_workspace(workspace.pk):
+        billings = WorkspaceBilling.objects.for_workspace(workspace).select_related("workspace")
+        return billings.select_for_update(of=("self",)).get()

@@ -1,0 +1,160 @@
+"""Credits are granted, bought, refunded and lapse."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+from accounts.days import DAY
+from accounts.models import Bot, Workspace
+from accounts.months import Calendar, read_calendar
+from accounts.tenancy import in_workspace
+from plans import billing, ledger, new_lots
+from plans.ledger import Entry, NewPosting
+from plans.models import Account, CreditLot, LotKind, PostingKind
+from plans.wallets import Lot
+
+LAPSES_AFTER = timedelta(hours=24)  # after the local end of the last day: for usage counted late
+
+
+class NotEnoughLeft(Exception):
+    """More is to be refunded than is left of a lot."""
+
+
+def grant_free(
+    *,
+    workspace: Workspace,
+    amount: Decimal,
+    at: datetime,
+    last_day: date,
+    key: str,
+    bot: Bot | None = None,
+    extends: CreditLot | None = None,
+    reason: str = "",
+) -> CreditLot:
+    """Grant free credits to a bot, or (None) to all of them, and pay overdrafts from them.
+
+    Returns the lot of an earlier call with the same ``key``, whatever else it said.
+    """
+    with in_workspace(workspace.pk):
+        locked = billing.lock(workspace=workspace, at=at)
+        return new_lots.find(workspace_id=workspace.pk, key=key) or new_lots.add(
+            billing=locked,
+            kind=LotKind.FREE,
+            amount=amount,
+            against=[Entry(Account.PROMOTION, amount)],
+            at=at,
+            key=key,
+            bot=bot,
+            last_day=last_day,
+            extends=extends,
+            reason=reason,
+        )
+
+
+def add_bought(
+    *,
+    workspace: Workspace,
+    net: Decimal,
+    tax: Decimal,
+    at: datetime,
+    key: str,
+    bot: Bot | None = None,
+    last_day: date | None = None,
+    reason: str = "",
+) -> CreditLot:
+    """Add credits that were paid for, to a bot or (None) to all, and pay overdrafts from them.
+
+    Returns the lot of an earlier call with the same ``key``, whatever else it said.
+    """
+    against = [Entry(Account.PAYMENTS, net + tax)]
+    if tax:
+        against.append(Entry(Account.TAX_PAYABLE, -tax))
+    with in_workspace(workspace.pk):
+        locked = billing.lock(workspace=workspace, at=at)
+        return new_lots.find(workspace_id=workspace.pk, key=key) or new_lots.add(
+            billing=locked,
+            kind=LotKind.BOUGHT,
+            amount=net,
+            against=against,
+            at=at,
+            key=key,
+            bot=bot,
+            last_day=last_day,
+            reason=reason,
+        )
+
+
+def refund(*, lot: CreditLot, net: Decimal, tax: Decimal, at: datetime, key: str) -> bool:
+    """Pay bought credits back, ``net`` of them with the ``tax`` on it.
+
+    False: the key was posted before, and nothing is done.
+
+    Raises:
+        NotEnoughLeft: the lot has less.
+    """
+    entries = [
+        Entry(Account.PREPAID_CREDITS, net, lot=lot.pk),
+        Entry(Account.PAYMENTS, -(net + tax)),
+    ]
+    if tax:
+        entries.append(Entry(Account.TAX_PAYABLE, tax))
+    with in_workspace(lot.workspace_id):
+        workspace = Workspace.objects.get(pk=lot.workspace_id)
+        locked = billing.lock(workspace=workspace, at=at)
+        if new_lots.is_posted(workspace_id=workspace.pk, key=key):
+            return False
+        left = CreditLot.objects.for_workspace(workspace).get(pk=lot.pk, kind=LotKind.BOUGHT)
+        if left.balance < net:
+            raise NotEnoughLeft(f"{left.balance} {left.currency_id} are left of these credits.")
+        return ledger.post(
+            workspace=workspace,
+            key=key,
+            kind=PostingKind.REFUND,
+            at=at,
+            booking_month=locked.book(read_calendar(workspace).day_of(at)),
+            bot=lot.bot_id,
+            entries=entries,
+        )
+
+
+def lapse_due(*, workspace_id: int, now: datetime) -> int:
+    """Let credits lapse whose last day ended 24 hours ago or earlier; return how many lots did.
+
+    Usage of these days should be charged before: plans/charging.py calls this after.
+    """
+    with in_workspace(workspace_id):
+        workspace = Workspace.objects.get(pk=workspace_id)
+        if not find_due(workspace, now=now):
+            return 0
+        locked = billing.lock(workspace=workspace, at=now)
+        due = find_due(workspace, now=now)
+        month = locked.book(read_calendar(workspace).day_of(now))
+        postings = [lapse(lot=Lot.of(lot), cause="", month=month) for lot in due if lot.balance > 0]
+        ledger.write(workspace=workspace, at=now, postings=postings)
+        lapsed = CreditLot.objects.for_workspace(workspace).filter(pk__in=[lot.pk for lot in due])
+        return lapsed.update(lapsed_at=now)
+
+
+def find_due(workspace: Workspace, *, now: datetime) -> list[CreditLot]:
+    """Return the lots that are to lapse, also those of which nothing is left."""
+    calendar = read_calendar(workspace)
+    open_lots = CreditLot.objects.for_workspace(workspace).filter(lapsed_at=None)
+    limited = open_lots.filter(last_day__lt=calendar.day_of(now)).order_by("pk")
+    return [lot for lot in limited if lot.last_day and lapses_at(lot.last_day, calendar) <= now]
+
+
+def lapses_at(last_day: date, calendar: Calendar) -> datetime:
+    """Return when lots of a last day lapse, also where that night the clocks are put forward."""
+    return calendar.start_of(last_day + DAY).astimezone(UTC) + LAPSES_AFTER
+
+
+def lapse(*, lot: Lot, cause: str, month: date) -> NewPosting:
+    """Return the posting by which what is left of a lot lapses.
+
+    ``cause``: the key of the posting that gave credits back to a lapsed lot.
+    """
+    return NewPosting(
+        key=f"lapse:{lot.id}:{cause}" if cause else f"lapse:{lot.id}",
+        kind=PostingKind.LAPSE,
+        booking_month=month,
+        entries=lot.lapse(),
+    )
