@@ -36,6 +36,7 @@ ACCESS: dict[str, frozenset[Role]] = {
     # A member sees and changes the plans of the bots that they own: `Bot.with_plan_for`.
     "plans.view": EVERYBODY - {Role.SHARED},
     "plans.change": ADMINS | {Role.MEMBER},
+    "orders.view": EVERYBODY - {Role.SHARED},  # a member those they placed: `Order.visible_to`
     "bots.change_owner": ADMINS,
     "bots.view": EVERYBODY,
     "bots.change": ADMINS | {Role.MEMBER},  # a member theirs: `may_change_bot`

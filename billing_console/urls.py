@@ -12,6 +12,7 @@ urlpatterns = [
     path("w/<slug:slug>/", include("usage.urls")),
     path("w/<slug:slug>/", include("plans.urls")),
     path("w/<slug:slug>/", include("invoices.urls")),
+    path("", include("invoices.sandbox_urls")),
     path("operator/", include("billing_console.operator.urls")),
     path("operator/", include("plans.operator_urls")),
     path("api/v1/", api.urls),

@@ -1,6 +1,18 @@
 """Addresses of orders and payments, below ``/w/<slug>/``."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from invoices.views import funds, orders, reload
 
 app_name = "invoices"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("plan/funds", funds.add_funds, name="add_funds"),
+    path("plan/bots/<int:bot_id>/funds", funds.add_funds, name="add_funds"),
+    path("plan/reload", reload.change_reload, name="reload"),
+    path("plan/reload/stop", reload.stop_reload, name="reload_stop"),
+    path("plan/bots/<int:bot_id>/reload", reload.change_reload, name="reload"),
+    path("plan/bots/<int:bot_id>/reload/stop", reload.stop_reload, name="reload_stop"),
+    path("orders/<int:order_number>/", orders.show_order, name="order"),
+    path("orders/<int:order_number>/pay", orders.pay_order, name="order_pay"),
+    path("orders/<int:order_number>/cancel", orders.cancel_order, name="order_cancel"),
+]

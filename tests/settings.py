@@ -24,6 +24,7 @@ ACCOUNT_RATE_LIMITS = {"login": "10000/m/ip", "login_failed": "10000/m/ip,5/300s
 # The browser of the tests speaks plain http with localhost, whatever the database is.
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = True
 CELERY_BROKER_URL = broker(REDIS_ADDRESS)
+SANDBOX_PAYMENTS = True
 
 # Files are served as they are, and people of the tests need no strong hash.
 STORAGES = {

@@ -434,7 +434,7 @@ def list_codes() -> set[str]:
     """Return the actions that the program's text names."""
     texts = (
         file.read_text()
-        for app in ("accounts", "usage", "billing_console")
+        for app in ("accounts", "usage", "plans", "invoices", "billing_console")
         for file in (ROOT / app).rglob("*.py")
     )
     named = r'(?:record|record_refused|record_download|note)\(\s*"([a-z_]+\.[a-z_]+)"'

@@ -13,6 +13,7 @@ from plans import billing, extensions
 from plans.models import CreditLot, Extension
 from tests import make
 from tests.accounts.test_access import sign_in
+from tests.invoices import buying
 from tests.test_architecture import patterns
 from usage.models import Stream
 from usage.session_queries import name_conversation
@@ -27,6 +28,7 @@ FILTERS = (
     "bot", "channel", "timezone", "range", "first", "last", "by", "view", "rows", "kind", "state",
     "from", "to", "user", "conversation", "q", "owner", "status", "show", "type", "id", "source",
     "result", "code", "action", "who", "target", "role", "plan", "plan_status", "balance",
+    "amount",
 )  # fmt: skip
 PARTS = ("%00", "a%0ab", "%ff", "a%2F..%2Fb", "a%22b", "0", "-1", "9" * 30, "x" * 2000)
 METHODS = ("HEAD", "PUT", "TRACE")
@@ -63,10 +65,11 @@ def find_parts(acme: Workspace) -> dict[str, str]:
             "<int:bot_id>": str(bot.pk),
             "<int:key_id>": str(ApiKey.objects.for_workspace(acme).get(name="odd").pk),
             "<int:invitation_id>": str(make.invitation(acme).pk),
-            "<int:lot_id>": str(CreditLot.objects.for_workspace(acme).get().pk),
+            "<int:lot_id>": str(CreditLot.objects.for_workspace(acme).get(kind="free").pk),
             "<int:extension_id>": str(asked.pk),
             "<int:member_id>": str(make.member(acme, Role.MEMBER).pk),
             "<int:number>": str(stream.id),
+            "<int:order_number>": str(buying.order(acme, key="odd").number),
             "<str:token>": "of-nobody",
             "<str:provider_id>": "oidc",
             "<person:uidb36>": "1",

@@ -1,0 +1,96 @@
+"""Auto-reload is turned on and off, by a person or, after a failure, by the console."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from accounts import audit
+from accounts.models import Bot, User, Workspace
+from accounts.tenancy import in_workspace
+from invoices.models import AutoReload, Order, OrderType, SavedMethod
+from plans import billing
+
+FAILED = "A payment failed."
+
+
+def turn_on(
+    *,
+    workspace: Workspace,
+    bot: Bot | None,
+    amount: Decimal,
+    limit: Decimal,
+    saved_method: SavedMethod,
+    by: User,
+    at: datetime,
+) -> AutoReload:
+    """Have a wallet reloaded from now on; where it is already, by the new amounts.
+
+    ``amount`` is checked when it is ordered too; the form says what is acceptable.
+    """
+    with in_workspace(workspace.pk):
+        billing.lock(workspace=workspace)
+        before = AutoReload.objects.for_workspace(workspace).filter(bot=bot).first()
+        values = {"amount": amount, "limit": limit, "saved_method": saved_method}
+        if before and before.is_on and all(getattr(before, n) == v for n, v in values.items()):
+            return before
+        reload, _ = AutoReload.objects.update_or_create(
+            workspace=workspace,
+            bot=bot,
+            defaults={
+                **values,
+                "is_on": True,
+                "off_because": "",
+                "turned_on_at": at,
+                "turned_on_by": by,
+            },
+        )
+        audit.record(
+            "auto_reload.turned_on",
+            workspace=workspace,
+            target=name_wallet(bot),
+            before=describe(before) if before else None,
+            after=describe(reload),
+        )
+    return reload
+
+
+def turn_off(*, workspace: Workspace, bot: Bot | None) -> bool:
+    """Stop reloading a wallet; False: it was off."""
+    with in_workspace(workspace.pk):
+        billing.lock(workspace=workspace)
+        found = AutoReload.objects.for_workspace(workspace).filter(bot=bot, is_on=True)
+        if not found.update(is_on=False):
+            return False
+        audit.record("auto_reload.turned_off", workspace=workspace, target=name_wallet(bot))
+    return True
+
+
+def stop_after_failure(*, order: Order) -> None:
+    """Switch off the auto-reload whose order failed, until a person turns it on.
+
+    The caller has the workspace's lock.
+    """
+    if order.type != OrderType.AUTO_RELOAD:
+        return
+    found = AutoReload.objects.for_workspace(order.workspace).filter(bot=order.bot, is_on=True)
+    if found.update(is_on=False, off_because=FAILED):
+        audit.record(
+            "auto_reload.failed",
+            workspace=order.workspace,
+            target=name_wallet(order.bot),
+            after={"order": str(order), "reason": FAILED},
+        )
+
+
+def name_wallet(bot: Bot | None) -> str:
+    """Return what the audit log calls a wallet."""
+    return bot.key if bot else "shared credits"
+
+
+def describe(reload: AutoReload) -> dict[str, object]:
+    """Return the terms of an auto-reload as the audit log has them."""
+    return {
+        "is_on": reload.is_on,
+        "amount": reload.amount,
+        "limit": reload.limit,
+        "saved_method": str(reload.saved_method),
+    }

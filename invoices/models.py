@@ -1,0 +1,280 @@
+"""Orders, their payments, saved payment methods and auto-reload; docs/invoices.md says more."""
+
+from collections.abc import Mapping
+from typing import ClassVar, Self
+
+from django.db import models
+from django.db.models import F, Q
+
+from accounts.models import (
+    ADMINS,
+    Bot,
+    Membership,
+    Role,
+    User,
+    WorkspaceOwned,
+    WorkspaceOwnedQuerySet,
+)
+from plans.models import CreditLot, Currency, PlanVersion
+from plans.money import DECIMALS, DIGITS
+
+
+class OrderType(models.TextChoices):
+    """What is ordered."""
+
+    CREDIT_PURCHASE = "credit_purchase", "Credit purchase"
+    AUTO_RELOAD = "auto_reload", "Auto-reload"
+    SUBSCRIPTION = "subscription", "Subscription"
+    RENEWAL = "renewal", "Renewal"
+    PLAN_CHANGE = "plan_change", "Plan change"
+
+
+OF_CREDITS = frozenset({OrderType.CREDIT_PURCHASE, OrderType.AUTO_RELOAD})
+
+
+class OrderStatus(models.TextChoices):
+    """How far an order is."""
+
+    PENDING = "pending", "Pending"
+    IN_REVIEW = "in_review", "In review"
+    COMPLETED = "completed", "Completed"
+    FAILED = "failed", "Failed"
+    CANCELED = "canceled", "Canceled"
+    REFUNDED = "refunded", "Refunded"
+
+
+OPEN = frozenset({OrderStatus.PENDING, OrderStatus.IN_REVIEW})
+PAID = frozenset({OrderStatus.COMPLETED, OrderStatus.REFUNDED})
+# All moves that there are; the database refuses others (migration 0002). A success that arrives
+# for a failed or canceled order completes it: the money is there.
+MOVES: Mapping[OrderStatus, frozenset[OrderStatus]] = {
+    OrderStatus.PENDING: frozenset({
+        OrderStatus.IN_REVIEW, OrderStatus.COMPLETED, OrderStatus.FAILED, OrderStatus.CANCELED,
+    }),
+    OrderStatus.IN_REVIEW: frozenset({
+        OrderStatus.COMPLETED, OrderStatus.FAILED, OrderStatus.CANCELED,
+    }),
+    OrderStatus.FAILED: frozenset({OrderStatus.PENDING, OrderStatus.COMPLETED}),  # renewals: again
+    OrderStatus.CANCELED: frozenset({OrderStatus.COMPLETED}),
+    OrderStatus.COMPLETED: frozenset({OrderStatus.REFUNDED}),
+    OrderStatus.REFUNDED: frozenset(),
+}  # fmt: skip
+
+
+class Method(models.TextChoices):
+    """By what an order is paid."""
+
+    SANDBOX = "sandbox", "Sandbox"
+    WIRE = "wire", "Wire transfer"
+    STRIPE = "stripe", "Card"
+
+
+class OrderQuerySet(WorkspaceOwnedQuerySet["Order"]):
+    """Orders of a workspace."""
+
+    def visible_to(self, membership: Membership) -> Self:
+        """Keep the orders that a person may see: all, or those that they placed."""
+        if membership.role in ADMINS | {Role.FINANCE}:
+            return self
+        return self.filter(buyer=membership.user_id)
+
+    def open(self) -> Self:
+        """Keep those of which it is not known yet what becomes of them."""
+        return self.filter(status__in=OPEN)
+
+
+class Order(WorkspaceOwned):
+    """A purchase, shown by its number, which is gapless in its workspace: O-000123.
+
+    ``key`` makes it once. ``buyer``: None where the workspace itself ordered (auto-reload,
+    renewal). ``bot``: None for the credits that all bots share. ``lot``: the credits that it
+    loaded. What was ordered never changes; ``status`` moves as `MOVES` says.
+    """
+
+    number = models.PositiveIntegerField()
+    key = models.CharField(max_length=200, db_collation="C")
+    type = models.CharField(max_length=15, choices=OrderType.choices)
+    status = models.CharField(
+        max_length=9, choices=OrderStatus.choices, default=OrderStatus.PENDING
+    )
+    net = models.DecimalField(max_digits=DIGITS, decimal_places=DECIMALS)
+    tax = models.DecimalField(max_digits=DIGITS, decimal_places=DECIMALS)
+    gross = models.DecimalField(max_digits=DIGITS, decimal_places=DECIMALS)
+    currency = models.ForeignKey(Currency, on_delete=models.PROTECT)
+    buyer = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True)
+    comments = models.CharField(max_length=500, blank=True)
+    method = models.CharField(max_length=8, choices=Method.choices)
+    bot = models.ForeignKey(Bot, on_delete=models.PROTECT, null=True, blank=True)
+    version = models.ForeignKey(PlanVersion, on_delete=models.PROTECT, null=True, blank=True)
+    lot = models.ForeignKey(CreditLot, on_delete=models.PROTECT, null=True, blank=True)
+    created_at = models.DateTimeField()
+    completed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = OrderQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("workspace", "number", name="order_number_unique"),
+            models.UniqueConstraint("workspace", "key", name="order_key_unique"),
+            models.UniqueConstraint("workspace", "id", name="order_id_in_workspace"),
+            models.UniqueConstraint(
+                "workspace",
+                "bot",
+                condition=Q(type=OrderType.AUTO_RELOAD, status__in=sorted(OPEN)),
+                nulls_distinct=False,
+                name="order_one_open_reload",
+            ),
+            models.CheckConstraint(condition=Q(number__gte=1), name="order_number_from_1"),
+            models.CheckConstraint(condition=Q(type__in=OrderType.values), name="order_type_known"),
+            models.CheckConstraint(
+                condition=Q(status__in=OrderStatus.values), name="order_status_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(method__in=Method.values), name="order_method_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(net__gte=0, tax__gte=0, gross=F("net") + F("tax")),
+                name="order_amounts_add_up",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=sorted(PAID), completed_at__isnull=False)
+                | (~Q(status__in=sorted(PAID)) & Q(completed_at=None)),
+                name="order_completed_at",
+            ),
+            models.CheckConstraint(
+                condition=~Q(type__in=sorted(OF_CREDITS), status__in=sorted(PAID))
+                | Q(lot__isnull=False),
+                name="order_paid_has_lot",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index("workspace", "type", "bot", "created_at", name="order_of_wallet"),
+        ]
+
+    def __str__(self) -> str:
+        return f"O-{self.number:06d}"
+
+
+class PaymentStatus(models.TextChoices):
+    """What a provider said of a payment so far."""
+
+    STARTED = "started", "Started"
+    IN_REVIEW = "in_review", "In review"
+    ACCEPTED = "accepted", "Accepted"
+    DECLINED = "declined", "Declined"
+    CANCELED = "canceled", "Canceled"
+
+
+class SavedMethodQuerySet(WorkspaceOwnedQuerySet["SavedMethod"]):
+    """Saved payment methods of a workspace."""
+
+    def usable_by(self, membership: Membership) -> Self:
+        """Keep those that a person may have charged: all, or those that they saved."""
+        if membership.role in ADMINS:
+            return self
+        return self.filter(saved_by=membership.user_id)
+
+
+class SavedMethod(WorkspaceOwned):
+    """A payment method that may be charged without the buyer being present.
+
+    It comes from a completed purchase whose buyer agreed to that. ``reference``: what the provider
+    calls it. ``consent``: the words that the buyer agreed to, at ``consented_at``.
+    """
+
+    method = models.CharField(max_length=8, choices=Method.choices)
+    reference = models.CharField(max_length=200)
+    label = models.CharField(max_length=80)
+    consent = models.TextField()
+    consented_at = models.DateTimeField()
+    saved_by = models.ForeignKey(User, on_delete=models.PROTECT)
+
+    objects = SavedMethodQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("workspace", "id", name="saved_method_id_in_workspace"),
+            models.UniqueConstraint(
+                "workspace", "method", "reference", "saved_by", name="saved_method_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(method__in=Method.values) & ~Q(method=Method.WIRE),
+                name="saved_method_chargeable",
+            ),
+            models.CheckConstraint(condition=~Q(consent=""), name="saved_method_has_consent"),
+        ]
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class Payment(WorkspaceOwned):
+    """One attempt to pay an order.
+
+    ``reference``: what we and the provider call it. ``consent``: the words by which the buyer
+    agreed to be charged later without being present; empty: they did not. ``saved_method``: what is
+    charged without the buyer. ``asked_at``: when the provider was last asked to do so.
+    """
+
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="payments")
+    method = models.CharField(max_length=8, choices=Method.choices)
+    reference = models.CharField(max_length=64, db_collation="C")
+    status = models.CharField(
+        max_length=9, choices=PaymentStatus.choices, default=PaymentStatus.STARTED
+    )
+    consent = models.TextField(blank=True)
+    saved_method = models.ForeignKey(SavedMethod, on_delete=models.PROTECT, null=True, blank=True)
+    started_at = models.DateTimeField()
+    asked_at = models.DateTimeField(null=True, blank=True)
+    answered_at = models.DateTimeField(null=True, blank=True)
+
+    objects = WorkspaceOwnedQuerySet["Payment"].as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("workspace", "reference", name="payment_reference_unique"),
+            models.CheckConstraint(
+                condition=Q(status__in=PaymentStatus.values), name="payment_status_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(method__in=Method.values), name="payment_method_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"payment {self.reference}"
+
+
+class AutoReload(WorkspaceOwned):
+    """Credits are bought by themselves for a wallet: a bot's own, or (None) the shared one.
+
+    ``limit``: one order of ``amount`` (net) after a charge that leaves the wallet below it.
+    ``off_because``: why the console switched it off; empty while it is on, or a person did.
+    """
+
+    bot = models.ForeignKey(Bot, on_delete=models.CASCADE, null=True, blank=True)
+    is_on = models.BooleanField()
+    amount = models.DecimalField(max_digits=DIGITS, decimal_places=DECIMALS)
+    limit = models.DecimalField(max_digits=DIGITS, decimal_places=DECIMALS)
+    saved_method = models.ForeignKey(SavedMethod, on_delete=models.PROTECT)
+    turned_on_at = models.DateTimeField()
+    turned_on_by = models.ForeignKey(User, on_delete=models.PROTECT)
+    off_because = models.CharField(max_length=200, blank=True)
+
+    objects = WorkspaceOwnedQuerySet["AutoReload"].as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                "workspace", "bot", nulls_distinct=False, name="auto_reload_of_wallet"
+            ),
+            models.CheckConstraint(
+                condition=Q(amount__gt=0, limit__gte=0), name="auto_reload_amounts"
+            ),
+            models.CheckConstraint(
+                condition=Q(is_on=False) | Q(off_because=""), name="auto_reload_off_because"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"auto-reload of {self.bot or 'the shared credits'}"

@@ -1,0 +1,239 @@
+"""Orders: placed, moved and completed, each of it once.
+
+Whoever does so holds the lock of the workspace's billing row, so that numbers have no gap and what
+a provider repeats does nothing.
+"""
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from django.db.models import Max
+
+from accounts import audit
+from accounts.models import Bot, User, Workspace
+from accounts.months import read_calendar
+from accounts.tenancy import in_workspace
+from invoices import auto_reload, documents, tax
+from invoices.models import (
+    MOVES,
+    OF_CREDITS,
+    PAID,
+    Method,
+    Order,
+    OrderStatus,
+    OrderType,
+)
+from plans import billing, lots
+from plans.models import BotPlan, CreditLot, Currency, PlanVersion
+
+# What an order brings about when it is completed, in that transaction; the lot that it loads.
+Effect = Callable[[Order, datetime], CreditLot | None]
+
+
+class NotOrdered(ValueError):
+    """No order was placed; the message says why."""
+
+
+def place(
+    *,
+    workspace: Workspace,
+    type: OrderType,
+    buyer: User | None,
+    net: Decimal,
+    at: datetime,
+    key: str,
+    method: Method,
+    bot: Bot | None = None,
+    version: PlanVersion | None = None,
+    comments: str = "",
+) -> Order:
+    """Place an order, which is then pending; the same key again returns the order that there is.
+
+    ``bot``: None for the credits that all bots share. ``buyer``: None where the workspace itself
+    orders.
+
+    Raises:
+        NotOrdered: credits of this amount are not sold here, or the key is that of another order.
+    """
+    with in_workspace(workspace.pk):
+        billing.lock(workspace=workspace, at=at)
+        orders = Order.objects.for_workspace(workspace)
+        placed = orders.filter(key=key).first()
+        if placed:
+            if (placed.type, placed.net, placed.bot_id) != (type, net, bot.pk if bot else None):
+                raise NotOrdered(f"{placed} was placed from this page for something else.")
+            return placed
+        currency = find_currency(workspace)
+        if type in OF_CREDITS:
+            check_contract(workspace=workspace, at=at)
+            if not currency.top_up_from <= net <= currency.top_up_to:
+                raise NotOrdered(say_range(currency))
+        sums = tax.work_out(net=net, decimals=currency.decimals)
+        order = Order.objects.create(
+            workspace=workspace,
+            number=(orders.aggregate(last=Max("number"))["last"] or 0) + 1,
+            key=key,
+            type=type,
+            net=sums.net,
+            tax=sums.tax,
+            gross=sums.gross,
+            currency=currency,
+            buyer=buyer,
+            comments=comments,
+            method=method,
+            bot=bot,
+            version=version,
+            created_at=at,
+        )
+        audit.record("order.placed", workspace=workspace, target=str(order), after=describe(order))
+    return order
+
+
+def find_currency(workspace: Workspace) -> Currency:
+    """Return the currency of a workspace with its limits.
+
+    Raises:
+        NotOrdered: the catalog does not have it.
+    """
+    currency = Currency.objects.filter(code=workspace.currency).first()
+    if currency is None:
+        raise NotOrdered(f"Nothing is sold in {workspace.currency} here.")
+    return currency
+
+
+def say_range(currency: Currency) -> str:
+    """Return in words which amounts of credits are sold at a time."""
+    least = f"{currency.top_up_from:,.{currency.decimals}f}"
+    most = f"{currency.top_up_to:,.{currency.decimals}f}"
+    return f"Credits are sold from {least} to {most} {currency} at a time."
+
+
+def check_contract(*, workspace: Workspace, at: datetime) -> None:
+    """Sell no credits where a contract holds.
+
+    Raises:
+        NotOrdered: it does.
+    """
+    contract_from = billing.open_billing(workspace=workspace, at=at).enterprise_from
+    if contract_from and contract_from <= read_calendar(workspace).day_of(at):
+        raise NotOrdered("A contract holds for this workspace; it needs no credits.")
+
+
+def complete(*, order: Order, at: datetime) -> bool:
+    """Complete an order whose money is there: bring about what was ordered, once, and invoice it.
+
+    From every open status, and from failed and canceled. False: it was completed before.
+    """
+    with in_workspace(order.workspace_id):
+        lock(order)
+        if order.status in PAID:
+            return False
+        effect = EFFECTS.get(OrderType(order.type))
+        order.lot = effect(order, at) if effect else None
+        order.completed_at = at
+        save_move(order, to=OrderStatus.COMPLETED)
+        documents.issue_for(order=order, at=at)
+    return True
+
+
+def hold(*, order: Order) -> bool:
+    """Note that the payment of an order is in review; False: the order is past that."""
+    return move(order=order, to=OrderStatus.IN_REVIEW)
+
+
+def fail(*, order: Order) -> bool:
+    """Note that an order was not paid; False: it is not open. Auto-reload is switched off by it."""
+    with in_workspace(order.workspace_id):
+        failed = move(order=order, to=OrderStatus.FAILED)
+        if failed:
+            auto_reload.stop_after_failure(order=order)
+    return failed
+
+
+def cancel(*, order: Order) -> bool:
+    """Cancel an order that is open; False: it is not."""
+    return move(order=order, to=OrderStatus.CANCELED)
+
+
+def try_again(*, order: Order) -> bool:
+    """Have a failed renewal wait for its payment again; False: it did not fail, or is none."""
+    return order.type == OrderType.RENEWAL and move(order=order, to=OrderStatus.PENDING)
+
+
+def move(*, order: Order, to: OrderStatus) -> bool:
+    """Move an order where there is such a move from its status; False: there is none."""
+    with in_workspace(order.workspace_id):
+        lock(order)
+        if to not in MOVES[OrderStatus(order.status)]:
+            return False
+        save_move(order, to=to)
+    return True
+
+
+def lock(order: Order) -> None:
+    """Have nobody else move an order, and read it anew."""
+    billing.lock(workspace=order.workspace)
+    order.refresh_from_db(fields=["status", "lot", "completed_at"])
+
+
+def save_move(order: Order, *, to: OrderStatus) -> None:
+    """Store the new status of an order that is locked."""
+    before, order.status = order.status, to
+    order.save(update_fields=["status", "lot", "completed_at"])
+    audit.record(
+        f"order.{to.value}",
+        workspace=order.workspace,
+        target=str(order),
+        before={"status": before},
+        after={"status": to.value},
+    )
+
+
+def load_credits(order: Order, at: datetime) -> CreditLot:
+    """Load the credits of an order; as every effect it runs once, in the completing transaction."""
+    return lots.add_bought(
+        workspace=order.workspace,
+        net=order.net,
+        tax=order.tax,
+        at=at,
+        key=f"order:{order.number}",
+        bot=order.bot,
+        last_day=find_last_day(order, at=at),
+        reason=f"Order {order}",
+    )
+
+
+def find_last_day(order: Order, *, at: datetime) -> date | None:
+    """Return the last day of bought credits: None, unless the plan of their bot says another."""
+    if order.bot is None:
+        return None
+    today = read_calendar(order.workspace).day_of(at)
+    plans = BotPlan.objects.for_workspace(order.workspace).filter(bot=order.bot)
+    plan = plans.in_force_on(today).select_related("version").first()
+    days = plan.version.bought_credit_days if plan else None
+    return today + timedelta(days=days) if days else None
+
+
+EFFECTS: dict[OrderType, Effect] = {
+    OrderType.CREDIT_PURCHASE: load_credits,
+    OrderType.AUTO_RELOAD: load_credits,
+}
+
+
+def register(type: OrderType, effect: Effect) -> None:
+    """Say what completing an order of a type brings about, for modules that build on this one."""
+    EFFECTS[type] = effect
+
+
+def describe(order: Order) -> dict[str, object]:
+    """Return what was ordered as the audit log has it."""
+    return {
+        "type": order.type,
+        "net": order.net,
+        "tax": order.tax,
+        "currency": order.currency_id,
+        "bot": order.bot.key if order.bot else None,
+        "method": order.method,
+        "comments": order.comments,
+    }

@@ -1,0 +1,238 @@
+"""Payments: one interface to the providers, who are asked for money and answer when they like.
+
+A provider may answer twice, late, out of order, or before the browser comes back. What it says is
+noted under the lock of the workspace's billing, and moves the order once.
+"""
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from accounts import audit
+from accounts.models import Workspace
+from accounts.tenancy import in_workspace
+from invoices import orders, sandbox
+from invoices.models import (
+    Method,
+    Order,
+    Payment,
+    PaymentStatus,
+    SavedMethod,
+)
+from invoices.providers import Answer, Places, Provider
+from plans import billing
+
+# What a buyer agrees to who has their method kept; it is stored with the payment, word for word.
+CONSENT = (
+    "I agree that this payment method is saved and charged without me being present whenever an "
+    "auto-reload of this workspace that uses it is due, until that is turned off."
+)
+ASK_AGAIN = timedelta(minutes=5)  # a provider that was asked to charge and has not answered
+
+# What may follow on what a provider said; anything else came late, or again.
+FOLLOWS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
+    PaymentStatus.STARTED: frozenset({
+        PaymentStatus.IN_REVIEW, PaymentStatus.ACCEPTED,
+        PaymentStatus.DECLINED, PaymentStatus.CANCELED,
+    }),
+    PaymentStatus.IN_REVIEW: frozenset({
+        PaymentStatus.ACCEPTED, PaymentStatus.DECLINED, PaymentStatus.CANCELED,
+    }),
+    PaymentStatus.DECLINED: frozenset({PaymentStatus.ACCEPTED}),
+    PaymentStatus.CANCELED: frozenset({PaymentStatus.ACCEPTED}),
+    PaymentStatus.ACCEPTED: frozenset(),
+}  # fmt: skip
+UNDECIDED = (PaymentStatus.STARTED, PaymentStatus.IN_REVIEW)
+
+
+class Unavailable(ValueError):
+    """A method is not offered."""
+
+
+class UnknownPayment(LookupError):
+    """A provider speaks of a payment that there is not."""
+
+
+def find_providers() -> dict[Method, Provider]:
+    """Return the methods on offer and who takes their money."""
+    return {Method.SANDBOX: sandbox.Sandbox()} if settings.SANDBOX_PAYMENTS else {}
+
+
+def list_methods() -> list[tuple[str, str]]:
+    """Return the methods on offer with their names, for a choice.
+
+    Raises:
+        Unavailable: there is none.
+    """
+    found = [(method.value, method.label) for method in find_providers()]
+    if not found:
+        raise Unavailable("This installation offers no payment method.")
+    return found
+
+
+def find_provider(method: str) -> Provider:
+    """Return the provider of a method.
+
+    Raises:
+        Unavailable: it is not offered.
+    """
+    try:
+        return find_providers()[Method(method)]
+    except (KeyError, ValueError):
+        raise Unavailable("This payment method is not offered.") from None
+
+
+def start(
+    *,
+    order: Order,
+    at: datetime,
+    consent: str = "",
+    saved_method: SavedMethod | None = None,
+) -> Payment:
+    """Begin to pay an order by its method; where that was begun, return that payment.
+
+    ``consent``: the words by which the buyer agrees to have the method saved.
+    """
+    with in_workspace(order.workspace_id):
+        orders.lock(order)
+        payments = Payment.objects.for_workspace(order.workspace).filter(order=order)
+        begun = payments.filter(method=order.method, status__in=UNDECIDED).first()
+        if begun:
+            return begun
+        payment = Payment.objects.create(
+            workspace=order.workspace,
+            order=order,
+            method=order.method,
+            reference=uuid.uuid4().hex,
+            consent=consent,
+            saved_method=saved_method,
+            started_at=at,
+        )
+        after = {"method": payment.method, "reference": payment.reference}
+        if consent:
+            after["consent"] = consent
+        audit.record("payment.started", workspace=order.workspace, target=str(order), after=after)
+    return payment
+
+
+def open_page(*, payment: Payment, places: Places) -> str:
+    """Return the address of the page on which the buyer pays.
+
+    Raises:
+        Unavailable: the method is not offered any more.
+    """
+    return find_provider(payment.method).open_page(payment, places=places)
+
+
+def take_answer(*, workspace_id: int, answer: Answer, at: datetime) -> bool:
+    """Note what a provider says of a payment and move its order; False: it changes nothing.
+
+    Raises:
+        UnknownPayment: there is no such payment in this workspace.
+    """
+    with in_workspace(workspace_id):
+        payments = Payment.objects.for_workspace(workspace_id).filter(reference=answer.reference)
+        workspace = Workspace.objects.filter(pk=workspace_id).first()
+        if workspace is None or not payments.exists():
+            raise UnknownPayment(f"There is no payment {answer.reference}.")
+        billing.lock(workspace=workspace)
+        payment = payments.select_related("order__workspace", "order__bot").get()
+        before = PaymentStatus(payment.status)
+        if answer.status not in FOLLOWS[before]:
+            return False
+        payment.status, payment.answered_at = answer.status, at
+        payment.save(update_fields=["status", "answered_at"])
+        audit.record(
+            "payment.answered",
+            workspace=workspace,
+            target=str(payment.order),
+            before={"status": before},
+            after={"status": answer.status.value, "reference": payment.reference},
+        )
+        move_order(payment, at=at)
+        if answer.status == PaymentStatus.ACCEPTED and payment.consent and answer.saved_reference:
+            save_method(payment, answer=answer, at=at)
+    return True
+
+
+def move_order(payment: Payment, *, at: datetime) -> None:
+    """Have an order follow its payment; what another payment may still pay stays open."""
+    order = payment.order
+    if payment.status == PaymentStatus.ACCEPTED:
+        if not orders.complete(order=order, at=at):
+            # Two payments of one order: the money is there twice, and whoever runs this sees it.
+            audit.record(
+                "payment.surplus",
+                workspace=order.workspace,
+                target=str(order),
+                after={"reference": payment.reference, "gross": order.gross},
+            )
+        return
+    if payment.status == PaymentStatus.IN_REVIEW:
+        orders.hold(order=order)
+        return
+    others = Payment.objects.for_workspace(order.workspace).filter(order=order)
+    if others.filter(status__in=UNDECIDED).exists():
+        return
+    if payment.status == PaymentStatus.DECLINED:
+        orders.fail(order=order)
+    else:
+        orders.cancel(order=order)
+
+
+def save_method(payment: Payment, *, answer: Answer, at: datetime) -> SavedMethod:
+    """Keep the method of an accepted payment, whose buyer agreed to that."""
+    buyer = payment.order.buyer
+    if buyer is None:
+        raise ValueError("whoever was not present agreed to nothing")
+    saved, made = SavedMethod.objects.get_or_create(
+        workspace=payment.workspace,
+        method=payment.method,
+        reference=answer.saved_reference,
+        saved_by=buyer,
+        defaults={
+            "label": answer.saved_label,
+            "consent": payment.consent,
+            "consented_at": payment.started_at,
+        },
+    )
+    if made:
+        audit.record(
+            "payment_method.saved",
+            workspace=payment.order.workspace,
+            target=saved.label,
+            after={"by": buyer.email, "order": str(payment.order), "consent": saved.consent},
+        )
+    return saved
+
+
+def charge(*, payment: Payment, at: datetime) -> None:
+    """Ask for a payment by a saved method, unless that was just asked for and is not answered.
+
+    Not in a transaction of the caller's: a provider takes its time.
+    """
+    with in_workspace(payment.workspace_id):
+        unasked = Payment.objects.for_workspace(payment.workspace_id).filter(
+            pk=payment.pk, status=PaymentStatus.STARTED
+        )
+        recently = unasked.filter(asked_at__gt=at - ASK_AGAIN)
+        if recently.exists() or not unasked.update(asked_at=at):
+            return
+    try:
+        answer = find_provider(payment.method).charge(payment)
+    except Unavailable:
+        answer = Answer(payment.reference, PaymentStatus.DECLINED)
+    if answer:
+        take_answer(workspace_id=payment.workspace_id, answer=answer, at=at)
+
+
+def cancel(*, order: Order, at: datetime) -> bool:
+    """Cancel an order that nobody paid; False: it is not open. A payment of it still counts."""
+    with in_workspace(order.workspace_id):
+        if not orders.cancel(order=order):
+            return False
+        open_ones = Payment.objects.for_workspace(order.workspace).filter(order=order)
+        open_ones.filter(status__in=UNDECIDED).update(status=PaymentStatus.CANCELED, answered_at=at)
+    return True

@@ -1,0 +1,173 @@
+"""The sandbox: a provider of payments that moves no money and answers as it is asked to.
+
+Its page is hosted by the console, and all else is as with a provider elsewhere: it knows what its
+signed token says, asks the console's database nothing, and answers by a signed request from server
+to server. It remembers of a saved method how that answers when it is charged.
+"""
+
+import hmac
+import json
+from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from celery import current_app
+from django.conf import settings
+from django.core import signing
+from django.db import models
+from django.urls import reverse
+from django.utils.crypto import salted_hmac
+
+from invoices.models import Payment, PaymentStatus
+from invoices.providers import Answer, Places
+
+SALT = "invoices.sandbox"
+SIGNATURE = "X-Sandbox-Signature"
+PAGE_LASTS = timedelta(hours=24)
+LATE = 10  # seconds
+
+
+class Choice(models.TextChoices):
+    """What the page can be asked to do."""
+
+    ACCEPT = "accept", "Accept"
+    DECLINE = "decline", "Decline"
+    REVIEW = "review", "Hold in review"
+    LATE = "late", "Accept late"
+    TWICE = "twice", "Accept, and say so twice"
+    EARLY = "early", "Accept before I return"
+    CANCEL = "cancel", "Cancel"
+
+
+class SavedAnswer(models.TextChoices):
+    """What a saved method answers whenever it is charged; its reference."""
+
+    ACCEPT = "accept", "Accepts"
+    DECLINE = "decline", "Declines"
+    REVIEW = "review", "Is held in review"
+    LATE = "late", "Accepts late"
+
+
+class NotSigned(ValueError):
+    """A token or a callback was not made by the sandbox, or is too old."""
+
+
+@dataclass(frozen=True)
+class Bill:
+    """What the token of a page says: what is to be paid, and who is to be told."""
+
+    workspace: int
+    reference: str
+    order: str
+    amount: str
+    currency: str
+    keeps_method: bool
+    return_to: str
+    notify: str
+
+
+STATUSES = {
+    Choice.ACCEPT: PaymentStatus.ACCEPTED,
+    Choice.DECLINE: PaymentStatus.DECLINED,
+    Choice.REVIEW: PaymentStatus.IN_REVIEW,
+    Choice.LATE: PaymentStatus.ACCEPTED,
+    Choice.TWICE: PaymentStatus.ACCEPTED,
+    Choice.EARLY: PaymentStatus.ACCEPTED,
+    Choice.CANCEL: PaymentStatus.CANCELED,
+}
+
+
+class Sandbox:
+    """The sandbox as payments see it."""
+
+    def open_page(self, payment: Payment, *, places: Places) -> str:
+        """Return the address of the page for one payment; it is good for a day."""
+        order = payment.order
+        bill = Bill(
+            workspace=payment.workspace_id,
+            reference=payment.reference,
+            order=str(order),
+            amount=f"{order.gross:,.{order.currency.decimals}f}",
+            currency=order.currency_id,
+            keeps_method=bool(payment.consent),
+            return_to=places.return_to,
+            notify=places.notify,
+        )
+        token = signing.dumps(asdict(bill), salt=SALT, compress=True)
+        return reverse("sandbox:pay", args=[token])
+
+    def charge(self, payment: Payment) -> Answer | None:
+        """Answer as the saved method does; late ones come by a callback."""
+        if payment.saved_method is None:
+            raise ValueError("only a saved method is charged without the buyer")
+        choice = Choice(payment.saved_method.reference)
+        answer = Answer(payment.reference, STATUSES[choice])
+        if choice == Choice.LATE:
+            address = f"{settings.PUBLIC_ADDRESS}{reverse('sandbox:answers')}"
+            send(answer, workspace_id=payment.workspace_id, address=address, after=LATE)
+            return None
+        return answer
+
+
+def read_bill(token: str) -> Bill:
+    """Return what is to be paid.
+
+    Raises:
+        NotSigned: the token is forged, cut, or too old.
+    """
+    try:
+        return Bill(**signing.loads(token, salt=SALT, max_age=PAGE_LASTS))
+    except (signing.BadSignature, TypeError, ValueError) as error:
+        raise NotSigned("This is no page of a payment, or its day is over.") from error
+
+
+def decide(bill: Bill, *, choice: Choice, saved: SavedAnswer) -> None:
+    """Send the answer to a choice; ``saved``: how the method answers later, where it is kept."""
+    answer = Answer(bill.reference, STATUSES[choice])
+    if bill.keeps_method:
+        label = f"Sandbox, {saved.label.lower()}"
+        answer = replace(answer, saved_reference=saved.value, saved_label=label)
+    for _ in range(2 if choice == Choice.TWICE else 1):
+        send(
+            answer,
+            workspace_id=bill.workspace,
+            address=bill.notify,
+            after=LATE if choice == Choice.LATE else 0,
+        )
+
+
+def send(answer: Answer, *, workspace_id: int, address: str, after: int) -> None:
+    """Have a worker send an answer to the console, after some seconds."""
+    call = {"address": address, "body": write_callback(answer, workspace_id=workspace_id)}
+    # By its name: the module of tasks imports this one.
+    current_app.send_task(
+        "invoices.tasks.deliver_sandbox_answer", kwargs=call, countdown=after, retry=False
+    )
+
+
+def write_callback(answer: Answer, *, workspace_id: int) -> str:
+    """Return the body of a callback."""
+    return json.dumps({"workspace": workspace_id, **asdict(answer)})
+
+
+def sign(body: str) -> str:
+    """Return the signature of a callback, by a key made from the installation's secret."""
+    return salted_hmac(SALT, body, algorithm="sha256").hexdigest()
+
+
+def read_callback(body: bytes, *, signature: str) -> tuple[int, Answer]:
+    """Return the workspace and the answer of a callback.
+
+    Raises:
+        NotSigned: the sandbox did not send it.
+    """
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        raise NotSigned("The body is no text.") from None
+    if not hmac.compare_digest(sign(text).encode(), signature.encode()):
+        raise NotSigned("The signature is not that of the body.")
+    values: dict[str, Any] = json.loads(text)  # Any: our own words, as we signed them
+    workspace_id: int = values.pop("workspace")
+    values["status"] = PaymentStatus(values["status"])
+    return workspace_id, Answer(**values)

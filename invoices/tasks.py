@@ -1,0 +1,31 @@
+"""Background work of invoices: each task makes one call and may run twice."""
+
+from datetime import UTC, datetime
+
+from celery import shared_task
+
+from invoices import callbacks, reloads
+
+EXPIRES = 60  # seconds; a call that waited that long was followed by others that say the same
+
+
+@shared_task
+def find_due_reloads() -> None:
+    """Have wallets reloaded that are below their limit; sent by the beat every minute."""
+    now = datetime.now(UTC)
+    for workspace_id in reloads.find_due():
+        run_reloads.apply_async(
+            kwargs={"workspace_id": workspace_id, "now": now.isoformat()}, expires=EXPIRES
+        )
+
+
+@shared_task
+def run_reloads(*, workspace_id: int, now: str) -> None:
+    """Order and charge what is due in one workspace."""
+    reloads.run(workspace_id=workspace_id, now=datetime.fromisoformat(now))
+
+
+@shared_task(autoretry_for=(OSError,), retry_backoff=5, max_retries=6)
+def deliver_sandbox_answer(*, address: str, body: str) -> None:
+    """Send an answer of the sandbox to the console; where it is not taken, again later."""
+    callbacks.deliver(address=address, body=body)

@@ -1,0 +1,104 @@
+"""Pages on which credits are bought: the amount, then the checkout."""
+
+import uuid
+from datetime import UTC, datetime
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from accounts.access import WorkspaceRequest, may_change_plan, workspace_view
+from accounts.models import ADMINS, Bot
+from invoices import forms, orders, payments, tax
+from invoices.models import OPEN, Method, OrderType
+from invoices.views.orders import lead_to_payment
+
+
+@workspace_view("plans.change")
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def add_funds(request: WorkspaceRequest, bot_id: int | None = None) -> HttpResponse:
+    """Buy credits, of a bot or shared: ask for the amount, show what it costs, then order it.
+
+    The amount stands in the address, so that a link can propose one.
+    """
+    bot = find_wallet(request, bot_id)
+    try:
+        currency = orders.find_currency(request.workspace)
+        orders.check_contract(workspace=request.workspace, at=datetime.now(UTC))
+        methods = payments.list_methods()
+    except (orders.NotOrdered, payments.Unavailable) as error:
+        return refuse(request, bot, error)
+    context: dict[str, object] = {"bot": bot, "currency": currency}
+    if request.method == "POST":
+        checkout = forms.Checkout(request.POST, currency=currency, methods=methods)
+        if checkout.is_valid():
+            return order_credits(request, checkout, bot)
+        if "amount" in checkout.errors:
+            return render(request, "invoices/funds.html", context | {"form": checkout})
+        amount = checkout.cleaned_data["amount"]
+    else:
+        asked = forms.Funds(request.GET if "amount" in request.GET else None, currency=currency)
+        if not asked.is_valid():
+            return render(request, "invoices/funds.html", context | {"form": asked})
+        amount = asked.cleaned_data["amount"]
+        start = {"key": uuid.uuid4(), "amount": amount, "method": methods[0][0]}
+        checkout = forms.Checkout(initial=start, currency=currency, methods=methods)
+    context |= {
+        "form": checkout,
+        "sums": tax.work_out(net=amount, decimals=currency.decimals),
+        "methods": methods,
+        "consent": payments.CONSENT,
+    }
+    return render(request, "invoices/checkout.html", context)
+
+
+def refuse(request: WorkspaceRequest, bot: Bot | None, error: Exception) -> HttpResponse:
+    """Show why no credits can be bought for a wallet."""
+    return render(request, "invoices/funds_refused.html", {"bot": bot, "reason": str(error)})
+
+
+def order_credits(
+    request: WorkspaceRequest, checkout: forms.Checkout, bot: Bot | None
+) -> HttpResponse:
+    """Place the order of a checkout, once, and lead to its payment."""
+    values = checkout.cleaned_data
+    now = datetime.now(UTC)
+    wallet = bot.pk if bot else "shared"
+    order = orders.place(
+        workspace=request.workspace,
+        type=OrderType.CREDIT_PURCHASE,
+        buyer=request.user,
+        net=values["amount"],
+        at=now,
+        # With all of what is ordered: a page that is gone back to may order something else.
+        key=f"page:{request.user.pk}:{values['key']}:{wallet}:{values['amount']}",
+        method=Method(values["method"]),
+        bot=bot,
+        comments=values["comments"],
+    )
+    if order.status not in OPEN:
+        return redirect("invoices:order", request.workspace.slug, order.number)
+    consent = payments.CONSENT if values["keep_method"] else ""
+    payment = payments.start(order=order, at=now, consent=consent)
+    return lead_to_payment(request, payment)
+
+
+def find_wallet(request: WorkspaceRequest, bot_id: int | None) -> Bot | None:
+    """Return the bot whose own credits are meant; None: those that all bots share.
+
+    Raises:
+        Http404: the person sees no such bot, or no plan of it.
+        PermissionDenied: they may not buy for it, or (members) for all bots.
+    """
+    if bot_id is None:
+        if request.membership.role not in ADMINS:
+            raise PermissionDenied
+        return None
+    seen = Bot.objects.for_workspace(request.workspace).with_plan_for(request.membership)
+    bot = get_object_or_404(seen.in_use(), pk=bot_id)
+    if not may_change_plan(request.membership, bot):
+        raise PermissionDenied
+    return bot

@@ -1,0 +1,115 @@
+"""The page of one order, on which a buyer comes back from a payment."""
+
+from datetime import UTC, datetime, timedelta
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.access import WorkspaceRequest, may, workspace_view
+from accounts.models import ADMINS
+from invoices import payments
+from invoices.models import OF_CREDITS, OPEN, Method, Order, Payment
+from invoices.providers import Places
+
+ANSWER_EXPECTED = timedelta(minutes=3)  # after a payment was begun the page asks by itself
+REFRESH = 5  # seconds, without a script
+LARGEST_NUMBER = 2**31 - 1
+
+
+@workspace_view("orders.view")
+@never_cache
+@require_safe
+def show_order(request: WorkspaceRequest, order_number: int) -> HttpResponse:
+    """Show an order: what it is for, what it costs and how far it is."""
+    order = find_order(request, order_number)
+    payment = find_payment(order)
+    begun = payment is not None and datetime.now(UTC) - payment.started_at < ANSWER_EXPECTED
+    context = {
+        "order": order,
+        "payment": payment,
+        "is_open": order.status in OPEN,
+        "refresh_seconds": REFRESH,
+        "asks_again": order.status in OPEN and begun,
+        "of_credits": order.type in OF_CREDITS,
+        "may_pay": may_pay(request, order),
+        "is_sandbox": order.method == Method.SANDBOX,
+    }
+    template = "invoices/_order.html" if request.htmx else "invoices/order.html"
+    return render(request, template, context)
+
+
+@workspace_view("plans.change")
+@require_POST
+def pay_order(request: WorkspaceRequest, order_number: int) -> HttpResponse:
+    """Lead to the page on which an order that is open is paid."""
+    order = find_order_to_pay(request, order_number)
+    if order.status not in OPEN:
+        return redirect("invoices:order", request.workspace.slug, order.number)
+    try:
+        payments.find_provider(order.method)
+        return lead_to_payment(request, payments.start(order=order, at=datetime.now(UTC)))
+    except payments.Unavailable as error:
+        messages.error(request, str(error))
+    return redirect("invoices:order", request.workspace.slug, order.number)
+
+
+@workspace_view("plans.change")
+@require_POST
+def cancel_order(request: WorkspaceRequest, order_number: int) -> HttpResponse:
+    """Cancel an order that is not paid."""
+    order = find_order_to_pay(request, order_number)
+    if payments.cancel(order=order, at=datetime.now(UTC)):
+        messages.success(request, f"{order} is canceled.")
+    else:
+        messages.info(request, f"{order} is not open any more.")
+    return redirect("invoices:order", request.workspace.slug, order.number)
+
+
+def find_order(request: WorkspaceRequest, number: int) -> Order:
+    """Return an order that the person sees.
+
+    Raises:
+        Http404: there is none with this number.
+    """
+    seen = Order.objects.for_workspace(request.workspace).visible_to(request.membership)
+    found = seen.select_related("workspace", "currency", "buyer", "bot", "lot", "version__plan")
+    return get_object_or_404(found, number=min(number, LARGEST_NUMBER))
+
+
+def find_order_to_pay(request: WorkspaceRequest, number: int) -> Order:
+    """Return an order that the person may pay or cancel.
+
+    Raises:
+        Http404: they do not see it.
+        PermissionDenied: they see it, and it is not theirs.
+    """
+    order = find_order(request, number)
+    if not may_pay(request, order):
+        raise PermissionDenied
+    return order
+
+
+def may_pay(request: WorkspaceRequest, order: Order) -> bool:
+    """Tell whether a person may pay or cancel an order that they see."""
+    theirs = request.membership.role in ADMINS or order.buyer_id == request.user.pk
+    return theirs and may(request.membership, "plans.change")
+
+
+def find_payment(order: Order) -> Payment | None:
+    """Return the latest attempt to pay an order."""
+    payments_of = Payment.objects.for_workspace(order.workspace).filter(order=order)
+    return payments_of.order_by("-pk").first()
+
+
+def lead_to_payment(request: WorkspaceRequest, payment: Payment) -> HttpResponse:
+    """Lead to the page of a provider on which a payment is made."""
+    places = Places(
+        return_to=reverse("invoices:order", args=[request.workspace.slug, payment.order.number]),
+        notify=request.build_absolute_uri(reverse("sandbox:answers")),
+    )
+    return redirect(payments.open_page(payment=payment, places=places))

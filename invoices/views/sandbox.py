@@ -1,0 +1,82 @@
+"""The sandbox's own pages, which know nothing of the console, and where its answers arrive."""
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts import actors, audit
+from accounts.actors import ActorKind
+from invoices import forms, payments, sandbox
+from invoices.sandbox import Choice, NotSigned, SavedAnswer
+
+
+def check_offered() -> None:
+    """Let through where this installation has a sandbox.
+
+    Raises:
+        Http404: it has none.
+    """
+    if not settings.SANDBOX_PAYMENTS:
+        raise Http404
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def pay(request: HttpRequest, token: str) -> HttpResponse:
+    """Ask which answer the sandbox is to give to a payment, give it, and lead back."""
+    check_offered()
+    try:
+        bill = sandbox.read_bill(token)
+    except NotSigned as error:
+        return render(
+            request,
+            "invoices/sandbox_refused.html",
+            {"reason": str(error)},
+            status=HTTPStatus.NOT_FOUND,
+        )
+    form = forms.SandboxAnswer(request.POST if request.method == "POST" else None)
+    if not form.is_valid():
+        return render(
+            request,
+            "invoices/sandbox.html",
+            {
+                "bill": bill,
+                "form": form,
+                "saved_answers": SavedAnswer.choices,
+                "late": sandbox.LATE,
+            },
+        )
+    choice = Choice(form.cleaned_data["choice"])
+    saved = SavedAnswer(form.cleaned_data["saved"] or SavedAnswer.ACCEPT)
+    sandbox.decide(bill, choice=choice, saved=saved)
+    if choice == Choice.EARLY:
+        return render(request, "invoices/sandbox_answered.html", {"bill": bill})
+    return redirect(bill.return_to)
+
+
+@csrf_exempt  # no browser comes here: a signature says who it is
+@require_POST
+def take_answer(request: HttpRequest) -> HttpResponseBase:
+    """Take an answer of the sandbox, from server to server; sent again it changes nothing."""
+    check_offered()
+    try:
+        workspace_id, answer = sandbox.read_callback(
+            request.body, signature=request.headers.get(sandbox.SIGNATURE, "")
+        )
+    except NotSigned as error:
+        audit.record_refused("payment.answer_refused", workspace_id=None, reason=str(error))
+        return JsonResponse({"detail": str(error)}, status=HTTPStatus.FORBIDDEN)
+    with actors.acting_as(ActorKind.SYSTEM, name="the sandbox"):
+        try:
+            taken = payments.take_answer(
+                workspace_id=workspace_id, answer=answer, at=datetime.now(UTC)
+            )
+        except payments.UnknownPayment as error:
+            return JsonResponse({"detail": str(error)}, status=HTTPStatus.NOT_FOUND)
+    return JsonResponse({"changed": taken})

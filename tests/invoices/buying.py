@@ -1,0 +1,68 @@
+"""Orders and saved methods for tests."""
+
+import itertools
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+
+from accounts.models import Bot, User, Workspace
+from accounts.tenancy import in_workspace
+from invoices import orders, payments
+from invoices.models import Method, Order, OrderStatus, OrderType, Payment, SavedMethod
+from invoices.providers import Answer
+from invoices.sandbox import SavedAnswer
+from plans.models import CreditLot, LotKind
+from tests import make
+
+keys: Iterator[int] = itertools.count(1)
+
+
+def order(
+    of: Workspace,
+    net: str = "100",
+    *,
+    buyer: User | None = None,
+    key: str = "",
+    type: OrderType = OrderType.CREDIT_PURCHASE,
+    bot: Bot | None = None,
+    at: datetime = make.NOON,
+) -> Order:
+    """Place an order of the sandbox."""
+    return orders.place(
+        workspace=of,
+        type=type,
+        buyer=buyer,
+        net=Decimal(net),
+        at=at,
+        key=key or f"test:{next(keys)}",
+        method=Method.SANDBOX,
+        bot=bot,
+    )
+
+
+def answer(payment: Payment, status: str, *, at: datetime = make.NOON, saved: str = "") -> bool:
+    """Have the sandbox answer."""
+    said = Answer(payment.reference, payments.PaymentStatus(status), saved, f"Sandbox, {saved}")
+    return payments.take_answer(workspace_id=payment.workspace_id, answer=said, at=at)
+
+
+def saved_method(of: Workspace, answers: SavedAnswer = SavedAnswer.ACCEPT) -> SavedMethod:
+    """Have the owner buy credits and save the method, which answers so when it is charged."""
+    placed = order(of, buyer=make.member(of).user)
+    payment = payments.start(order=placed, at=make.NOON, consent=payments.CONSENT)
+    answer(payment, "accepted", saved=answers)
+    with in_workspace(of.pk):
+        return SavedMethod.objects.for_workspace(of).get(reference=answers)
+
+
+def status(of: Order) -> OrderStatus:
+    """Return the status that is stored."""
+    with in_workspace(of.workspace_id):
+        return OrderStatus(Order.objects.for_workspace(of.workspace).get(pk=of.pk).status)
+
+
+def bought(of: Workspace) -> list[Decimal]:
+    """Return the amounts of all bought lots, in order of their making."""
+    with in_workspace(of.pk):
+        lots = CreditLot.objects.for_workspace(of).filter(kind=LotKind.BOUGHT)
+        return list(lots.order_by("pk").values_list("amount", flat=True))
