@@ -68,6 +68,8 @@ OPERATOR_ACCESS = frozenset(
         "health.view",
         "audit.view",
         "viewing.start",
+        "catalog.view",
+        "catalog.change",
         "extensions.view",
         "extensions.decide",
         "credits.grant",

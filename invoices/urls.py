@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from invoices.views import funds, orders, reload
+from invoices.views import funds, orders, plan_changes, reload
 
 app_name = "invoices"
 urlpatterns = [
@@ -12,6 +12,12 @@ urlpatterns = [
     path("plan/reload/stop", reload.stop_reload, name="reload_stop"),
     path("plan/bots/<int:bot_id>/reload", reload.change_reload, name="reload"),
     path("plan/bots/<int:bot_id>/reload/stop", reload.stop_reload, name="reload_stop"),
+    path("plan/bots/<int:bot_id>/change", plan_changes.plan_change, name="plan_change"),
+    path(
+        "plan/bots/<int:bot_id>/change/undo",
+        plan_changes.plan_change_undo,
+        name="plan_change_undo",
+    ),
     path("orders/<int:order_number>/", orders.show_order, name="order"),
     path("orders/<int:order_number>/pay", orders.pay_order, name="order_pay"),
     path("orders/<int:order_number>/cancel", orders.cancel_order, name="order_cancel"),

@@ -12,7 +12,7 @@ from accounts.models import Bot, Workspace
 from accounts.months import read_calendar
 from accounts.tenancy import in_workspace
 from plans import billing
-from plans.models import BotBilling, BotPlan, BotPlanQuerySet, PlanVersion
+from plans.models import BotBilling, BotPlan, BotPlanQuerySet, PlanVersion, WorkspaceBilling
 from usage.models import ChangedBot
 
 
@@ -176,11 +176,27 @@ def lock_today(bot: Bot, *, at: datetime) -> date:
     Raises:
         NotChangeable: the workspace has a contract on that day.
     """
-    held = billing.lock(workspace=bot.workspace)
+    billing.lock(workspace=bot.workspace, at=at)
     today = read_calendar(bot.workspace).day_of(at)
-    if held.enterprise_from and held.enterprise_from <= today:
-        raise NotChangeable("This workspace has a contract: its plan is changed by the operator.")
+    check_contract(workspace=bot.workspace, today=today)
     return today
+
+
+def has_contract(*, workspace: Workspace, today: date) -> bool:
+    """Tell whether a contract holds in a workspace, so that its bots have no plans of their own."""
+    with in_workspace(workspace.pk):
+        held = WorkspaceBilling.objects.for_workspace(workspace)
+        return held.filter(enterprise_from__lte=today).exists()
+
+
+def check_contract(*, workspace: Workspace, today: date) -> None:
+    """Refuse a change where a contract holds.
+
+    Raises:
+        NotChangeable: it does.
+    """
+    if has_contract(workspace=workspace, today=today):
+        raise NotChangeable("This workspace has a contract: its plan is changed by the operator.")
 
 
 def check_on_offer(version: PlanVersion) -> None:
