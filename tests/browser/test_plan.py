@@ -195,9 +195,7 @@ def test_member_asks_for_an_extension_and_sets_a_limit(page: Page, acme: Workspa
     page.get_by_label("Reason").fill("The launch moved.")
     page.get_by_role("button", name="Request extension").click()
 
-    expect(page.get_by_role("status")).to_have_text(
-        "An extension of 30 days is asked for sales."
-    )
+    expect(page.get_by_role("status")).to_have_text("An extension of 30 days is asked for sales.")
     expect(page.get_by_role("link", name="Request an extension")).to_have_count(0)
 
 

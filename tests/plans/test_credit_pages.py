@@ -108,9 +108,7 @@ def test_says_which_usage_took_what_and_leads_to_its_sessions(acme: Workspace) -
     assert "bot=support" in response.content.decode()
 
 
-def test_member_sees_shared_and_own_lots_and_own_usage(
-    acme: Workspace, member: Membership
-) -> None:
+def test_member_sees_shared_and_own_lots_and_own_usage(acme: Workspace, member: Membership) -> None:
     shared = grant(acme, "300")
     theirs = grant(acme, "60", bot=make.bot(acme, "support"))
     own = grant(acme, "40", bot=make.bot(acme, "sales"))

@@ -58,9 +58,7 @@ def grant(bot: Bot, amount: str, last_day: date, *, own: bool = False) -> Credit
 
 def ask(bot: Bot, days: int = 30, at: datetime = NOW) -> Extension:
     person = make.member(bot.workspace)
-    return extensions.request(
-        bot=bot, days=days, reason="The launch moved.", by=person.user, at=at
-    )
+    return extensions.request(bot=bot, days=days, reason="The launch moved.", by=person.user, at=at)
 
 
 def list_lots(bot: Bot) -> list[tuple[str, date | None, bool]]:

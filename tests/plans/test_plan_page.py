@@ -58,9 +58,7 @@ def hold(bot: Bot, plan: str, *, from_day: date) -> None:
 
 def bill(bot: Bot, **values: object) -> None:
     with in_workspace(bot.workspace_id):
-        BotBilling.objects.update_or_create(
-            workspace=bot.workspace, bot=bot, defaults=values
-        )
+        BotBilling.objects.update_or_create(workspace=bot.workspace, bot=bot, defaults=values)
 
 
 @pytest.fixture
@@ -168,7 +166,8 @@ def test_nothing_yet_differs_from_nothing_matches(acme: Workspace, owner: Client
 
 
 @pytest.mark.parametrize(
-    "query", ["?owner=x", f"?owner={HUGE}", "?plan_status=gone", "?balance=-", "?plan=%00", "?show=x"]
+    "query",
+    ["?owner=x", f"?owner={HUGE}", "?plan_status=gone", "?balance=-", "?plan=%00", "?show=x"],
 )
 def test_what_cannot_be_asked_for_is_said_and_left_out(
     acme: Workspace, owner: Client, query: str
