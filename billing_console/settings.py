@@ -247,3 +247,180 @@ CELERY_BEAT_SCHEDULE = {
     # A change of zone starts this itself; the beat finds what was lost.
     "find old zones": {"task": "usage.tasks.find_old_zones", "schedule": 60.0},
     "find due charges": {"task": "plans.tasks.find_due_charges", "schedule": 60.0},
+    "find due reloads": {"task": "invoices.tasks.find_due_reloads", "schedule": 60.0},
+    "seal audit log": {"task": "accounts.tasks.seal_audit_log", "schedule": 60.0},
+    # An invitation starts this itself; the beat finds what was lost, or failed.
+    "find unsent invitations": {"task": "accounts.tasks.find_unsent_invitations", "schedule": 60.0},
+    "remove ended sign-ins": {
+        "task": "accounts.tasks.remove_ended_sign_ins",
+        "schedule": crontab(hour="3", minute="40"),
+    },
+    # At an hour, not after a day: a beat that is restarted daily would never get there.
+    "remove old events": {
+        "task": "usage.tasks.remove_old_events",
+        "schedule": crontab(hour="3", minute="10"),
+    },
+}
+
+# Payments
+
+# It moves no money: whoever may buy gets credits for nothing.
+SANDBOX_PAYMENTS = flag("SANDBOX_PAYMENTS", default=SERVERS.postgres)
+
+# Mail
+
+EMAIL_HOST = os.environ.get("EMAIL_HOST", "")
+EMAIL_PORT = number("EMAIL_PORT", default=587)
+EMAIL_HOST_USER = os.environ.get("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = os.environ.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_SSL = flag("EMAIL_USE_SSL", default=False)
+EMAIL_USE_TLS = flag("EMAIL_USE_TLS", default=not EMAIL_USE_SSL)
+EMAIL_TIMEOUT = 20  # seconds
+MAIL_DIR = os.environ.get("MAIL_DIR", "")
+EMAIL_FILE_PATH = Path(MAIL_DIR) if MAIL_DIR else VAR_DIR / "mail"
+DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM") or "Billing Console <console@localhost>"
+# Without a mail server: files of the embedded installation, and elsewhere nothing.
+MAIL_GOES_OUT = bool(EMAIL_HOST)
+EMAIL_BACKEND = (
+    "django.core.mail.backends.smtp.EmailBackend"
+    if MAIL_GOES_OUT
+    else "billing_console.mail.PrivateFiles"
+    if SERVERS.postgres or MAIL_DIR
+    else "django.core.mail.backends.dummy.EmailBackend"
+)
+
+# People and their browsers
+
+AUTH_USER_MODEL = "accounts.User"
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "accounts:workspace_list"
+LOGOUT_REDIRECT_URL = "account_login"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+AUTHENTICATION_BACKENDS = ["accounts.backends.ByMailAddress"]
+ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]  # nobody signs up: people are invited
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = (  # allauth's own keeps a second list of mail addresses
+    "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105
+)
+ACCOUNT_USER_DISPLAY = "accounts.adapters.find_name"
+MFA_ADAPTER = "accounts.adapters.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_FORMS = {
+    "add_webauthn": "accounts.passkey_forms.Add",
+    "authenticate_webauthn": "accounts.passkey_forms.SignIn",
+    "login_webauthn": "accounts.passkey_forms.SignInAlone",
+    "reauthenticate_webauthn": "accounts.passkey_forms.Confirm",
+}
+MFA_TOTP_ISSUER = "Billing Console"
+MFA_TOTP_TOLERANCE = 1
+# Operators see all workspaces. The embedded installation is for trying it out.
+OPERATORS_NEED_SECOND_FACTOR = flag("OPERATORS_NEED_SECOND_FACTOR", default=HTTPS)
+# Browsers take http://localhost for secure; only the embedded installation is served there.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = bool(SERVERS.postgres) and not HTTPS
+SOCIALACCOUNT_ADAPTER = "accounts.adapters.SingleSignOnAdapter"
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
+# Single sign-on with one OpenID Connect provider, for people who have an account here.
+OIDC_SERVER_URL = os.environ.get("OIDC_SERVER_URL", "").rstrip("/")
+OIDC_NAME = os.environ.get("OIDC_NAME") or "single sign-on"
+SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {
+    "openid_connect": {
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [
+            {
+                "provider_id": "oidc",
+                "name": OIDC_NAME,
+                "client_id": os.environ.get("OIDC_CLIENT_ID", ""),
+                "secret": os.environ.get("OIDC_CLIENT_SECRET", ""),
+                "settings": {"server_url": OIDC_SERVER_URL},
+            }
+        ]
+        if OIDC_SERVER_URL
+        else [],
+    }
+}
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if HTTPS else 0
+# Whoever watches asks a process directly; the answers hold nothing of anybody.
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+# To be on the list that browsers ship is for the owner of the domain to decide.
+SILENCED_SYSTEM_CHECKS = ["security.W021"]
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+# The largest form is a list of bots to choose from; intake and its 16 MiB are read apart.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+FILE_UPLOAD_HANDLERS = ["billing_console.uploads.RefuseFiles"]
+if HTTPS:
+    # A reverse proxy has the certificate, and must set or remove this header.
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "billing_console.errors.csrf_failed"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF, NONCE],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        # The sign-in form of single sign-on leads to its provider.
+        "form-action": [SELF, *filter(None, ["/".join(OIDC_SERVER_URL.split("/")[:3])])],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    },
+}
+API_REQUESTS_PER_MINUTE = number("API_REQUESTS_PER_MINUTE", default=6000)
+
+# Pages
+
+DJANGO_TABLES2_TEMPLATE = "components/table.html"
+DJANGO_TABLES2_TABLE_ATTRS = {"class": "table card-table"}
+
+# Static files
+
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "billing_console.front_end.PackageFinder",
+]
+FRONT_END_ROOT = BASE_DIR / "node_modules"
+FRONT_END_FILES = {
+    "tabler/tabler.min.css": "@tabler/core/dist/css/tabler.min.css",
+    "plotly/plotly-basic.min.js": "plotly.js-basic-dist-min/plotly-basic.min.js",
+}
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "billing_console.front_end.StaticStorage"},
+}
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+
+# Logs go to standard error, of which whoever runs the process takes care.
+
+LOG_FORMAT = os.environ.get("LOG_FORMAT") or "lines"
+if LOG_FORMAT not in ("lines", "json"):
+    raise ImproperlyConfigured(f"LOG_FORMAT is to be lines or json, not {LOG_FORMAT!r}.")
+LOGGING = make_settings(format=LOG_FORMAT, level=os.environ.get("LOG_LEVEL") or "INFO")
+
+# Who watches the installation
+
+METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")
+PROMETHEUS_MULTIPROC_DIR = os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
+SENTRY_DSN = os.environ.get("SENTRY_DSN", "")
+SENTRY_ENVIRONMENT = os.environ.get("SENTRY_ENVIRONMENT", "")
