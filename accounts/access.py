@@ -68,12 +68,12 @@ OPERATOR_ACCESS = frozenset(
         "health.view",
         "audit.view",
         "viewing.start",
+        "catalog.view",
+        "catalog.change",
         "extensions.view",
         "extensions.decide",
         "credits.grant",
         "enterprise.set",
-        "catalog.view",
-        "catalog.change",
     }
 )
 

@@ -39,8 +39,8 @@ MENU: dict[str, list[Entry]] = {
 OPERATOR_MENU: dict[str, list[Entry]] = {
     "Installation": [
         Entry("Workspaces", "operator:workspace_list", "workspaces.view", "buildings"),
-        Entry("Plans", "plans_operator:plan_list", "catalog.view", "list-check"),
         Entry("Extensions", "plans_operator:extension_list", "extensions.view", "calendar-plus"),
+        Entry("Plans", "plans_operator:plan_list", "catalog.view", "list-check"),
         Entry("Health", "operator:health", "health.view", "heartbeat"),
         Entry("Audit log", "operator:audit", "audit.view", "history"),
     ],

@@ -7,13 +7,13 @@ from plans.views import operator_catalog as catalog
 
 app_name = "plans_operator"
 urlpatterns = [
+    path("extensions/", operator.extension_list, name="extension_list"),
+    path("extensions/<int:extension_id>/", operator.extension, name="extension"),
+    path("workspaces/<slug:slug>/credits", operator.grant, name="grant"),
+    path("workspaces/<slug:slug>/enterprise", operator.contract, name="contract"),
     path("plans/", catalog.plan_list, name="plan_list"),
     path("plans/currencies/<slug:code>/", catalog.currency, name="currency"),
     path("plans/<slug:code>/", catalog.plan, name="plan"),
     path("plans/<slug:code>/new", catalog.version_new, name="version_new"),
     path("plans/<slug:code>/withdraw", catalog.plan_withdraw, name="plan_withdraw"),
-    path("extensions/", operator.extension_list, name="extension_list"),
-    path("extensions/<int:extension_id>/", operator.extension, name="extension"),
-    path("workspaces/<slug:slug>/credits", operator.grant, name="grant"),
-    path("workspaces/<slug:slug>/enterprise", operator.contract, name="contract"),
 ]

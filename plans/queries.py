@@ -1,7 +1,7 @@
 """What the Plan pages read of bots, lots and extensions: a constant number of statements each."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
@@ -172,9 +172,6 @@ def make_rows(workspace: Workspace, bots: Sequence[Bot], *, at: datetime) -> lis
     statuses = subscriptions.read_statuses(workspace=workspace, bots=ids, today=today)
     held = balances.read(workspace=workspace, bots=ids, today=today)
     run_outs = forecast.run_outs(workspace=workspace, bots=ids, today=today)
-    if (since := find_contract_day(workspace)) is not None and since <= today:
-        held = {key: replace(balance, uses_credits=False) for key, balance in held.items()}
-        run_outs = {}
     notices = Notices(workspace, today=today, at=at)
     return [
         PlanRow(
@@ -185,7 +182,7 @@ def make_rows(workspace: Workspace, bots: Sequence[Bot], *, at: datetime) -> lis
             ends_on=statuses[bot.pk].day,
             balance=held[bot.pk],
             scheduled=scheduled.get(bot.pk),
-            run_out=run_outs.get(bot.pk),
+            run_out=run_outs.get(bot.pk) if held[bot.pk].uses_credits else None,
             notices=notices.list_for(
                 bot,
                 version=versions[bot.pk],

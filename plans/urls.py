@@ -6,7 +6,6 @@ from plans.views import compare, credits, manage, plan_list
 
 app_name = "plans"
 urlpatterns = [
-    path("plan/compare", compare.compare, name="compare"),
     path("plan/", plan_list.plan_list, name="plan_list"),
     path("plan/export", plan_list.plan_export, name="plan_export"),
     path("plan/bots/<int:bot_id>/", manage.manage, name="manage"),
@@ -15,4 +14,5 @@ urlpatterns = [
     path("plan/bots/<int:bot_id>/owner", manage.change_owner, name="change_owner"),
     path("plan/credits/", credits.lot_list, name="lot_list"),
     path("plan/credits/<int:lot_id>/", credits.lot, name="lot"),
+    path("plan/compare", compare.compare, name="compare"),
 ]

@@ -1,6 +1,7 @@
 """Every address answers odd input with a page or a refusal, never with an error of the program."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import product
 
 import pytest
@@ -8,6 +9,8 @@ from django.test import Client
 
 from accounts.models import ApiKey, Bot, Role, Workspace
 from accounts.tenancy import in_workspace
+from plans import billing, extensions
+from plans.models import CreditLot, Extension
 from tests import make
 from tests.accounts.test_access import sign_in
 from tests.invoices import buying
@@ -49,15 +52,21 @@ def client(acme: Workspace) -> Client:
 def find_parts(acme: Workspace) -> dict[str, str]:
     """Return what stands in addresses for their parameters."""
     make.api_key(acme, name="odd")
+    now = datetime.now(UTC)
+    billing.open_billing(workspace=acme, at=now)
     with in_workspace(acme.pk):
+        bot = Bot.objects.for_workspace(acme).get()
+        asked = Extension.objects.for_workspace(acme).filter(bot=bot).first() or extensions.request(
+            bot=bot, days=3, reason="Odd.", by=make.member(acme).user, at=now
+        )
         stream = Stream.objects.for_workspace(acme).get(user="u1", channel="web", agent="")
         return {
             "<slug:slug>": "acme",
-            "<int:bot_id>": str(Bot.objects.for_workspace(acme).get().pk),
+            "<int:bot_id>": str(bot.pk),
             "<int:key_id>": str(ApiKey.objects.for_workspace(acme).get(name="odd").pk),
             "<int:invitation_id>": str(make.invitation(acme).pk),
-            "<int:lot_id>": "1",
-            "<int:extension_id>": "1",
+            "<int:lot_id>": str(CreditLot.objects.for_workspace(acme).get(kind="free").pk),
+            "<int:extension_id>": str(asked.pk),
             "<int:member_id>": str(make.member(acme, Role.MEMBER).pk),
             "<int:number>": str(stream.id),
             "<int:order_number>": str(buying.order(acme, key="odd").number),

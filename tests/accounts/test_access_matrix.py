@@ -9,6 +9,8 @@ from django.test import Client
 
 from accounts.models import ApiKey, Bot, BotShare, Role, Scope, Workspace
 from accounts.tenancy import in_workspace
+from plans import billing
+from plans.models import CreditLot
 from tests import make
 from tests.invoices import buying
 from tests.pages import sign_in
@@ -53,6 +55,16 @@ PAGES = [
     Page("usage/sessions.csv", "oafms"),
     Page("usage/how-sessions-are-counted/", "oafms"),
     Page("usage/conversations/{talk_shared}/", "oafms"),
+    Page("plan/", "oafm"),
+    Page("plan/export", "oafm"),
+    Page("plan/credits/", "oafm"),
+    Page("plan/credits/{lot_shared}/", "oafm"),
+    Page("plan/bots/{owned}/", "oafm"),
+    Page("plan/bots/{owned}/low-balance", "oam", {"low_balance": "20"}),
+    Page("plan/bots/{owned}/extension", "oam"),
+    Page("plan/bots/{owned}/extension", "oam", {"days": "3", "reason": "Late."}),
+    Page("plan/bots/{owned}/owner", "oa"),
+    Page("plan/bots/{owned}/owner", "oa", {"owner": "1", "reason": "Moves on."}),
     Page("bots/", "oafms"),
     Page("bots/export", "oafms"),
     Page("bots/{shared}/", "oafms"),
@@ -113,6 +125,9 @@ PAGES = [
 # Of bots not shared: who sees all still does, to all others there is none.
 UNSEEN = [
     Page("usage/conversations/{talk_other}/", "oaf"),
+    Page("plan/bots/{other}/", "oaf"),
+    Page("plan/bots/{other}/low-balance", "oa", {"low_balance": "20"}),
+    Page("plan/bots/{other}/extension", "oa"),
     Page("orders/{order_other}/", "oaf"),
     Page("orders/{order_other}/pay", "oa", {}),
     Page("orders/{order_other}/cancel", "oa", {}),
@@ -126,11 +141,12 @@ UNSEEN = [
     Page("bots/{other}/share", "oa", {"user": "1"}),
     Page("bots/{other}/take-back", "oa", {"user": "1"}),
 ]
+OF_ADMINS = ["Usage", "Bots", "Users & roles", "Audit log", "Developers", "Settings"]
 MENUS = {
-    OWNER: ["Dashboard", "Usage", "Bots", "Users & roles", "Audit log", "Developers", "Settings"],
-    ADMIN: ["Dashboard", "Usage", "Bots", "Users & roles", "Audit log", "Developers", "Settings"],
-    FINANCE: ["Dashboard", "Usage", "Bots", "Audit log"],
-    MEMBER: ["Dashboard", "Usage", "Bots"],
+    OWNER: ["Dashboard", "Plan", *OF_ADMINS],
+    ADMIN: ["Dashboard", "Plan", *OF_ADMINS],
+    FINANCE: ["Dashboard", "Plan", "Usage", "Bots", "Audit log"],
+    MEMBER: ["Dashboard", "Plan", "Usage", "Bots"],
     SHARED: ["Usage", "Bots"],
 }
 SCOPES = {
@@ -144,6 +160,7 @@ SCOPES = {
 # What is only of others: words of their bots, people and users.
 ADDRESSES = {
     "Dashboard": "",
+    "Plan": "plan/",
     "Usage": "usage/",
     "Bots": "bots/",
     "Users & roles": "people/",
@@ -167,6 +184,7 @@ PARTS = (
     "person_shared",
     "invitation_shared",
     "order_shared",
+    "lot_shared",
 )
 # Orders that a member placed, and others.
 ORDERED_BY = {"shared": MEMBER, "owned": MEMBER, "other": OWNER, "their": OWNER}
@@ -192,6 +210,7 @@ def fill_one(place: Workspace, users: dict[str, str]) -> dict[str, int | str]:
     """Make people and a key; return the numbers of bots, conversations, streams and the key."""
     make.roll_up(place)
     make.api_key(place)
+    billing.open_billing(workspace=place, at=datetime.now(UTC))
     invited = make.invitation(place, at=datetime.now(UTC))
     people = {role: make.member(place, role) for role in Role}
     for role in Role:
@@ -214,6 +233,7 @@ def fill_one(place: Workspace, users: dict[str, str]) -> dict[str, int | str]:
                 f"stream_{name}": stream.id,
                 f"person_{name}": people[Role.FINANCE].pk,
                 f"invitation_{name}": invited.pk,
+                f"lot_{name}": CreditLot.objects.for_workspace(place).get(kind="free").pk,
                 f"order_{name}": orders[name],
                 f"key_{name}": ApiKey.objects.for_workspace(place).get().pk,
             }

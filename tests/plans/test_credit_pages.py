@@ -184,7 +184,7 @@ def test_limit_leaves_the_overdraft_alone(acme: Workspace) -> None:
 
     with in_workspace(acme.pk):
         row = BotBilling.objects.get(bot=bot)
-        assert (row.overdraft, row.low_balance) == (3, 70)
+        assert (row.overdraft, row.low_balance) == (Decimal(3), Decimal(70))
 
 
 def test_limit_is_not_set_by_who_may_not(acme: Workspace, member: Membership) -> None:
