@@ -6,7 +6,7 @@ charged and wallets are reloaded, as the beat does.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from accounts.days import DAY
@@ -260,13 +260,14 @@ STORY: Mapping[str, Sequence[Chapter]] = {
         Chapter(290, [change_plan("bestellstatus", "advanced", by=plan.LENA)]),
         Chapter(180, [buy(800, by=plan.LENA, bot="retouren")]),
         Chapter(120, [buy(1500, by=plan.LENA)]),
+        Chapter(100, [grant(90, bot="filialsuche", days=30, reason="Relaunch")]),
         Chapter(60, [limit_low("treueclub", 500)]),
         Chapter(30, [buy(300, by=plan.LENA)]),
         Chapter(
             12,
             [
                 ask_extension(
-                    "groessenberater", days=30, reason="Der Test dauert länger", by=plan.LENA
+                    "filialsuche", days=30, reason="Der Relaunch verzögert sich", by=plan.LENA
                 )
             ],
         ),
@@ -274,7 +275,7 @@ STORY: Mapping[str, Sequence[Chapter]] = {
             10,
             [
                 decide_extension(
-                    "groessenberater", approve=False, note="The trial is over a year ago."
+                    "filialsuche", approve=False, note="Ask again once the bot is published."
                 )
             ],
         ),
@@ -291,7 +292,7 @@ STORY: Mapping[str, Sequence[Chapter]] = {
 def find_days(workspace: Workspace, *, now: datetime) -> dict[datetime, Sequence[Act]]:
     """Return what happens at which instant from the workspace's beginning up to now, in order.
 
-    A week without an act is there too: usage is charged then.
+    Every second week is there too: usage is charged then.
     """
     days: dict[datetime, Sequence[Act]] = {
         now - chapter.days_ago * DAY: chapter.acts for chapter in STORY.get(workspace.slug, ())
@@ -299,7 +300,7 @@ def find_days(workspace: Workspace, *, now: datetime) -> dict[datetime, Sequence
     at = workspace.created_at
     while at < now and workspace.slug in STORY:
         days.setdefault(at, ())
-        at += timedelta(days=7)
+        at += 14 * DAY
     days.setdefault(now, ())
     return {at: days[at] for at in sorted(days) if at >= workspace.created_at}
 
