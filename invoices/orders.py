@@ -57,7 +57,7 @@ def place(
         NotOrdered: credits of this amount are not sold here, or the key is that of another order.
     """
     with in_workspace(workspace.pk):
-        billing.lock(workspace=workspace)
+        billing.lock(workspace=workspace, at=at)
         orders = Order.objects.for_workspace(workspace)
         placed = orders.filter(key=key).first()
         if placed:

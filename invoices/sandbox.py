@@ -24,7 +24,7 @@ from invoices.providers import Answer, Places
 SALT = "invoices.sandbox"
 SIGNATURE = "X-Sandbox-Signature"
 PAGE_LASTS = timedelta(hours=24)
-LATE = 20  # seconds
+LATE = 10  # seconds
 
 
 class Choice(models.TextChoices):

@@ -7,11 +7,11 @@ from invoices.views import funds, orders, plan_changes, reload
 app_name = "invoices"
 urlpatterns = [
     path("plan/funds", funds.add_funds, name="add_funds"),
-    path("plan/bots/<bot_key:key>/funds", funds.add_funds, name="add_funds"),
+    path("plan/bots/<int:bot_id>/funds", funds.add_funds, name="add_funds"),
     path("plan/reload", reload.change_reload, name="reload"),
     path("plan/reload/stop", reload.stop_reload, name="reload_stop"),
-    path("plan/bots/<bot_key:key>/reload", reload.change_reload, name="reload"),
-    path("plan/bots/<bot_key:key>/reload/stop", reload.stop_reload, name="reload_stop"),
+    path("plan/bots/<int:bot_id>/reload", reload.change_reload, name="reload"),
+    path("plan/bots/<int:bot_id>/reload/stop", reload.stop_reload, name="reload_stop"),
     path("plan/bots/<int:bot_id>/change", plan_changes.plan_change, name="plan_change"),
     path(
         "plan/bots/<int:bot_id>/change/undo",

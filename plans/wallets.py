@@ -185,12 +185,11 @@ class Wallets:
         to_overdraft = min(amount, self.overdrafts[bot])
         if to_overdraft:
             entries += self.overdraw(-to_overdraft, bot=bot)
-        lots: list[Lot] = []
+        lots: dict[int, Lot] = {}
         for lot_id, part in uses.give_back(amount - to_overdraft, day=day):
-            lot = self.lots[lot_id]
-            entries += lot.use(-part)
-            lots.append(lot)
-        return entries, lots
+            lots[lot_id] = self.lots[lot_id]
+            entries += lots[lot_id].use(-part)
+        return entries, list(lots.values())
 
     def pay_overdrafts(self, lot: Lot, *, day: date) -> Iterator[tuple[int, list[Entry]]]:
         """Pay overdrafts with what a lot has, where it may be used on ``day`` (today).

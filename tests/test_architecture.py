@@ -44,7 +44,7 @@ OF_OPERATOR = {
 # Addresses that are not below a workspace: each checks for itself, or shows nothing of anybody.
 OUTSIDE_WORKSPACES = {
     "", "sign-in", "sign-out", "session", "healthz", "readyz", "metrics",
-    "invitations/<str:token>",
+    "invitations/<str:token>", "sandbox/pay/<str:token>", "sandbox/answers",
 }  # fmt: skip
 OF_ONESELF = ("sign-in/", "password/", "profile/")
 API = "api/v1/"

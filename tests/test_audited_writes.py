@@ -8,6 +8,7 @@ import io
 import json
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import pytest
@@ -15,8 +16,11 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from accounts import bots, keys, people
+from accounts.days import next_month
 from accounts.models import ApiKey, AuditEntry, Bot, Invitation, Membership, Role, Scope, Workspace
 from accounts.tenancy import in_workspace
+from plans import subscriptions
+from plans.models import PlanVersion
 from tests import make
 from tests.conftest import ROOT
 from tests.pages import sign_in
@@ -100,6 +104,23 @@ def with_events(world: World) -> None:
     make.roll_up(world.acme)
 
 
+def have_essential(world: World) -> None:
+    subscriptions.change_today(bot=world.bot, version=find_plan("essential"), at=datetime.now(UTC))
+
+
+def change_plan(world: World) -> None:
+    version, current = find_plan("standard").pk, find_plan("essential").pk
+    key = "6f1f4f0c-3c1b-4d0c-9a53-3f0f5d6b1a52"
+    world.post(
+        "plan/bots/{bot}/change", version=version, current=current, scheduled="", net="0", key=key
+    )
+
+
+def find_plan(code: str) -> PlanVersion:
+    return PlanVersion.objects.on_offer().get(plan__code=code)
+
+
+NEXT_MONTH = next_month(datetime.now(UTC).date()).isoformat()
 RANGE = "from=2026-03-01&to=2026-03-04"
 DAYS = "range=custom&first=2026-03-02&last=2026-03-03"
 OF_DAYS = {"range": ["custom"], "first": ["2026-03-02"], "last": ["2026-03-03"]}
@@ -221,6 +242,17 @@ WRITES = {
             "finance@acme.example": "owner", "owner@acme.example": "admin", "reason": "Moves on.",
         },
         first=lambda world: make.member(world.acme, Role.FINANCE), again=False,
+    ),
+    "plan change scheduled": Write(
+        change_plan, PERSON, "plan_change.scheduled", "support",
+        {"plan": "Essential (version 1)"}, {"plan": "Standard (version 1)", "from": NEXT_MONTH},
+        first=have_essential,
+    ),
+    "plan change undone": Write(
+        lambda world: world.post("plan/bots/{bot}/change/undo"),
+        PERSON, "plan_change.undone", "support",
+        {"plan": "Standard (version 1)"}, {"plan": "Essential (version 1)", "from": NEXT_MONTH},
+        first=lambda world: (have_essential(world), change_plan(world)),
     ),
     "usage downloaded as CSV": Write(
         lambda world: world.get(f"usage/usage.csv?{DAYS}&bot=support&other=x"),
@@ -434,7 +466,7 @@ def list_codes() -> set[str]:
     """Return the actions that the program's text names."""
     texts = (
         file.read_text()
-        for app in ("accounts", "usage", "billing_console")
+        for app in ("accounts", "usage", "plans", "invoices", "billing_console")
         for file in (ROOT / app).rglob("*.py")
     )
     named = r'(?:record|record_refused|record_download|note)\(\s*"([a-z_]+\.[a-z_]+)"'

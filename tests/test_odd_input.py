@@ -10,6 +10,7 @@ from accounts.models import ApiKey, Bot, Role, Workspace
 from accounts.tenancy import in_workspace
 from tests import make
 from tests.accounts.test_access import sign_in
+from tests.invoices import buying
 from tests.test_architecture import patterns
 from usage.models import Stream
 from usage.session_queries import name_conversation
@@ -24,6 +25,7 @@ FILTERS = (
     "bot", "channel", "timezone", "range", "first", "last", "by", "view", "rows", "kind", "state",
     "from", "to", "user", "conversation", "q", "owner", "status", "show", "type", "id", "source",
     "result", "code", "action", "who", "target", "role",
+    "amount",
 )  # fmt: skip
 PARTS = ("%00", "a%0ab", "%ff", "a%2F..%2Fb", "a%22b", "0", "-1", "9" * 30, "x" * 2000)
 METHODS = ("HEAD", "PUT", "TRACE")
@@ -56,6 +58,9 @@ def find_parts(acme: Workspace) -> dict[str, str]:
             "<int:invitation_id>": str(make.invitation(acme).pk),
             "<int:member_id>": str(make.member(acme, Role.MEMBER).pk),
             "<int:number>": str(stream.id),
+            "<int:order_number>": str(buying.order(acme, key="odd").number),
+            "<slug:plan_code>": "essential",
+            "<slug:currency_code>": "USD",
             "<str:token>": "of-nobody",
             "<str:provider_id>": "oidc",
             "<person:uidb36>": "1",

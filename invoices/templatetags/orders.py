@@ -9,13 +9,13 @@ from plans.models import Currency
 
 register = template.Library()
 
-COLORS = {
-    OrderStatus.PENDING: "yellow",
-    OrderStatus.IN_REVIEW: "yellow",
-    OrderStatus.COMPLETED: "green",
-    OrderStatus.FAILED: "red",
-    OrderStatus.CANCELED: "secondary",
-    OrderStatus.REFUNDED: "secondary",
+MOODS = {
+    OrderStatus.PENDING: "busy",
+    OrderStatus.IN_REVIEW: "busy",
+    OrderStatus.COMPLETED: "good",
+    OrderStatus.FAILED: "bad",
+    OrderStatus.CANCELED: "",
+    OrderStatus.REFUNDED: "",
 }
 
 
@@ -26,6 +26,6 @@ def money(amount: Decimal, currency: Currency) -> str:
 
 
 @register.filter
-def status_color(status: str) -> str:
-    """Return the color of an order's status, the same on every page."""
-    return COLORS[OrderStatus(status)]
+def mood(status: str) -> str:
+    """Return the class of an order's status, whose color is the same on every page."""
+    return MOODS[OrderStatus(status)]

@@ -19,12 +19,12 @@ from invoices.views.orders import lead_to_payment
 @workspace_view("plans.change")
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def add_funds(request: WorkspaceRequest, key: str | None = None) -> HttpResponse:
+def add_funds(request: WorkspaceRequest, bot_id: int | None = None) -> HttpResponse:
     """Buy credits, of a bot or shared: ask for the amount, show what it costs, then order it.
 
     The amount stands in the address, so that a link can propose one.
     """
-    bot = find_wallet(request, key)
+    bot = find_wallet(request, bot_id)
     try:
         currency = orders.find_currency(request.workspace)
         orders.check_contract(workspace=request.workspace, at=datetime.now(UTC))
@@ -86,19 +86,19 @@ def order_credits(
     return lead_to_payment(request, payment)
 
 
-def find_wallet(request: WorkspaceRequest, key: str | None) -> Bot | None:
+def find_wallet(request: WorkspaceRequest, bot_id: int | None) -> Bot | None:
     """Return the bot whose own credits are meant; None: those that all bots share.
 
     Raises:
         Http404: the person sees no such bot, or no plan of it.
         PermissionDenied: they may not buy for it, or (members) for all bots.
     """
-    if key is None:
+    if bot_id is None:
         if request.membership.role not in ADMINS:
             raise PermissionDenied
         return None
     seen = Bot.objects.for_workspace(request.workspace).with_plan_for(request.membership)
-    bot = get_object_or_404(seen.in_use(), key=key.replace("\0", "\N{REPLACEMENT CHARACTER}"))
+    bot = get_object_or_404(seen.in_use(), pk=bot_id)
     if not may_change_plan(request.membership, bot):
         raise PermissionDenied
     return bot

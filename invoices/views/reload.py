@@ -17,9 +17,9 @@ from invoices.views.funds import find_wallet, refuse
 
 @workspace_view("plans.change")
 @require_http_methods(["GET", "HEAD", "POST"])
-def change_reload(request: WorkspaceRequest, key: str | None = None) -> HttpResponse:
+def change_reload(request: WorkspaceRequest, bot_id: int | None = None) -> HttpResponse:
     """Show when a wallet is reloaded, and turn that on, or change it."""
-    bot = find_wallet(request, key)
+    bot = find_wallet(request, bot_id)
     try:
         currency = orders.find_currency(request.workspace)
         orders.check_contract(workspace=request.workspace, at=datetime.now(UTC))
@@ -60,9 +60,9 @@ def change_reload(request: WorkspaceRequest, key: str | None = None) -> HttpResp
 
 @workspace_view("plans.change")
 @require_POST
-def stop_reload(request: WorkspaceRequest, key: str | None = None) -> HttpResponse:
+def stop_reload(request: WorkspaceRequest, bot_id: int | None = None) -> HttpResponse:
     """Turn auto-reload of a wallet off."""
-    bot = find_wallet(request, key)
+    bot = find_wallet(request, bot_id)
     if auto_reload.turn_off(workspace=request.workspace, bot=bot):
         messages.success(request, "Auto-reload is off.")
     else:
@@ -74,7 +74,7 @@ def lead_back(request: WorkspaceRequest, bot: Bot | None) -> HttpResponse:
     """Lead back to the page of a wallet's auto-reload."""
     if bot is None:
         return redirect("invoices:reload", request.workspace.slug)
-    return redirect("invoices:reload", request.workspace.slug, bot.key)
+    return redirect("invoices:reload", request.workspace.slug, bot.pk)
 
 
 def find_reload(request: WorkspaceRequest, bot: Bot | None) -> AutoReload | None:

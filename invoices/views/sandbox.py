@@ -42,8 +42,16 @@ def pay(request: HttpRequest, token: str) -> HttpResponse:
         )
     form = forms.SandboxAnswer(request.POST if request.method == "POST" else None)
     if not form.is_valid():
-        context = {"bill": bill, "form": form, "saved_answers": SavedAnswer.choices}
-        return render(request, "invoices/sandbox.html", context)
+        return render(
+            request,
+            "invoices/sandbox.html",
+            {
+                "bill": bill,
+                "form": form,
+                "saved_answers": SavedAnswer.choices,
+                "late": sandbox.LATE,
+            },
+        )
     choice = Choice(form.cleaned_data["choice"])
     saved = SavedAnswer(form.cleaned_data["saved"] or SavedAnswer.ACCEPT)
     sandbox.decide(bill, choice=choice, saved=saved)

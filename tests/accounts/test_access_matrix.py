@@ -9,6 +9,7 @@ from django.test import Client
 from accounts.models import ApiKey, Bot, BotShare, Role, Scope, Workspace
 from accounts.tenancy import in_workspace
 from tests import make
+from tests.invoices import buying
 from tests.pages import sign_in
 from tests.test_architecture import patterns
 from usage.models import Stream
@@ -68,6 +69,23 @@ PAGES = [
     Page("bots/{owned}/archive", "oa", {"reason": "Unused."}),
     Page("bots/{owned}/restore", "oa"),
     Page("bots/{owned}/restore", "oa", {"reason": "Used."}),
+    Page("plan/compare", "oafm"),
+    Page("plan/bots/{owned}/change", "oam"),
+    Page("plan/bots/{owned}/change", "oam", {"version": "1"}),
+    Page("plan/bots/{owned}/change/undo", "oam", {}),
+    Page("plan/funds", "oa"),
+    Page("plan/funds", "oa", {"amount": "100"}),
+    Page("plan/bots/{owned}/funds", "oam"),
+    Page("plan/bots/{owned}/funds", "oam", {"amount": "100"}),
+    Page("plan/reload", "oa"),
+    Page("plan/reload", "oa", {"amount": "100"}),
+    Page("plan/reload/stop", "oa", {}),
+    Page("plan/bots/{owned}/reload", "oam"),
+    Page("plan/bots/{owned}/reload", "oam", {"amount": "100"}),
+    Page("plan/bots/{owned}/reload/stop", "oam", {}),
+    Page("orders/{order_shared}/", "oafm"),
+    Page("orders/{order_shared}/pay", "oam", {}),
+    Page("orders/{order_shared}/cancel", "oam", {}),
     Page("audit-log/", "oaf"),
     Page("audit-log/export", "oaf"),
     Page("people/", "oa"),
@@ -97,7 +115,16 @@ PAGES = [
 ]
 # Of bots not shared: who sees all still does, to all others there is none.
 UNSEEN = [
+    Page("plan/bots/{other}/change", "oa"),
+    Page("plan/bots/{other}/change/undo", "oa", {}),
     Page("usage/conversations/{talk_other}/", "oaf"),
+    Page("orders/{order_other}/", "oaf"),
+    Page("orders/{order_other}/pay", "oa", {}),
+    Page("orders/{order_other}/cancel", "oa", {}),
+    Page("plan/bots/{other}/funds", "oa"),
+    Page("plan/bots/{other}/reload", "oa"),
+    Page("plan/bots/{shared}/funds", "oa"),
+    Page("plan/bots/{shared}/reload", "oa"),
     Page("bots/{other}/", "oaf"),
     Page("bots/{other}/name", "oa", {"name": "Renamed"}),
     Page("bots/{other}/publish-status", "oa", {"publish_status": "suspended"}),
@@ -138,7 +165,16 @@ VARIANTS = (
     "", "&view=table", "&view=table&rows=bot", "&rows=bot&channel=web", "&kind=all&state=all",
     "&kind=alert", "&by=month", "&timezone=Asia/Kolkata",
 )  # fmt: skip
-PARTS = ("talk_shared", "stream_shared", "key_shared", "person_shared", "invitation_shared")
+PARTS = (
+    "talk_shared",
+    "stream_shared",
+    "key_shared",
+    "person_shared",
+    "invitation_shared",
+    "order_shared",
+)
+# Orders that a member placed, and others.
+ORDERED_BY = {"shared": MEMBER, "owned": MEMBER, "other": OWNER, "their": OWNER}
 BOT_QUERIES = ("", "?status=archived", "?sort=owner", "?sort=-shares", "?owner={}", "?q=o")
 
 
@@ -168,6 +204,12 @@ def fill_one(place: Workspace, users: dict[str, str]) -> dict[str, int | str]:
         user.name = f"Known {role.value} of {place.slug}"
         user.save(update_fields=["name"])
     found: dict[str, int | str] = {}
+    orders = {
+        name: buying.order(place, buyer=people[role].user).number
+        for name, role in ORDERED_BY.items()
+        # Numbers begin with 1 in each workspace: theirs is one that the other does not have.
+        if name != "their" or name in users
+    }
     with in_workspace(place.pk):
         for name, sender in users.items():
             stream = Stream.objects.for_workspace(place).select_related("bot").get(user=sender)
@@ -177,6 +219,7 @@ def fill_one(place: Workspace, users: dict[str, str]) -> dict[str, int | str]:
                 f"stream_{name}": stream.id,
                 f"person_{name}": people[Role.FINANCE].pk,
                 f"invitation_{name}": invited.pk,
+                f"order_{name}": orders[name],
                 f"key_{name}": ApiKey.objects.for_workspace(place).get().pk,
             }
     return found

@@ -10,6 +10,7 @@ from django.db.utils import ProgrammingError
 
 from accounts.models import Bot, BotShare, Membership, Role, User, Workspace, WorkspaceOwned
 from accounts.tenancy import USER, WORKSPACE, admit, admitted, in_workspace
+from invoices.models import AutoReload, Method, Order, OrderType, Payment, SavedMethod
 from plans.models import (
     Account,
     BotBilling,
@@ -57,6 +58,7 @@ def fill(of: Workspace) -> None:
         bot = Bot.objects.for_workspace(of).get()
         BotShare.objects.create(workspace=of, bot=bot, user=shared.user)
         fill_plans(bot, requested_by=shared.user)
+        fill_orders(of, by=shared.user)
     zones.change(workspace=of, zone="Asia/Kolkata", at=make.LONG_AFTER)
 
 
@@ -112,6 +114,48 @@ def fill_plans(bot: Bot, *, requested_by: User) -> None:
         reason="A late launch",
         requested_by=requested_by,
         requested_at=make.NOON,
+    )
+
+
+def fill_orders(of: Workspace, *, by: User) -> None:
+    """Give a workspace a row in every table of invoices."""
+    dollars = Currency.objects.get(code="USD")
+    order = Order.objects.create(
+        workspace=of,
+        number=1,
+        key="order",
+        type=OrderType.CREDIT_PURCHASE,
+        net=100,
+        tax=0,
+        gross=100,
+        currency=dollars,
+        method=Method.SANDBOX,
+        created_at=make.NOON,
+    )
+    Payment.objects.create(
+        workspace=of,
+        order=order,
+        method=Method.SANDBOX,
+        reference="payment",
+        started_at=make.NOON,
+    )
+    saved = SavedMethod.objects.create(
+        workspace=of,
+        method=Method.SANDBOX,
+        reference="accept",
+        label="Sandbox",
+        consent="I agree.",
+        consented_at=make.NOON,
+        saved_by=by,
+    )
+    AutoReload.objects.create(
+        workspace=of,
+        is_on=False,
+        amount=100,
+        limit=0,
+        saved_method=saved,
+        turned_on_at=make.NOON,
+        turned_on_by=by,
     )
 
 

@@ -29,6 +29,7 @@ PAGES = (
     "/operator/workspaces/acme/",
     "/operator/health/",
     "/operator/audit/",
+    "/operator/plans/",
 )
 VIEW_AS = "/operator/workspaces/acme/view-as"
 STOP = "/operator/stop-viewing"

@@ -1,0 +1,37 @@
+"""What waits to be charged in the whole installation, as the operator sees it."""
+
+from datetime import datetime, timedelta
+
+from django.db import connections
+
+# The zone that is ahead of all others. There a last day is over first, and credits lapse on the
+# second day after it: where they are not due yet, a run finds nothing.
+EARLIEST = timedelta(hours=14)
+LAPSES_AFTER_DAYS = timedelta(days=2)
+
+# Primary keys of marks and billings and the index of lots by workspace, of each workspace.
+FIND_WORKSPACES_DUE = """
+SELECT id FROM accounts_workspace workspace
+WHERE EXISTS (SELECT FROM usage_changedbot WHERE workspace_id = workspace.id)
+    OR NOT EXISTS (SELECT FROM plans_workspacebilling WHERE workspace_id = workspace.id)
+    OR EXISTS (
+        SELECT FROM plans_creditlot
+        WHERE workspace_id = workspace.id AND lapsed_at IS NULL AND last_day <= %(last_day)s)
+ORDER BY id
+"""
+COUNT_WAITING = "SELECT count(DISTINCT (workspace_id, bot_id)) FROM usage_changedbot"
+
+
+def find_workspaces_due(*, now: datetime) -> list[int]:
+    """Return the workspaces with bots to charge, with credits to lapse, or not opened yet."""
+    last_day = (now + EARLIEST).date() - LAPSES_AFTER_DAYS
+    with connections["operator"].cursor() as cursor:
+        cursor.execute(FIND_WORKSPACES_DUE, {"last_day": last_day})
+        return [workspace_id for (workspace_id,) in cursor.fetchall()]
+
+
+def count_waiting() -> int:
+    """Return how many bots wait to be charged."""
+    with connections["operator"].cursor() as cursor:
+        cursor.execute(COUNT_WAITING)
+        return int(cursor.fetchone()[0])

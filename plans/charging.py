@@ -1,0 +1,223 @@
+"""Usage of plans that use credits is charged: the difference to what is charged already is posted.
+
+Marks of changed bots (`usage.ChangedBot`) say where to look. Some bots at a time, in a transaction
+that holds the lock of the workspace's billing, their marks are removed, and only then their totals
+are read: what is committed meanwhile has a mark of its own, which stays. The roll-up waits for
+nothing here, and this for nothing of the roll-up.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection
+from django.db.models import Q
+
+from accounts.models import Workspace
+from accounts.months import read_calendar
+from accounts.tenancy import in_workspace
+from plans import billing, differences, ledger, lots
+from plans.differences import Difference
+from plans.ledger import NewPosting
+from plans.models import BotBilling, CreditLot, PostingKind, WorkspaceBilling
+from plans.new_lots import settle
+from plans.wallets import Lot, Use, Uses, Wallets
+from usage.models import ChangedBot
+
+BOTS_AT_ONCE = 250
+
+MARK = """
+INSERT INTO usage_changedbot (workspace_id, bot_id)
+SELECT %(workspace)s, bot FROM unnest(%(bots)s::bigint[]) AS changed (bot)
+"""
+# Primary key of the marks.
+CLAIM_BOTS = """
+WITH taken AS (
+    DELETE FROM usage_changedbot
+    WHERE workspace_id = %(workspace)s AND bot_id = ANY(ARRAY(
+        SELECT DISTINCT bot_id FROM usage_changedbot WHERE workspace_id = %(workspace)s
+        ORDER BY bot_id LIMIT %(limit)s))
+    RETURNING bot_id
+)
+SELECT DISTINCT bot_id FROM taken ORDER BY bot_id
+"""
+# Which lots served usage of these bots: of the given days, and of all others together. Indexes
+# posting_of_bot and the primary key of the entries.
+FIND_USES = """
+SELECT posting.bot_id, corrected.day, entry.lot_id, sum(entry.amount),
+    max(ARRAY[posting.id, entry.number]) FILTER (WHERE entry.amount > 0)
+FROM plans_posting posting
+JOIN plans_ledgerentry entry
+    ON entry.workspace_id = %(workspace)s AND entry.posting_id = posting.id
+LEFT JOIN (SELECT DISTINCT * FROM unnest(%(bots)s::bigint[], %(days)s::date[])) corrected (bot, day)
+    ON corrected.bot = posting.bot_id AND corrected.day = posting.service_day
+WHERE posting.workspace_id = %(workspace)s AND posting.bot_id = ANY(%(bots)s)
+    AND posting.kind IN ('charge', 'settlement') AND entry.lot_id IS NOT NULL
+GROUP BY 1, 2, 3
+"""
+KEEP_CHARGED = """
+INSERT INTO plans_chargedday
+    (workspace_id, bot_id, day, meter, version_id, quantity, amount, postings)
+SELECT %(workspace)s, bot, day, meter, version, quantity, amount, 1
+FROM unnest(%(bot)s::bigint[], %(day)s::date[], %(meter)s::text[], %(version)s::bigint[],
+        %(quantity)s::int[], %(amount)s::numeric[])
+    AS charged (bot, day, meter, version, quantity, amount)
+ON CONFLICT (workspace_id, bot_id, day, meter, version_id) DO UPDATE
+    SET quantity = plans_chargedday.quantity + excluded.quantity,
+        amount = plans_chargedday.amount + excluded.amount,
+        postings = plans_chargedday.postings + 1
+"""
+
+
+class PostedBefore(Exception):
+    """A charge is to be posted under a key that stands already: `ChargedDay` is wrong."""
+
+
+def mark(*, workspace_id: int, bots: Iterable[int]) -> None:
+    """Have some bots looked at again, whose plan was changed in the caller's transaction."""
+    with in_workspace(workspace_id), connection.cursor() as cursor:
+        cursor.execute(MARK, {"workspace": workspace_id, "bots": list(bots)})
+
+
+def run(*, workspace_id: int, now: datetime) -> int:
+    """Charge what changed in a workspace, then let credits lapse; return the charges posted.
+
+    Safe to repeat and to run at once with itself.
+    """
+    posted = 0
+    while (charges := charge_next(workspace_id=workspace_id, now=now)) is not None:
+        posted += charges
+    lots.lapse_due(workspace_id=workspace_id, now=now)
+    with in_workspace(workspace_id):
+        if not ChangedBot.objects.for_workspace(workspace_id).exists():
+            earlier = Q(charged_at=None) | Q(charged_at__lt=now)
+            billings = WorkspaceBilling.objects.for_workspace(workspace_id).filter(earlier)
+            billings.update(charged_at=now)
+    return posted
+
+
+def charge_next(*, workspace_id: int, now: datetime) -> int | None:
+    """Charge some changed bots in one transaction; None: there were none."""
+    with in_workspace(workspace_id):
+        workspace = Workspace.objects.get(pk=workspace_id)
+        locked = billing.lock(workspace=workspace, at=now)
+        with connection.cursor() as cursor:
+            cursor.execute(CLAIM_BOTS, {"workspace": workspace_id, "limit": BOTS_AT_ONCE})
+            bots = [bot for (bot,) in cursor.fetchall()]
+        if not bots:
+            return None
+        found = differences.find(
+            workspace=workspace, bots=bots, enterprise_from=locked.enterprise_from
+        )
+        if found:
+            charges = Charges(locked, now=now, bots=bots)
+            charges.post(found)
+    return len(found)
+
+
+class Charges:
+    """Charges of some bots of a workspace, whose billing the caller has locked."""
+
+    def __init__(self, locked: WorkspaceBilling, *, now: datetime, bots: Sequence[int]) -> None:
+        self.billing = locked
+        self.workspace = locked.workspace
+        self.now = now
+        self.today = read_calendar(self.workspace).day_of(now)
+        self.bots = bots
+        self.postings: list[NewPosting] = []
+
+    def post(self, found: Sequence[Difference]) -> None:
+        """Post differences: those downward first, which may pay for the others."""
+        downward = [difference for difference in found if difference.amount < 0]
+        uses = find_uses(self.workspace.pk, downward)
+        self.wallets = Wallets(
+            lots=self.find_lots(uses.values()),
+            overdrafts=find_overdrafts(self.workspace.pk),
+        )
+        for difference in downward:
+            self.give_back(difference, uses=uses[difference.bot])
+        for difference in found:
+            if difference.amount > 0:
+                entries = self.wallets.take(
+                    difference.amount, bot=difference.bot, day=difference.day
+                )
+                self.postings.append(self.charge(difference, entries=entries))
+        written = ledger.write(workspace=self.workspace, at=self.now, postings=self.postings)
+        if written != len(self.postings):
+            raise PostedBefore(f"{len(self.postings) - written} keys of {self.workspace.slug}")
+        keep_charged(self.workspace.pk, found)
+
+    def find_lots(self, uses: Iterable[Uses]) -> list[Lot]:
+        """Return the lots that can be taken from, and those that get something back."""
+        used = {lot for of_bot in uses for lot in of_bot.in_all}
+        mine = Q(bot=None) | Q(bot__in=self.bots)
+        found = CreditLot.objects.for_workspace(self.workspace).filter(
+            mine & Q(lapsed_at=None, balance__gt=0) | Q(pk__in=used)
+        )
+        return [Lot.of(lot) for lot in found]
+
+    def give_back(self, difference: Difference, *, uses: Uses) -> None:
+        """Give back what is charged too much; it lapses, or pays overdrafts, at once."""
+        entries, returned = self.wallets.give_back(
+            -difference.amount, bot=difference.bot, day=difference.day, uses=uses
+        )
+        charge = self.charge(difference, entries=entries)
+        self.postings.append(charge)
+        month = self.billing.book(self.today)
+        for lot in returned:
+            if lot.lapsed:
+                self.postings.append(lots.lapse(lot=lot, cause=charge.key, month=month))
+            for bot, payment in self.wallets.pay_overdrafts(lot, day=self.today):
+                self.postings.append(
+                    settle(lot=lot, bot=bot, cause=charge.key, month=month, entries=payment)
+                )
+
+    def charge(self, difference: Difference, *, entries: Sequence[ledger.Entry]) -> NewPosting:
+        """Return the posting of a difference."""
+        bot, day, meter, version = difference[:4]
+        return NewPosting(
+            key=f"charge:{bot}:{day}:{meter}:{version}:{difference.postings + 1}",
+            kind=PostingKind.CHARGE,
+            booking_month=self.billing.book(day),
+            bot=bot,
+            service_day=day,
+            meter=meter,
+            version=version,
+            quantity=difference.quantity,
+            entries=entries,
+        )
+
+
+def find_uses(workspace_id: int, downward: Sequence[Difference]) -> defaultdict[int, Uses]:
+    """Return by bot which lots its usage took from, where something is to be given back."""
+    uses: defaultdict[int, Uses] = defaultdict(Uses)
+    if not downward:
+        return uses
+    values: dict[str, Any] = {  # psycopg adapts the values
+        "workspace": workspace_id,
+        "bots": [difference.bot for difference in downward],
+        "days": [difference.day for difference in downward],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(FIND_USES, values)
+        for bot, day, lot, amount, latest in cursor.fetchall():
+            uses[bot].add(Use(lot, amount, tuple(latest or (0, 0))), day=day)
+    return uses
+
+
+def find_overdrafts(workspace_id: int) -> dict[int, Decimal]:
+    """Return by bot what bots of a workspace owe."""
+    owing = BotBilling.objects.for_workspace(workspace_id).filter(overdraft__gt=0)
+    return dict(owing.values_list("bot_id", "overdraft"))
+
+
+def keep_charged(workspace_id: int, found: Sequence[Difference]) -> None:
+    """Keep what is charged now."""
+    values: dict[str, Any] = {
+        name: [getattr(difference, name) for difference in found]
+        for name in ("bot", "day", "meter", "version", "quantity", "amount")
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(KEEP_CHARGED, {"workspace": workspace_id, **values})

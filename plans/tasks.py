@@ -1,0 +1,29 @@
+"""Background work of plans: each task makes one call and may run twice.
+
+Redis carries only these calls. What has to be done stands in Postgres, where the beat finds it
+again if a call is lost.
+"""
+
+from datetime import UTC, datetime
+
+from celery import shared_task
+
+from plans import backlog, charging
+
+EXPIRES = 60  # seconds; a call that waited that long was followed by others that say the same
+
+
+@shared_task
+def find_due_charges() -> None:
+    """Have every workspace charged in which something changed or lapses; sent each minute."""
+    now = datetime.now(UTC)
+    for workspace_id in backlog.find_workspaces_due(now=now):
+        charge_workspace.apply_async(
+            kwargs={"workspace_id": workspace_id, "now": now.isoformat()}, expires=EXPIRES
+        )
+
+
+@shared_task
+def charge_workspace(*, workspace_id: int, now: str) -> None:
+    """Charge what changed in one workspace, and let its credits lapse that are to."""
+    charging.run(workspace_id=workspace_id, now=datetime.fromisoformat(now))
