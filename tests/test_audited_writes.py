@@ -116,6 +116,11 @@ def change_plan(world: World) -> None:
     )
 
 
+def have_scheduled(world: World) -> None:
+    have_essential(world)
+    change_plan(world)
+
+
 def find_plan(code: str) -> PlanVersion:
     return PlanVersion.objects.on_offer().get(plan__code=code)
 
@@ -252,7 +257,7 @@ WRITES = {
         lambda world: world.post("plan/bots/{bot}/change/undo"),
         PERSON, "plan_change.undone", "support",
         {"plan": "Standard (version 1)"}, {"plan": "Essential (version 1)", "from": NEXT_MONTH},
-        first=lambda world: (have_essential(world), change_plan(world)),
+        first=have_scheduled,
     ),
     "usage downloaded as CSV": Write(
         lambda world: world.get(f"usage/usage.csv?{DAYS}&bot=support&other=x"),
