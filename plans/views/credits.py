@@ -12,7 +12,7 @@ from accounts.days import DAY
 from accounts.models import Bot, Role
 from accounts.months import Calendar, read_calendar
 from accounts.tables import show_page
-from plans import queries
+from plans import forecast, queries
 from plans.models import CreditLot, CreditLotQuerySet, Meter
 from plans.queries import Use
 from plans.tables import LotTable, UseRow, UseTable
@@ -47,6 +47,8 @@ def visible_lots(request: WorkspaceRequest) -> CreditLotQuerySet:
 def lot_list(request: WorkspaceRequest) -> HttpResponse:
     """Show credit lots, in the order in which they are used."""
     now = datetime.now(UTC)
+    today = read_calendar(request.workspace).day_of(now)
+    estimate = forecast.read(workspace=request.workspace, today=today)
     lots = visible_lots(request)
     currency = queries.find_currency(request.workspace)
     table = LotTable(queries.order_lots(lots), currency=currency)
@@ -54,9 +56,9 @@ def lot_list(request: WorkspaceRequest) -> HttpResponse:
     context = {
         "table": table,
         "currency": currency,
-        "wallet": queries.read_wallet(request.workspace),
+        "wallet": queries.read_wallet(request.workspace, estimate=estimate),
         "zone": request.workspace.timezone,
-        "today": read_calendar(request.workspace).day_of(now),
+        "today": today,
     }
     return render(request, "plans/lot_list.html", context)
 

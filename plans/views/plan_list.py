@@ -16,13 +16,15 @@ from accounts.exports import guard, record_download, write_csv
 from accounts.models import Bot, Role, User
 from accounts.months import read_calendar
 from accounts.tables import show_page
-from plans import forms, queries
+from plans import forecast, forms, queries
 from plans.balances import BalanceStatus
+from plans.forecast import Forecast
 from plans.models import Plan
 from plans.money import round_down
-from plans.queries import PlanRow
+from plans.queries import PlanRow, Told
 from plans.subscriptions import PlanStatus
 from plans.tables import PlanTable
+from plans.views.pending import tell_pending
 
 COLUMNS = (
     "name",
@@ -46,7 +48,9 @@ def plan_list(request: WorkspaceRequest) -> HttpResponse:
     """Show the bots whose plan a person may see, as far as they ask for them."""
     now = datetime.now(UTC)
     form = read_filter(request)
-    rows = list_rows(request, form, now=now)
+    told = tell_pending(request.workspace)
+    estimate = read_estimate(request, now=now)
+    rows = list_rows(request, form, told=told, estimate=estimate, now=now)
     currency = queries.find_currency(request.workspace)
     table = PlanTable(rows, currency=currency, exclude=hidden_columns(request))
     show_page(table, request)
@@ -68,8 +72,9 @@ def plan_list(request: WorkspaceRequest) -> HttpResponse:
             "owners": owners,
             "chips": list_chips(request, form, plans=plans, owners=owners),
             "any": bots.exists(),
-            "wallet": queries.read_wallet(request.workspace),
+            "wallet": queries.read_wallet(request.workspace, estimate=estimate),
             "contract": queries.find_contract(request.workspace, at=now),
+            "pending": told.get(None, []),
             "currency": currency,
             "may_change": may(request.membership, "plans.change"),
             "may_fund": request.membership.role in (Role.OWNER, Role.ADMIN),
@@ -86,7 +91,11 @@ def plan_export(request: WorkspaceRequest) -> HttpResponse:
     """Send what the list shows, all pages of it, as CSV."""
     form = read_filter(request)
     currency = queries.find_currency(request.workspace)
-    rows = list_rows(request, form, now=datetime.now(UTC))
+    now = datetime.now(UTC)
+    estimate = read_estimate(request, now=now)
+    rows = list_rows(
+        request, form, told=tell_pending(request.workspace), estimate=estimate, now=now
+    )
     table = PlanTable(rows, currency=currency, exclude=hidden_columns(request))
     show_page(table, request)
     left_out = {"owner"} if "owner" in table.exclude else set()
@@ -150,7 +159,20 @@ def list_owners(request: WorkspaceRequest) -> list[User]:
     return account_queries.list_owners(request.membership)
 
 
-def list_rows(request: WorkspaceRequest, form: forms.PlanFilter, *, now: datetime) -> list[PlanRow]:
+def read_estimate(request: WorkspaceRequest, *, now: datetime) -> Forecast:
+    """Return when credits run out."""
+    today = read_calendar(request.workspace).day_of(now)
+    return forecast.read(workspace=request.workspace, today=today)
+
+
+def list_rows(
+    request: WorkspaceRequest,
+    form: forms.PlanFilter,
+    *,
+    told: Told,
+    estimate: Forecast,
+    now: datetime,
+) -> list[PlanRow]:
     """Return the bots of a filter."""
     asked = form.cleaned_data
     rows = queries.list_rows(
@@ -158,6 +180,8 @@ def list_rows(request: WorkspaceRequest, form: forms.PlanFilter, *, now: datetim
         text=asked.get("q", ""),
         owner=asked.get("owner"),
         archived=asked.get("show") == "archived",
+        told=told,
+        estimate=estimate,
         at=now,
     )
     return list(choose(rows, asked))
