@@ -14,7 +14,7 @@ from accounts.models import Bot, Membership, Workspace
 from accounts.months import read_calendar
 from plans import balances, eligibility, forecast, subscriptions
 from plans.balances import Balance
-from plans.forecast import Forecast, RunOut
+from plans.forecast import RunOut
 from plans.models import (
     BotBilling,
     BotPlan,
@@ -84,7 +84,7 @@ class PlanRow:
     @property
     def run_out_words(self) -> str:
         """The estimate in words; empty: there is none."""
-        return say_days(*self.run_out) if self.run_out else ""
+        return say_run_out(self.run_out) if self.balance.remaining > 0 else ""
 
     @property
     def sorts_as(self) -> tuple[str, str]:
@@ -163,18 +163,17 @@ def list_rows(
     owner: int | None = None,
     archived: bool = False,
     told: Told,
-    estimate: Forecast,
     at: datetime,
 ) -> list[PlanRow]:
     """Return the bots whose plan a person sees; ``text`` is part of a name or key."""
     status = account_queries.ARCHIVED if archived else ""
     found = account_queries.list_bots(membership, text=text, owner=owner, status=status)
     bots = list(found.with_plan_for(membership))
-    return make_rows(membership.workspace, bots, told=told, estimate=estimate, at=at)
+    return make_rows(membership.workspace, bots, told=told, at=at)
 
 
 def make_rows(
-    workspace: Workspace, bots: Sequence[Bot], *, told: Told, estimate: Forecast, at: datetime
+    workspace: Workspace, bots: Sequence[Bot], *, told: Told, at: datetime
 ) -> list[PlanRow]:
     """Return bots with their plans, balances and what there is to tell of them.
 
@@ -186,6 +185,7 @@ def make_rows(
     scheduled = subscriptions.find_scheduled(workspace=workspace, bots=ids, today=today)
     statuses = subscriptions.read_statuses(workspace=workspace, bots=ids, today=today)
     held = balances.read(workspace=workspace, bots=ids, today=today)
+    run_outs = forecast.read(workspace=workspace, bots=ids, today=today)
     notices = Notices(workspace, today=today, at=at)
     return [
         PlanRow(
@@ -196,7 +196,7 @@ def make_rows(
             ends_on=statuses[bot.pk].day,
             balance=held[bot.pk],
             scheduled=scheduled.get(bot.pk),
-            run_out=estimate.bots.get(bot.pk),
+            run_out=run_outs[bot.pk] if held[bot.pk].uses_credits else None,
             notices=[
                 *told.get(bot.pk, []),
                 *notices.list_for(
@@ -278,7 +278,7 @@ class Notices:
         return Notice("clock", f"An extension of {days} was asked for on {day}: not decided yet.")
 
 
-def read_wallet(workspace: Workspace, *, estimate: Forecast) -> Wallet:
+def read_wallet(workspace: Workspace, *, today: date) -> Wallet:
     """Return the credits that all bots share."""
     lots = CreditLot.objects.for_workspace(workspace)
     shared = lots.filter(bot=None, lapsed_at=None, balance__gt=0).order_by("last_day", "pk")
@@ -288,8 +288,15 @@ def read_wallet(workspace: Workspace, *, estimate: Forecast) -> Wallet:
         totals[LotKind(lot.kind)] += lot.balance
         if lot.last_day is not None:
             lapses.append(Lapse(lot.last_day, LotKind(lot.kind), lot.balance))
-    gone = say_days(*estimate.shared) if estimate.shared else ""
-    return Wallet(totals[LotKind.FREE], totals[LotKind.BOUGHT], lapses, gone)
+    run_out = say_run_out(forecast.read_shared(workspace=workspace, today=today))
+    return Wallet(totals[LotKind.FREE], totals[LotKind.BOUGHT], lapses, run_out)
+
+
+def say_run_out(run_out: RunOut | None) -> str:
+    """Return when credits run out in words; empty: there is no estimate, or not within sight."""
+    if run_out is None or run_out.earliest is None:
+        return ""
+    return say_days(run_out.earliest, run_out.latest)
 
 
 def order_lots(lots: CreditLotQuerySet) -> list[CreditLot]:
@@ -332,8 +339,7 @@ def read_managed(bot: Bot, *, told: Told, at: datetime) -> Managed:
     """Return what the Manage page shows of a bot."""
     workspace = bot.workspace
     today = read_calendar(workspace).day_of(at)
-    estimate = forecast.read(workspace=workspace, today=today)
-    (row,) = make_rows(workspace, [bot], told=told, estimate=estimate, at=at)
+    (row,) = make_rows(workspace, [bot], told=told, at=at)
     billed = BotBilling.objects.for_workspace(workspace).filter(bot=bot).first()
     asked = Extension.objects.for_workspace(workspace).filter(bot=bot)
     checked = eligibility.check(workspace=workspace, bots=[bot.pk], today=today)

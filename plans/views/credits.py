@@ -12,7 +12,7 @@ from accounts.days import DAY
 from accounts.models import Bot, Role
 from accounts.months import Calendar, read_calendar
 from accounts.tables import show_page
-from plans import forecast, queries
+from plans import queries
 from plans.models import CreditLot, CreditLotQuerySet, Meter
 from plans.queries import Use
 from plans.tables import LotTable, UseRow, UseTable
@@ -48,7 +48,6 @@ def lot_list(request: WorkspaceRequest) -> HttpResponse:
     """Show credit lots, in the order in which they are used."""
     now = datetime.now(UTC)
     today = read_calendar(request.workspace).day_of(now)
-    estimate = forecast.read(workspace=request.workspace, today=today)
     lots = visible_lots(request)
     currency = queries.find_currency(request.workspace)
     table = LotTable(queries.order_lots(lots), currency=currency)
@@ -56,7 +55,7 @@ def lot_list(request: WorkspaceRequest) -> HttpResponse:
     context = {
         "table": table,
         "currency": currency,
-        "wallet": queries.read_wallet(request.workspace, estimate=estimate),
+        "wallet": queries.read_wallet(request.workspace, today=today),
         "zone": request.workspace.timezone,
         "today": today,
     }

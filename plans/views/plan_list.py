@@ -16,9 +16,8 @@ from accounts.exports import guard, record_download, write_csv
 from accounts.models import Bot, Role, User
 from accounts.months import read_calendar
 from accounts.tables import show_page
-from plans import forecast, forms, queries
+from plans import forms, queries
 from plans.balances import BalanceStatus
-from plans.forecast import Forecast
 from plans.models import Plan
 from plans.money import round_down
 from plans.queries import PlanRow, Told
@@ -48,9 +47,9 @@ def plan_list(request: WorkspaceRequest) -> HttpResponse:
     """Show the bots whose plan a person may see, as far as they ask for them."""
     now = datetime.now(UTC)
     form = read_filter(request)
+    today = read_calendar(request.workspace).day_of(now)
     told = tell_pending(request.workspace)
-    estimate = read_estimate(request, now=now)
-    rows = list_rows(request, form, told=told, estimate=estimate, now=now)
+    rows = list_rows(request, form, told=told, now=now)
     currency = queries.find_currency(request.workspace)
     table = PlanTable(rows, currency=currency, exclude=hidden_columns(request))
     show_page(table, request)
@@ -72,7 +71,7 @@ def plan_list(request: WorkspaceRequest) -> HttpResponse:
             "owners": owners,
             "chips": list_chips(request, form, plans=plans, owners=owners),
             "any": bots.exists(),
-            "wallet": queries.read_wallet(request.workspace, estimate=estimate),
+            "wallet": queries.read_wallet(request.workspace, today=today),
             "contract": queries.find_contract(request.workspace, at=now),
             "pending": told.get(None, []),
             "currency": currency,
@@ -92,10 +91,7 @@ def plan_export(request: WorkspaceRequest) -> HttpResponse:
     form = read_filter(request)
     currency = queries.find_currency(request.workspace)
     now = datetime.now(UTC)
-    estimate = read_estimate(request, now=now)
-    rows = list_rows(
-        request, form, told=tell_pending(request.workspace), estimate=estimate, now=now
-    )
+    rows = list_rows(request, form, told=tell_pending(request.workspace), now=now)
     table = PlanTable(rows, currency=currency, exclude=hidden_columns(request))
     show_page(table, request)
     left_out = {"owner"} if "owner" in table.exclude else set()
@@ -133,7 +129,7 @@ def csv_values(row: PlanRow, *, decimals: int) -> dict[str, str | int | None]:
         "balance_status": balance.status.value,
         "remaining": remaining if balance.uses_credits else "",
         "currency": balance.currency if balance.uses_credits else "",
-        "runs_out_from": run_out.earliest.isoformat() if run_out else "",
+        "runs_out_from": run_out.earliest.isoformat() if run_out and run_out.earliest else "",
         "runs_out_to": run_out.latest.isoformat() if run_out and run_out.latest else "",
     }
 
@@ -159,18 +155,11 @@ def list_owners(request: WorkspaceRequest) -> list[User]:
     return account_queries.list_owners(request.membership)
 
 
-def read_estimate(request: WorkspaceRequest, *, now: datetime) -> Forecast:
-    """Return when credits run out."""
-    today = read_calendar(request.workspace).day_of(now)
-    return forecast.read(workspace=request.workspace, today=today)
-
-
 def list_rows(
     request: WorkspaceRequest,
     form: forms.PlanFilter,
     *,
     told: Told,
-    estimate: Forecast,
     now: datetime,
 ) -> list[PlanRow]:
     """Return the bots of a filter."""
@@ -181,7 +170,6 @@ def list_rows(
         owner=asked.get("owner"),
         archived=asked.get("show") == "archived",
         told=told,
-        estimate=estimate,
         at=now,
     )
     return list(choose(rows, asked))
