@@ -124,21 +124,27 @@ class NewVersion(forms.Form):
         )
 
 
-def fill_in(version: PlanVersion | None, offers: Sequence[Offer]) -> dict[str, object]:
-    """Return what the form of a new version begins with: what the plan offers so far."""
+def fill_in(version: PlanVersion | None, offers: Sequence[Offer]) -> dict[str, str | bool]:
+    """Return what the form of a new version begins with: what the plan offers so far.
+
+    Numbers are texts, as they are typed: templates would write them with commas.
+    """
     if version is None:
         return {}
-    found: dict[str, object] = {
+    numbers = {
         "replaces": version.number if version.withdrawn_at is None else None,
-        "uses_credits": version.uses_credits,
         "most_sessions": version.most_sessions,
         "most_agents": version.most_agents,
         "bought_credit_days": version.bought_credit_days,
     }
+    found: dict[str, str | bool] = {
+        name: "" if number is None else str(number) for name, number in numbers.items()
+    }
+    found["uses_credits"] = version.uses_credits
     for offer in offers:
         found[f"price_{offer.currency}_"] = plainly(offer.fee, offer.decimals)
         for priced in offer.meters:
-            found[f"included_{priced.meter.value}"] = priced.included
+            found[f"included_{priced.meter.value}"] = str(priced.included)
             found[f"price_{offer.currency}_{priced.meter.value}"] = plainly(
                 priced.price, offer.decimals
             )

@@ -12,8 +12,8 @@ urlpatterns = [
     path("workspaces/<slug:slug>/credits", operator.grant, name="grant"),
     path("workspaces/<slug:slug>/enterprise", operator.contract, name="contract"),
     path("plans/", catalog.plan_list, name="plan_list"),
-    path("plans/currencies/<slug:code>/", catalog.currency, name="currency"),
-    path("plans/<slug:code>/", catalog.plan, name="plan"),
-    path("plans/<slug:code>/new", catalog.version_new, name="version_new"),
-    path("plans/<slug:code>/withdraw", catalog.plan_withdraw, name="plan_withdraw"),
+    path("plans/currencies/<slug:currency_code>/", catalog.currency, name="currency"),
+    path("plans/<slug:plan_code>/", catalog.plan, name="plan"),
+    path("plans/<slug:plan_code>/new", catalog.version_new, name="version_new"),
+    path("plans/<slug:plan_code>/withdraw", catalog.plan_withdraw, name="plan_withdraw"),
 ]

@@ -8,6 +8,7 @@ import io
 import json
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import pytest
@@ -15,8 +16,11 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from accounts import bots, keys, people
+from accounts.days import next_month
 from accounts.models import ApiKey, AuditEntry, Bot, Invitation, Membership, Role, Scope, Workspace
 from accounts.tenancy import in_workspace
+from plans import subscriptions
+from plans.models import PlanVersion
 from tests import make
 from tests.conftest import ROOT
 from tests.pages import sign_in
@@ -100,6 +104,28 @@ def with_events(world: World) -> None:
     make.roll_up(world.acme)
 
 
+def have_essential(world: World) -> None:
+    subscriptions.change_today(bot=world.bot, version=find_plan("essential"), at=datetime.now(UTC))
+
+
+def change_plan(world: World) -> None:
+    version, current = find_plan("standard").pk, find_plan("essential").pk
+    key = "6f1f4f0c-3c1b-4d0c-9a53-3f0f5d6b1a52"
+    world.post(
+        "plan/bots/{bot}/change", version=version, current=current, scheduled="", net="0", key=key
+    )
+
+
+def have_scheduled(world: World) -> None:
+    have_essential(world)
+    change_plan(world)
+
+
+def find_plan(code: str) -> PlanVersion:
+    return PlanVersion.objects.on_offer().get(plan__code=code)
+
+
+NEXT_MONTH = next_month(datetime.now(UTC).date()).isoformat()
 RANGE = "from=2026-03-01&to=2026-03-04"
 DAYS = "range=custom&first=2026-03-02&last=2026-03-03"
 OF_DAYS = {"range": ["custom"], "first": ["2026-03-02"], "last": ["2026-03-03"]}
@@ -221,6 +247,17 @@ WRITES = {
             "finance@acme.example": "owner", "owner@acme.example": "admin", "reason": "Moves on.",
         },
         first=lambda world: make.member(world.acme, Role.FINANCE), again=False,
+    ),
+    "plan change scheduled": Write(
+        change_plan, PERSON, "plan_change.scheduled", "support",
+        {"plan": "Essential (version 1)"}, {"plan": "Standard (version 1)", "from": NEXT_MONTH},
+        first=have_essential,
+    ),
+    "plan change undone": Write(
+        lambda world: world.post("plan/bots/{bot}/change/undo"),
+        PERSON, "plan_change.undone", "support",
+        {"plan": "Standard (version 1)"}, {"plan": "Essential (version 1)", "from": NEXT_MONTH},
+        first=have_scheduled,
     ),
     "usage downloaded as CSV": Write(
         lambda world: world.get(f"usage/usage.csv?{DAYS}&bot=support&other=x"),

@@ -33,9 +33,9 @@ def plan_list(request: SignedInRequest) -> HttpResponse:
 
 @operator_view("catalog.view")
 @require_safe
-def plan(request: SignedInRequest, code: str) -> HttpResponse:
+def plan(request: SignedInRequest, plan_code: str) -> HttpResponse:
     """Show a plan with all its versions, the newest first."""
-    found = get_object_or_404(Plan, code=code)
+    found = get_object_or_404(Plan, code=plan_code)
     versions = PlanVersion.objects.filter(plan=found).order_by("-number")
     context = {
         "plan": found,
@@ -64,9 +64,9 @@ def read_offers(version: PlanVersion | None) -> list[Offer]:
 
 @operator_view("catalog.change")
 @require_http_methods(["GET", "HEAD", "POST"])
-def version_new(request: SignedInRequest, code: str) -> HttpResponse:
+def version_new(request: SignedInRequest, plan_code: str) -> HttpResponse:
     """Publish a new version of a plan, which begins with what it offers so far."""
-    found = get_object_or_404(Plan, code=code, by_contract=False)
+    found = get_object_or_404(Plan, code=plan_code, by_contract=False)
     currencies = list(Currency.objects.order_by("code"))
     latest = PlanVersion.objects.filter(plan=found).order_by("-number").first()
     form = NewVersion(
@@ -91,9 +91,9 @@ def version_new(request: SignedInRequest, code: str) -> HttpResponse:
 
 @operator_view("catalog.change")
 @require_http_methods(["GET", "HEAD", "POST"])
-def plan_withdraw(request: SignedInRequest, code: str) -> HttpResponse:
+def plan_withdraw(request: SignedInRequest, plan_code: str) -> HttpResponse:
     """Sell a plan no more, after a look at what that does."""
-    found = get_object_or_404(Plan, code=code, by_contract=False)
+    found = get_object_or_404(Plan, code=plan_code, by_contract=False)
     form = Withdrawal(request.POST or None)
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
@@ -112,20 +112,20 @@ def plan_withdraw(request: SignedInRequest, code: str) -> HttpResponse:
 
 @operator_view("catalog.change")
 @require_http_methods(["GET", "HEAD", "POST"])
-def currency(request: SignedInRequest, code: str) -> HttpResponse:
+def currency(request: SignedInRequest, currency_code: str) -> HttpResponse:
     """Change the amounts that hold in a currency."""
-    found = get_object_or_404(Currency, code=code)
+    found = get_object_or_404(Currency, code=currency_code)
     start = {name: plainly(getattr(found, name), found.decimals) for name in AMOUNTS}
     form = CurrencyAmounts(
-        request.POST or None, currency=found, initial={**start, "free_days": found.free_days}
+        request.POST or None, currency=found, initial={**start, "free_days": str(found.free_days)}
     )
     if request.method == "POST" and form.is_valid():
         try:
-            catalog.change_currency(code=code, at=datetime.now(UTC), **form.cleaned_data)
+            catalog.change_currency(code=found.code, at=datetime.now(UTC), **form.cleaned_data)
         except NotPublishable as error:
             form.add_error(None, str(error))
         else:
-            messages.success(request, f"The amounts in {code} are set.")
+            messages.success(request, f"The amounts in {found.code} are set.")
             return redirect("plans_operator:plan_list")
     context = {"currency": found, "form": form}
     return render(request, "plans/operator_currency.html", context)

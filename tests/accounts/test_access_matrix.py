@@ -81,6 +81,10 @@ PAGES = [
     Page("bots/{owned}/archive", "oa", {"reason": "Unused."}),
     Page("bots/{owned}/restore", "oa"),
     Page("bots/{owned}/restore", "oa", {"reason": "Used."}),
+    Page("plan/compare", "oafm"),
+    Page("plan/bots/{owned}/change", "oam"),
+    Page("plan/bots/{owned}/change", "oam", {"version": "1"}),
+    Page("plan/bots/{owned}/change/undo", "oam", {}),
     Page("plan/funds", "oa"),
     Page("plan/funds", "oa", {"amount": "100"}),
     Page("plan/bots/{owned}/funds", "oam"),
@@ -123,6 +127,8 @@ PAGES = [
 ]
 # Of bots not shared: who sees all still does, to all others there is none.
 UNSEEN = [
+    Page("plan/bots/{other}/change", "oa"),
+    Page("plan/bots/{other}/change/undo", "oa", {}),
     Page("usage/conversations/{talk_other}/", "oaf"),
     Page("plan/bots/{other}/", "oaf"),
     Page("plan/bots/{other}/low-balance", "oa", {"low_balance": "20"}),

@@ -32,6 +32,7 @@ PAGES = (
     "/operator/extensions/",
     "/operator/workspaces/acme/credits",
     "/operator/workspaces/acme/enterprise",
+    "/operator/plans/",
 )
 VIEW_AS = "/operator/workspaces/acme/view-as"
 STOP = "/operator/stop-viewing"
