@@ -8,8 +8,8 @@ from pytest_django.fixtures import Settings
 
 from accounts.models import Bot, Membership, Workspace
 from accounts.tenancy import in_workspace
-from invoices import auto_reload, orders, payments, reloads
-from invoices.models import AutoReload, Order, OrderStatus, OrderType, Payment
+from invoices import auto_reload, orders, reloads
+from invoices.models import AutoReload, Order, OrderStatus, OrderType, Payment, PaymentStatus
 from invoices.sandbox import SavedAnswer
 from plans.models import BotBilling, CreditLot, LotKind, Posting, PostingKind
 from tests import make
@@ -126,7 +126,7 @@ def test_order_is_of_the_workspace_itself_and_charged_at_once(
 
     (order,) = placed(acme)
     assert order.status == OrderStatus.COMPLETED
-    assert (order.buyer_id, order.net, order.created_at) == (None, 300, LATER)
+    assert (order.buyer_id, order.net, order.created_at) == (None, Decimal(300), LATER)
     assert buying.bought(acme) == [100, 300]
 
 
@@ -355,4 +355,4 @@ def test_payments_of_a_reload_are_of_the_saved_method(owner: Membership, acme: W
 
     with in_workspace(acme.pk):
         payment = Payment.objects.for_workspace(acme).get(saved_method__isnull=False)
-    assert (payment.status, payment.asked_at) == (payments.PaymentStatus.ACCEPTED, LATER)
+    assert (payment.status, payment.asked_at) == (PaymentStatus.ACCEPTED, LATER)
