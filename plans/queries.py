@@ -1,6 +1,6 @@
 """What the Plan pages read of bots, lots and extensions: a constant number of statements each."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -14,6 +14,7 @@ from accounts.models import Bot, Membership, Workspace
 from accounts.months import read_calendar
 from plans import balances, eligibility, forecast, subscriptions
 from plans.balances import Balance
+from plans.forecast import RunOut
 from plans.models import (
     BotBilling,
     BotPlan,
@@ -54,6 +55,9 @@ class Notice(NamedTuple):
     text: str
 
 
+Told = Mapping[int | None, list[Notice]]  # by bot; None: of what all bots share
+
+
 @dataclass(frozen=True)
 class PlanRow:
     """A bot as the Plan page shows it.
@@ -69,7 +73,7 @@ class PlanRow:
     ends_on: date | None
     balance: Balance
     scheduled: BotPlan | None = None
-    run_out: forecast.RunOut | None = None
+    run_out: RunOut | None = None
     notices: list[Notice] = field(default_factory=list)
 
     @property
@@ -80,7 +84,7 @@ class PlanRow:
     @property
     def run_out_words(self) -> str:
         """The estimate in words; empty: there is none."""
-        return say_days(self.run_out.earliest, self.run_out.latest) if self.run_out else ""
+        return say_run_out(self.run_out) if self.balance.remaining > 0 else ""
 
     @property
     def sorts_as(self) -> tuple[str, str]:
@@ -103,11 +107,15 @@ class Lapse(NamedTuple):
 
 @dataclass(frozen=True)
 class Wallet:
-    """The credits that all bots of a workspace share; ``lapses`` by last day."""
+    """The credits that all bots of a workspace share; ``lapses`` by last day.
+
+    ``run_out``: when they are gone, in words; empty: not within sight.
+    """
 
     free: Decimal
     bought: Decimal
     lapses: list[Lapse]
+    run_out: str
 
 
 class Use(NamedTuple):
@@ -154,24 +162,30 @@ def list_rows(
     text: str = "",
     owner: int | None = None,
     archived: bool = False,
+    told: Told,
     at: datetime,
 ) -> list[PlanRow]:
     """Return the bots whose plan a person sees; ``text`` is part of a name or key."""
     status = account_queries.ARCHIVED if archived else ""
     found = account_queries.list_bots(membership, text=text, owner=owner, status=status)
     bots = list(found.with_plan_for(membership))
-    return make_rows(membership.workspace, bots, at=at)
+    return make_rows(membership.workspace, bots, told=told, at=at)
 
 
-def make_rows(workspace: Workspace, bots: Sequence[Bot], *, at: datetime) -> list[PlanRow]:
-    """Return bots with their plans, balances and what there is to tell of them."""
+def make_rows(
+    workspace: Workspace, bots: Sequence[Bot], *, told: Told, at: datetime
+) -> list[PlanRow]:
+    """Return bots with their plans, balances and what there is to tell of them.
+
+    ``told``: what others tell of bots beside it.
+    """
     today = read_calendar(workspace).day_of(at)
     ids = [bot.pk for bot in bots]
     versions = subscriptions.find_versions(workspace=workspace, bots=ids, day=today)
     scheduled = subscriptions.find_scheduled(workspace=workspace, bots=ids, today=today)
     statuses = subscriptions.read_statuses(workspace=workspace, bots=ids, today=today)
     held = balances.read(workspace=workspace, bots=ids, today=today)
-    run_outs = forecast.run_outs(workspace=workspace, bots=ids, today=today)
+    run_outs = forecast.read(workspace=workspace, bots=ids, today=today)
     notices = Notices(workspace, today=today, at=at)
     return [
         PlanRow(
@@ -182,13 +196,16 @@ def make_rows(workspace: Workspace, bots: Sequence[Bot], *, at: datetime) -> lis
             ends_on=statuses[bot.pk].day,
             balance=held[bot.pk],
             scheduled=scheduled.get(bot.pk),
-            run_out=run_outs.get(bot.pk) if held[bot.pk].uses_credits else None,
-            notices=notices.list_for(
-                bot,
-                version=versions[bot.pk],
-                scheduled=scheduled.get(bot.pk),
-                status=statuses[bot.pk],
-            ),
+            run_out=run_outs[bot.pk] if held[bot.pk].uses_credits else None,
+            notices=[
+                *told.get(bot.pk, []),
+                *notices.list_for(
+                    bot,
+                    version=versions[bot.pk],
+                    scheduled=scheduled.get(bot.pk),
+                    status=statuses[bot.pk],
+                ),
+            ],
         )
         for bot in bots
     ]
@@ -261,7 +278,7 @@ class Notices:
         return Notice("clock", f"An extension of {days} was asked for on {day}: not decided yet.")
 
 
-def read_wallet(workspace: Workspace) -> Wallet:
+def read_wallet(workspace: Workspace, *, today: date) -> Wallet:
     """Return the credits that all bots share."""
     lots = CreditLot.objects.for_workspace(workspace)
     shared = lots.filter(bot=None, lapsed_at=None, balance__gt=0).order_by("last_day", "pk")
@@ -271,7 +288,15 @@ def read_wallet(workspace: Workspace) -> Wallet:
         totals[LotKind(lot.kind)] += lot.balance
         if lot.last_day is not None:
             lapses.append(Lapse(lot.last_day, LotKind(lot.kind), lot.balance))
-    return Wallet(totals[LotKind.FREE], totals[LotKind.BOUGHT], lapses)
+    run_out = say_run_out(forecast.read_shared(workspace=workspace, today=today))
+    return Wallet(totals[LotKind.FREE], totals[LotKind.BOUGHT], lapses, run_out)
+
+
+def say_run_out(run_out: RunOut | None) -> str:
+    """Return when credits run out in words; empty: there is no estimate, or not within sight."""
+    if run_out is None or run_out.earliest is None:
+        return ""
+    return say_days(run_out.earliest, run_out.latest)
 
 
 def order_lots(lots: CreditLotQuerySet) -> list[CreditLot]:
@@ -310,11 +335,11 @@ class Managed:
     offers: list[eligibility.Eligible]
 
 
-def read_managed(bot: Bot, *, at: datetime) -> Managed:
+def read_managed(bot: Bot, *, told: Told, at: datetime) -> Managed:
     """Return what the Manage page shows of a bot."""
     workspace = bot.workspace
     today = read_calendar(workspace).day_of(at)
-    (row,) = make_rows(workspace, [bot], at=at)
+    (row,) = make_rows(workspace, [bot], told=told, at=at)
     billed = BotBilling.objects.for_workspace(workspace).filter(bot=bot).first()
     asked = Extension.objects.for_workspace(workspace).filter(bot=bot)
     checked = eligibility.check(workspace=workspace, bots=[bot.pk], today=today)

@@ -109,7 +109,7 @@ class PlanTable(MoneyTable):
 
     def render_run_out(self, record: PlanRow) -> str:
         """Return the days between which the balance runs out, at the pace so far."""
-        return record.run_out_words
+        return record.run_out_words or "–"
 
     def render_remaining(self, record: PlanRow) -> str:
         """Return the balance; a dash where the plan uses no credits."""

@@ -47,6 +47,7 @@ def visible_lots(request: WorkspaceRequest) -> CreditLotQuerySet:
 def lot_list(request: WorkspaceRequest) -> HttpResponse:
     """Show credit lots, in the order in which they are used."""
     now = datetime.now(UTC)
+    today = read_calendar(request.workspace).day_of(now)
     lots = visible_lots(request)
     currency = queries.find_currency(request.workspace)
     table = LotTable(queries.order_lots(lots), currency=currency)
@@ -54,9 +55,9 @@ def lot_list(request: WorkspaceRequest) -> HttpResponse:
     context = {
         "table": table,
         "currency": currency,
-        "wallet": queries.read_wallet(request.workspace),
+        "wallet": queries.read_wallet(request.workspace, today=today),
         "zone": request.workspace.timezone,
-        "today": read_calendar(request.workspace).day_of(now),
+        "today": today,
     }
     return render(request, "plans/lot_list.html", context)
 

@@ -14,6 +14,7 @@ from accounts import queries as account_queries
 from accounts.access import WorkspaceRequest, may, may_change_plan, workspace_view
 from accounts.models import Bot
 from plans import extensions, forms, low_balance, queries
+from plans.views.pending import tell_pending
 
 DRAWER = "drawer"  # what a request names that fills the panel beside the list
 
@@ -53,7 +54,7 @@ def show_manage(
 ) -> HttpResponse:
     """Return the page, or what of it fills the panel beside the list."""
     now = datetime.now(UTC)
-    found = queries.read_managed(bot, at=now)
+    found = queries.read_managed(bot, told=tell_pending(request.workspace), at=now)
     currency = queries.find_currency(request.workspace)
     drawn = request.htmx.target == DRAWER
     response = render(

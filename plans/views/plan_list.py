@@ -20,9 +20,10 @@ from plans import forms, queries
 from plans.balances import BalanceStatus
 from plans.models import Plan
 from plans.money import round_down
-from plans.queries import PlanRow
+from plans.queries import PlanRow, Told
 from plans.subscriptions import PlanStatus
 from plans.tables import PlanTable
+from plans.views.pending import tell_pending
 
 COLUMNS = (
     "name",
@@ -46,7 +47,9 @@ def plan_list(request: WorkspaceRequest) -> HttpResponse:
     """Show the bots whose plan a person may see, as far as they ask for them."""
     now = datetime.now(UTC)
     form = read_filter(request)
-    rows = list_rows(request, form, now=now)
+    today = read_calendar(request.workspace).day_of(now)
+    told = tell_pending(request.workspace)
+    rows = list_rows(request, form, told=told, now=now)
     currency = queries.find_currency(request.workspace)
     table = PlanTable(rows, currency=currency, exclude=hidden_columns(request))
     show_page(table, request)
@@ -68,8 +71,9 @@ def plan_list(request: WorkspaceRequest) -> HttpResponse:
             "owners": owners,
             "chips": list_chips(request, form, plans=plans, owners=owners),
             "any": bots.exists(),
-            "wallet": queries.read_wallet(request.workspace),
+            "wallet": queries.read_wallet(request.workspace, today=today),
             "contract": queries.find_contract(request.workspace, at=now),
+            "pending": told.get(None, []),
             "currency": currency,
             "may_change": may(request.membership, "plans.change"),
             "may_fund": request.membership.role in (Role.OWNER, Role.ADMIN),
@@ -86,7 +90,8 @@ def plan_export(request: WorkspaceRequest) -> HttpResponse:
     """Send what the list shows, all pages of it, as CSV."""
     form = read_filter(request)
     currency = queries.find_currency(request.workspace)
-    rows = list_rows(request, form, now=datetime.now(UTC))
+    now = datetime.now(UTC)
+    rows = list_rows(request, form, told=tell_pending(request.workspace), now=now)
     table = PlanTable(rows, currency=currency, exclude=hidden_columns(request))
     show_page(table, request)
     left_out = {"owner"} if "owner" in table.exclude else set()
@@ -124,7 +129,7 @@ def csv_values(row: PlanRow, *, decimals: int) -> dict[str, str | int | None]:
         "balance_status": balance.status.value,
         "remaining": remaining if balance.uses_credits else "",
         "currency": balance.currency if balance.uses_credits else "",
-        "runs_out_from": run_out.earliest.isoformat() if run_out else "",
+        "runs_out_from": run_out.earliest.isoformat() if run_out and run_out.earliest else "",
         "runs_out_to": run_out.latest.isoformat() if run_out and run_out.latest else "",
     }
 
@@ -150,7 +155,13 @@ def list_owners(request: WorkspaceRequest) -> list[User]:
     return account_queries.list_owners(request.membership)
 
 
-def list_rows(request: WorkspaceRequest, form: forms.PlanFilter, *, now: datetime) -> list[PlanRow]:
+def list_rows(
+    request: WorkspaceRequest,
+    form: forms.PlanFilter,
+    *,
+    told: Told,
+    now: datetime,
+) -> list[PlanRow]:
     """Return the bots of a filter."""
     asked = form.cleaned_data
     rows = queries.list_rows(
@@ -158,6 +169,7 @@ def list_rows(request: WorkspaceRequest, form: forms.PlanFilter, *, now: datetim
         text=asked.get("q", ""),
         owner=asked.get("owner"),
         archived=asked.get("show") == "archived",
+        told=told,
         at=now,
     )
     return list(choose(rows, asked))

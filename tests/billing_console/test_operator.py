@@ -158,7 +158,7 @@ def test_opened_pages_are_in_the_log_of_the_installation(operator: Client) -> No
     for page in PAGES:
         operator.get(page)
 
-    said = list_audit(workspace=None, action__startswith="operator.")
+    said = list_audit(workspace=None, target__startswith="/operator/")
     assert [target for _, _, target in said] == list(PAGES)
     assert {name for _, name, _ in said} == {"op@console.example"}
 
