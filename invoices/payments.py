@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models import Q
 
 from accounts import audit
 from accounts.models import Workspace
@@ -214,11 +215,13 @@ def charge(*, payment: Payment, at: datetime) -> None:
     Not in a transaction of the caller's: a provider takes its time.
     """
     with in_workspace(payment.workspace_id):
+        # One statement: of two at once the second waits for the first, and finds it asked.
         unasked = Payment.objects.for_workspace(payment.workspace_id).filter(
-            pk=payment.pk, status=PaymentStatus.STARTED
+            Q(asked_at=None) | Q(asked_at__lte=at - ASK_AGAIN),
+            pk=payment.pk,
+            status=PaymentStatus.STARTED,
         )
-        recently = unasked.filter(asked_at__gt=at - ASK_AGAIN)
-        if recently.exists() or not unasked.update(asked_at=at):
+        if not unasked.update(asked_at=at):
             return
     try:
         answer = find_provider(payment.method).charge(payment)

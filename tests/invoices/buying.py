@@ -8,7 +8,15 @@ from decimal import Decimal
 from accounts.models import Bot, User, Workspace
 from accounts.tenancy import in_workspace
 from invoices import orders, payments
-from invoices.models import Method, Order, OrderStatus, OrderType, Payment, SavedMethod
+from invoices.models import (
+    Method,
+    Order,
+    OrderStatus,
+    OrderType,
+    Payment,
+    PaymentStatus,
+    SavedMethod,
+)
 from invoices.providers import Answer
 from invoices.sandbox import SavedAnswer
 from plans.models import CreditLot, LotKind
@@ -42,7 +50,7 @@ def order(
 
 def answer(payment: Payment, status: str, *, at: datetime = make.NOON, saved: str = "") -> bool:
     """Have the sandbox answer."""
-    said = Answer(payment.reference, payments.PaymentStatus(status), saved, f"Sandbox, {saved}")
+    said = Answer(payment.reference, PaymentStatus(status), saved, f"Sandbox, {saved}")
     return payments.take_answer(workspace_id=payment.workspace_id, answer=said, at=at)
 
 

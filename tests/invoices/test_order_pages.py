@@ -14,7 +14,7 @@ from accounts import bots
 from accounts.models import Membership, Role
 from accounts.tenancy import in_workspace
 from invoices import auto_reload, orders, payments, tasks
-from invoices.models import AutoReload, Order, OrderStatus, Payment
+from invoices.models import AutoReload, Order, OrderStatus, OrderType, Payment
 from invoices.sandbox import SIGNATURE, SavedAnswer, sign
 from plans import billing
 from tests import make
@@ -367,7 +367,7 @@ def test_reload_is_turned_on_changed_and_off(client: Client, owner: Membership) 
     assert "100.00 USD once a charge leaves less than 75.50 USD" in said
     with in_workspace(owner.workspace_id):
         reload = AutoReload.objects.for_workspace(owner.workspace).get()
-        assert (reload.is_on, reload.amount, reload.limit) == (True, 100, Decimal("75.5"))
+        assert (reload.is_on, reload.amount, reload.limit) == (True, Decimal(100), Decimal("75.5"))
     client.post(f"{RELOAD}/stop")
     assert "Off" in words(client.get(RELOAD))
 
@@ -406,7 +406,7 @@ def test_failure_is_said_on_the_page(client: Client, owner: Membership) -> None:
         by=owner.user,
         at=make.NOON,
     )
-    failed = buying.order(owner.workspace, type=orders.OrderType.AUTO_RELOAD)
+    failed = buying.order(owner.workspace, type=OrderType.AUTO_RELOAD)
     orders.fail(order=failed)
 
     assert "switched off: A payment failed." in words(client.get(RELOAD))

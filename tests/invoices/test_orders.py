@@ -11,7 +11,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from accounts.models import AuditEntry, Workspace
 from accounts.tenancy import in_workspace
 from invoices import orders
-from invoices.models import MOVES, Order, OrderStatus, OrderType
+from invoices.models import MOVES, PAID, Order, OrderStatus, OrderType
 from plans import billing
 from tests import make
 from tests.at_once import at_once
@@ -93,7 +93,7 @@ def test_key_of_another_order_is_refused(acme: Workspace) -> None:
 def test_amounts_that_are_sold(acme: Workspace, net: str) -> None:
     order = buying.order(acme, net)
 
-    assert (order.net, order.tax, order.gross) == (Decimal(net), 0, Decimal(net))
+    assert (order.net, order.tax, order.gross) == (Decimal(net), Decimal(0), Decimal(net))
 
 
 @pytest.mark.parametrize("net", ["99.99", "20000.01", "0", "-100"])
@@ -153,7 +153,7 @@ def test_database_and_table_agree_on_every_move(
         order.save()
 
     def write() -> None:
-        paid = make.NOON if after in orders.PAID else None
+        paid = make.NOON if after in PAID else None
         with in_workspace(acme.pk):
             Order.objects.for_workspace(acme).update(status=after, completed_at=paid)
 

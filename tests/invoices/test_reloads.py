@@ -8,13 +8,15 @@ from pytest_django.fixtures import Settings
 
 from accounts.models import Bot, Membership, Workspace
 from accounts.tenancy import in_workspace
-from invoices import auto_reload, orders, payments, reloads
-from invoices.models import AutoReload, Order, OrderStatus, OrderType, Payment
+from invoices import auto_reload, orders, reloads
+from invoices.models import AutoReload, Order, OrderStatus, OrderType, Payment, PaymentStatus
 from invoices.sandbox import SavedAnswer
-from plans.models import BotBilling, CreditLot, LotKind, Posting, PostingKind
+from plans import charging
+from plans.models import Account, BotBilling, CreditLot, LotKind, Posting, PostingKind
 from tests import make
 from tests.at_once import at_once
 from tests.invoices import buying
+from tests.plans import books
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
 
@@ -126,8 +128,26 @@ def test_order_is_of_the_workspace_itself_and_charged_at_once(
 
     (order,) = placed(acme)
     assert order.status == OrderStatus.COMPLETED
-    assert (order.buyer_id, order.net, order.created_at) == (None, 300, LATER)
+    assert (order.buyer_id, order.net, order.created_at) == (None, Decimal(300), LATER)
     assert buying.bought(acme) == [100, 300]
+
+
+def test_usage_that_is_charged_leads_to_a_reload_and_the_ledger_agrees(
+    owner: Membership, acme: Workspace
+) -> None:
+    turn_on(owner, limit="599.90")  # of 500 that were free and 100 that were bought
+    make.take_in(acme, *make.talk(0, 10))
+    make.roll_up(acme)
+    assert reloads.run(workspace_id=acme.pk, now=LATER) == 0
+
+    charging.run(workspace_id=acme.pk, now=LATER)
+    assert reloads.run(workspace_id=acme.pk, now=LATER + make.MINUTE) == 1
+
+    assert [order.status for order in placed(acme)] == [OrderStatus.COMPLETED]
+    assert books.balances(acme) == [Decimal("499.8"), 100, 100]
+    sums = books.sums(acme)
+    assert sums[Account.PAYMENTS] == 200
+    assert sums[Account.PREPAID_CREDITS] == -200
 
 
 def test_run_twice_is_one_order(owner: Membership, acme: Workspace) -> None:
@@ -355,4 +375,4 @@ def test_payments_of_a_reload_are_of_the_saved_method(owner: Membership, acme: W
 
     with in_workspace(acme.pk):
         payment = Payment.objects.for_workspace(acme).get(saved_method__isnull=False)
-    assert (payment.status, payment.asked_at) == (payments.PaymentStatus.ACCEPTED, LATER)
+    assert (payment.status, payment.asked_at) == (PaymentStatus.ACCEPTED, LATER)
