@@ -62,8 +62,8 @@ def find_effect(*, bot: Bot, days: int, at: datetime) -> Effect:
         NotPossible: there is nothing that they would extend.
     """
     today = read_calendar(bot.workspace).day_of(at)
-    opened = billing.open_billing(workspace=bot.workspace, at=at)
-    if opened.enterprise_from is not None and opened.enterprise_from <= today:
+    billed = WorkspaceBilling.objects.for_workspace(bot.workspace_id)
+    if billed.filter(enterprise_from__lte=today).exists():
         raise NotPossible("Under the contract nothing lapses or ends.")
     more = timedelta(days=days)
     held = BotPlan.objects.for_workspace(bot.workspace_id).filter(bot=bot)

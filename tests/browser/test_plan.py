@@ -29,6 +29,7 @@ def acme() -> Workspace:
     now = datetime.now(UTC)
     for key in ("sales", "support"):
         make.bot(acme, key)
+    bots.change(bot=make.bot(acme, "sales"), owner=make.member(acme).user)
     lots.grant_free(
         workspace=acme,
         amount=Decimal("1412.379"),

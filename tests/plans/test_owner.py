@@ -1,5 +1,7 @@
 """A bot is given another owner: what goes with it, who may, and what two admins at once do."""
 
+import re
+
 import pytest
 from django.test import Client
 
@@ -163,6 +165,19 @@ def test_owner_who_is_shared_by_now_is_refused_in_words(
     with pytest.raises(Exception, match="cannot own a bot any more"):
         hand_over(bot, ben, ann)
     assert find_owner(bot) == "ann@acme.example"
+
+
+def test_bot_of_nobody_is_given_an_owner_by_what_the_page_holds(
+    admin: Client, acme: Workspace, ben: Membership
+) -> None:
+    bot = make.bot(acme, "lonely")
+    page = admin.get(address(bot)).content.decode()
+    sent = dict(re.findall(r'<input type="hidden"\s+name="(was|access)"\s+value="(.*?)">', page))
+
+    answer = admin.post(address(bot), {**sent, "owner": ben.user_id, "reason": "New."}, follow=True)
+
+    assert sent == {"was": "", "access": "none"}
+    assert "ben@acme.example owns lonely now." in words(answer)
 
 
 def test_page_says_that_somebody_was_quicker(
