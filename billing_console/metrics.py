@@ -28,6 +28,7 @@ from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 
 from billing_console import health, workers
+from plans.backlog import count_waiting
 from usage.backlog import find_backlog
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -110,6 +111,9 @@ class Installation(Collector):
             "console_rollup_lag_seconds",
             "How long the first of them has waited.",
             backlog.lag(now=self.now).total_seconds(),
+        )
+        yield GaugeMetricFamily(
+            "console_bots_to_charge", "Bots whose usage waits to be charged.", count_waiting()
         )
         migrated = health.all_migrated()
         yield GaugeMetricFamily("console_migrated", "1: no migration is missing.", int(migrated))

@@ -7,7 +7,7 @@ nothing here, and this for nothing of the roll-up.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -129,15 +129,24 @@ class Charges:
         self.postings: list[NewPosting] = []
 
     def post(self, found: Sequence[Difference]) -> None:
-        """Post differences: those downward first, which may pay for the others."""
+        """Post differences: those downward first, which may pay for the others.
+
+        What goes back to lots pays overdrafts only after all of them: a bot whose overdraft is
+        paid could have something given back itself.
+        """
         downward = [difference for difference in found if difference.amount < 0]
         uses = find_uses(self.workspace.pk, downward)
         self.wallets = Wallets(
             lots=self.find_lots(uses.values()),
             overdrafts=find_overdrafts(self.workspace.pk),
         )
+        returned: dict[int, str] = {}
         for difference in downward:
-            self.give_back(difference, uses=uses[difference.bot])
+            posting, given = self.give_back(difference, uses=uses[difference.bot])
+            self.postings.append(posting)
+            returned |= dict.fromkeys(given, posting.key)
+        for lot_id, cause in returned.items():
+            self.postings += self.pass_on(self.wallets.lots[lot_id], cause=cause)
         for difference in found:
             if difference.amount > 0:
                 entries = self.wallets.take(
@@ -158,21 +167,24 @@ class Charges:
         )
         return [Lot.of(lot) for lot in found]
 
-    def give_back(self, difference: Difference, *, uses: Uses) -> None:
-        """Give back what is charged too much; it lapses, or pays overdrafts, at once."""
-        entries, returned = self.wallets.give_back(
+    def give_back(self, difference: Difference, *, uses: Uses) -> tuple[NewPosting, list[int]]:
+        """Give back what is charged too much; return the posting and to which lots."""
+        entries = self.wallets.give_back(
             -difference.amount, bot=difference.bot, day=difference.day, uses=uses
         )
-        charge = self.charge(difference, entries=entries)
-        self.postings.append(charge)
+        given = {entry.lot for entry in entries if entry.lot is not None}
+        return self.charge(difference, entries=entries), sorted(given)
+
+    def pass_on(self, lot: Lot, *, cause: str) -> Iterator[NewPosting]:
+        """Let what came back to a lot lapse, where the lot has, or pay overdrafts.
+
+        ``cause``: the key of the last posting that gave something back.
+        """
         month = self.billing.book(self.today)
-        for lot in returned:
-            if lot.lapsed:
-                self.postings.append(lots.lapse(lot=lot, cause=charge.key, month=month))
-            for bot, payment in self.wallets.pay_overdrafts(lot, day=self.today):
-                self.postings.append(
-                    settle(lot=lot, bot=bot, cause=charge.key, month=month, entries=payment)
-                )
+        if lot.lapsed:
+            yield lots.lapse(lot=lot, cause=cause, month=month)
+        for bot, payment in self.wallets.pay_overdrafts(lot, day=self.today):
+            yield settle(lot=lot, bot=bot, cause=cause, month=month, entries=payment)
 
     def charge(self, difference: Difference, *, entries: Sequence[ledger.Entry]) -> NewPosting:
         """Return the posting of a difference."""

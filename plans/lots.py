@@ -9,7 +9,15 @@ from accounts.months import Calendar, read_calendar
 from accounts.tenancy import in_workspace
 from plans import billing, ledger, new_lots
 from plans.ledger import Entry, NewPosting
-from plans.models import Account, CreditLot, LotKind, PostingKind
+from plans.models import (
+    Account,
+    BotPlan,
+    CreditLot,
+    LotKind,
+    PlanVersion,
+    PostingKind,
+    WorkspaceBilling,
+)
 from plans.wallets import Lot
 
 LAPSES_AFTER = timedelta(hours=24)  # after the local end of the last day: for usage counted late
@@ -63,7 +71,8 @@ def add_bought(
 ) -> CreditLot:
     """Add credits that were paid for, to a bot or (None) to all, and pay overdrafts from them.
 
-    Returns the lot of an earlier call with the same ``key``, whatever else it said.
+    ``last_day`` None: as the plan says, which is most often that they do not lapse. Returns the lot
+    of an earlier call with the same ``key``, whatever else it said.
     """
     against = [Entry(Account.PAYMENTS, net + tax)]
     if tax:
@@ -78,9 +87,24 @@ def add_bought(
             at=at,
             key=key,
             bot=bot,
-            last_day=last_day,
+            last_day=last_day or find_last_day(locked, bot=bot, at=at),
             reason=reason,
         )
+
+
+def find_last_day(of: WorkspaceBilling, *, bot: Bot | None, at: datetime) -> date | None:
+    """Return the last day of credits that are bought at ``at``; None: they do not lapse.
+
+    The plan of the bot says so or, where all bots share the credits, the workspace's default plan.
+    """
+    today = read_calendar(of.workspace).day_of(at)
+    if bot is None:
+        versions = PlanVersion.objects.on_offer().filter(plan=of.default_plan_id)
+    else:
+        plans = BotPlan.objects.for_workspace(of.workspace).filter(bot=bot).in_force_on(today)
+        versions = PlanVersion.objects.filter(pk__in=plans.values_list("version_id", flat=True))
+    days = versions.values_list("bought_credit_days", flat=True).first()
+    return today + days * DAY if days else None
 
 
 def refund(*, lot: CreditLot, net: Decimal, tax: Decimal, at: datetime, key: str) -> bool:

@@ -127,11 +127,9 @@ class Uses:
                 part = min(amount, use.amount, self.in_all[use.lot].amount)
                 if part > 0:
                     amount -= part
-                    # At last in `in_all`, which may be the same row.
-                    self.of_days[day].setdefault(
-                        use.lot, Use(use.lot, NOTHING, use.latest)
-                    ).amount -= part
                     self.in_all[use.lot].amount -= part
+                    if uses is not self.in_all:
+                        use.amount -= part
                     yield use.lot, part
         if amount:
             raise ValueError(f"{amount} more is to be given back than was used")
@@ -174,22 +172,18 @@ class Wallets:
             Entry(Account.REVENUE_USAGE, -amount),
         ]
 
-    def give_back(
-        self, amount: Decimal, *, bot: int, day: date, uses: Uses
-    ) -> tuple[list[Entry], list[Lot]]:
-        """Give an amount back that a bot's usage of a day had cost.
+    def give_back(self, amount: Decimal, *, bot: int, day: date, uses: Uses) -> list[Entry]:
+        """Give an amount back that a bot's usage of a day had cost; return the entries.
 
-        First to the overdraft, then to lots; return the entries and these lots.
+        First to the overdraft, then to lots.
         """
         entries: list[Entry] = []
         to_overdraft = min(amount, self.overdrafts[bot])
         if to_overdraft:
             entries += self.overdraw(-to_overdraft, bot=bot)
-        lots: dict[int, Lot] = {}
         for lot_id, part in uses.give_back(amount - to_overdraft, day=day):
-            lots[lot_id] = self.lots[lot_id]
-            entries += lots[lot_id].use(-part)
-        return entries, list(lots.values())
+            entries += self.lots[lot_id].use(-part)
+        return entries
 
     def pay_overdrafts(self, lot: Lot, *, day: date) -> Iterator[tuple[int, list[Entry]]]:
         """Pay overdrafts with what a lot has, where it may be used on ``day`` (today).

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -169,3 +170,23 @@ class WorkerStarter:
 def ping(application: Celery, name: str) -> bool:
     """Tell whether a worker answers."""
     return bool(application.control.ping(destination=[name], timeout=0.5))
+
+
+@pytest.fixture
+def own_catalog(transactional_db: None) -> Iterator[None]:
+    """Let a test change the catalog; after it the catalog is again as it was."""
+    tables = [f"plans_{name}" for name in CATALOG]
+    with psycopg.connect(address("owner")) as connection:
+        before = {table: copy_out(connection, table) for table in tables}
+    yield
+    with psycopg.connect(address("owner")) as connection:
+        connection.execute(f"TRUNCATE {', '.join(tables)} CASCADE".encode())
+        for table, rows in before.items():
+            with connection.cursor().copy(f"COPY {table} FROM STDIN".encode()) as copy:
+                copy.write(rows)
+
+
+def copy_out(connection: "psycopg.Connection[Any]", table: str) -> bytes:
+    """Return the rows of a table as COPY has them."""
+    with connection.cursor().copy(f"COPY {table} TO STDOUT".encode()) as copy:
+        return b"".join(copy)

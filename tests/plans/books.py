@@ -3,6 +3,7 @@
 from collections import defaultdict
 from datetime import date
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from accounts.models import Bot, Workspace
 from accounts.tenancy import in_workspace
@@ -47,3 +48,8 @@ def overdraft(bot: Bot) -> Decimal:
     with in_workspace(bot.workspace_id):
         found = BotBilling.objects.for_workspace(bot.workspace_id).filter(bot=bot).first()
     return found.overdraft if found else Decimal(0)
+
+
+def zone(of: Workspace) -> ZoneInfo:
+    """Return the zone of a workspace."""
+    return ZoneInfo(of.timezone)

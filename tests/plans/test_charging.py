@@ -276,6 +276,21 @@ def test_what_goes_back_to_a_shared_lot_pays_what_another_bot_owes(acme: Workspa
     assert_whole(acme)
 
 
+def test_bots_that_pay_each_other_s_overdrafts_get_all_back(acme: Workspace) -> None:
+    free(acme, 1)
+    for bot in ("first", "second", "third"):
+        use(acme, 4, bot=bot)
+        charge(acme)
+
+    for bot in ("first", "second", "third"):
+        change_plan(acme, "essential", day=TODAY, bot=bot)
+    charge(acme)
+
+    assert books.balances(acme) == [1]
+    assert by_day(acme) == {}
+    assert_whole(acme)
+
+
 def test_what_was_paid_later_goes_back_to_who_paid_it(acme: Workspace) -> None:
     use(acme, 5)
     charge(acme)

@@ -10,7 +10,16 @@ from accounts.tenancy import in_workspace
 from plans import billing, ledger, lots
 from plans.ledger import Entry
 from plans.lots import NotEnoughLeft
-from plans.models import Account, LotKind, Posting, PostingKind, WorkspaceBilling
+from plans.models import (
+    Account,
+    BotPlan,
+    LotKind,
+    Plan,
+    PlanVersion,
+    Posting,
+    PostingKind,
+    WorkspaceBilling,
+)
 from tests import make
 from tests.at_once import at_once
 from tests.plans import books
@@ -206,6 +215,28 @@ def test_bought_credits_that_lapse_are_revenue(acme: Workspace) -> None:
 
     assert raised == [None] * 4
     assert books.sums(acme) == {Account.PAYMENTS: 100, Account.REVENUE_LAPSED: -100}
+
+
+@pytest.mark.usefixtures("own_catalog")
+@pytest.mark.django_db(transaction=True, databases=["default", "operator"])
+def test_bought_credits_lapse_where_the_plan_says_so(acme: Workspace) -> None:
+    bot = make.bot(acme)
+    version = PlanVersion.objects.using("operator").create(
+        plan=Plan.objects.get(code="standard"),
+        number=99,
+        uses_credits=True,
+        bought_credit_days=365,
+        withdrawn_at=make.NOON,
+    )
+    with in_workspace(acme.pk):
+        BotPlan.objects.filter(bot=bot).update(version=version.pk)
+
+    for key, owner in (("own", bot), ("shared", None)):
+        lots.add_bought(
+            workspace=acme, net=Decimal(1), tax=Decimal(0), at=make.NOON, key=key, bot=owner
+        )
+
+    assert [lot.last_day for lot in books.lots(acme)] == [DAY + timedelta(days=365), None]
 
 
 def test_a_refund_takes_credits_and_tax_back_once(acme: Workspace) -> None:
