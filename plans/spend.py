@@ -66,9 +66,12 @@ def read(
     membership: Membership,
     bots: Sequence[int],
     channels: bool,
+    whole: Period,
     periods: Sequence[Period],
 ) -> Spend:
-    """Return what was charged in the periods of a report for those bots whose plan a person sees.
+    """Return what was charged in a report for those bots whose plan a person sees.
+
+    ``periods``: those of the ``whole`` that have begun; by hours there is a total only.
 
     ``channels``: the report is of some channels only; charges are of all. The caller runs in the
     workspace.
@@ -79,14 +82,17 @@ def read(
     left_out = len(set(bots)) - len(owned)
     calendar = read_calendar(workspace)
     starts = find_days(calendar, [period.starts_at for period in periods])
-    bounds = find_days(calendar, [periods[0].starts_at, periods[-1].ends_at])
+    bounds = find_days(calendar, list(whole))
     if channels:
         return nothing(workspace.currency, "Charges are for all channels together.")
+    zone = calendar.zone_of(calendar.day_of(whole.starts_at)).key
     if bounds is None:
-        zone = calendar.zone_of(calendar.day_of(periods[0].starts_at)).key
         return nothing(
             workspace.currency, f"Charges are for whole days in {zone}: choose these to see them."
         )
+    missing = [] if starts else [f"Charges are for whole days in {zone}, and have no hours."]
+    if left_out:
+        missing.append("Charged covers the bots that you own.")
     found = count(workspace.pk, bots=owned, starts=starts or bounds[:1], until=bounds[1])
     by_bot = dict.fromkeys(owned, NOTHING) | {
         bot: amount for bot, _, amount in found if bot is not None
@@ -98,7 +104,7 @@ def read(
         by_period=by_period if starts else None,
         total=sum(by_bot.values(), NOTHING),
         currency=workspace.currency,
-        missing="Charged covers the bots that you own." if left_out else "",
+        missing=" ".join(missing),
     )
 
 

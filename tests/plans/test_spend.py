@@ -14,7 +14,7 @@ from django.test import Client
 from accounts.models import Bot, BotShare, Role, Scope, Workspace
 from accounts.tenancy import in_workspace
 from plans import charging, money
-from plans.models import ChargedDay
+from plans.models import ChargedDay, CreditLot
 from tests import make
 from tests.pages import sign_in
 
@@ -161,3 +161,20 @@ def test_api_has_no_amounts_for_days_of_another_zone(acme: Workspace) -> None:
 )
 def test_charges_are_shown_exactly(amount: str, shown: str) -> None:
     assert money.show_exact(Decimal(amount)) == shown
+
+
+def test_the_dashboard_says_what_the_month_cost_and_who_needs_credits(acme: Workspace) -> None:
+    with in_workspace(acme.pk):
+        CreditLot.objects.for_workspace(acme).update(balance=0)
+    month_began = (YESTERDAY + timedelta(hours=26)).day > 1
+
+    page = sign_in(make.member(acme)).get("/w/acme/").content.decode()
+    own = share(acme, Role.MEMBER).get("/w/acme/").content.decode()
+
+    assert "Charged this month" in page
+    assert "Shared credits left" in page
+    assert page.count("No credits left") == 2  # alpha, beta
+    assert ("1.00 USD" in page) == month_began
+    assert own.count("No credits left") == 1
+    assert ("0.60 USD" in own) == month_began
+    assert "Shared credits left" not in own

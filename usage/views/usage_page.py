@@ -120,6 +120,7 @@ def read_spend(request: WorkspaceRequest, asked: UsageFilter) -> Spend | None:
         membership=request.membership,
         bots=[bot.pk for bot in values["bot"]],
         channels=bool(values["channel"]),
+        whole=values["report"].whole,
         periods=values["report"].periods,
     )
 
