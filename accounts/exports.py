@@ -4,6 +4,7 @@ import csv
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC
+from decimal import Decimal
 from itertools import islice
 
 from django.forms import Form
@@ -38,7 +39,7 @@ ROWS_AT_ONCE = 1000
 OF_EVENTS = frozenset({"user", "conversation"})  # filters that hold what events say
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
-Value = str | int | None
+Value = str | int | Decimal | None
 
 
 def write_csv(columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> Iterator[str]:

@@ -22,15 +22,19 @@ def main() -> int:
     settings.SECRET_KEY = settings.SECRET_KEY or settings.SERVERS.make_secret_key() or "benchmark"
     django.setup()
 
-    from benchmarks import measures, scratch
+    from benchmarks import charges, measures, scratch
 
     full = os.environ.get("BENCH_SCALE") == "full"
-    chosen = sys.argv[1:] or list(measures.MEASURES)
+    all_measures = measures.MEASURES | {
+        "charging": charges.measure_charging,
+        "entitlement": charges.measure_entitlement,
+    }
+    chosen = sys.argv[1:] or list(all_measures)
     print(f"{datetime.now(UTC):%Y-%m-%d}, {describe_machine()}, {'full' if full else 'small'}")
     print("| what | baseline | console | ratio | bar | |\n|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as tempfile.tempdir, scratch.database():
         for name in chosen:
-            for result in measures.MEASURES[name](full=full):
+            for result in all_measures[name](full=full):
                 print(result.row(), flush=True)
     return 0
 

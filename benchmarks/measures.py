@@ -177,10 +177,10 @@ def measure_post(*, full: bool) -> Iterator[Result]:
     )
 
 
-def make_key(workspace: Workspace) -> str:
+def make_key(workspace: Workspace, scope: Scope = Scope.WRITE_EVENTS) -> str:
     """Return the secret of a new API key."""
     name = f"bench-{time.time_ns()}"
-    secret = keys.create(workspace=workspace, name=name, scopes=[Scope.WRITE_EVENTS])[1]
+    secret = keys.create(workspace=workspace, name=name, scopes=[scope])[1]
     assert secret is not None
     return secret
 

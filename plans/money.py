@@ -28,6 +28,16 @@ def round_down(amount: Decimal, *, decimals: int) -> Decimal:
     return rounded - unit if rounded > amount else rounded
 
 
+def show_exact(amount: Decimal, *, least: int = 2) -> str:
+    """Return an amount as pages show a charge: with all decimals that say something.
+
+    They have at least ``least``, so that amounts of whole cents look alike.
+    """
+    digits = f"{amount:,.{DECIMALS}f}"
+    whole, decimals = digits.split(".")
+    return f"{whole}.{decimals.rstrip('0').ljust(least, '0')}"
+
+
 def parse_amount(text: str, *, decimals: int) -> Decimal:
     """Return the amount that a person typed: digits with at most one point before the decimals.
 

@@ -101,6 +101,18 @@ def list_usage(
     return ("period_start", "period_end", *COUNT_COLUMNS), rows
 
 
+def add_charged(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Value]],
+    *,
+    charged: Iterable[Value],
+    currency: str,
+) -> tuple[Sequence[str], list[list[Value]]]:
+    """Return columns and rows of a report with what each row cost; None: that is not known."""
+    pairs = zip(rows, charged, strict=True)
+    return (*columns, "charged", "currency"), [[*row, amount, currency] for row, amount in pairs]
+
+
 def count_values(counts: Counts) -> list[int]:
     """Return what was counted in the order of its columns."""
     return [counts.billing_sessions, *counts]

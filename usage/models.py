@@ -11,6 +11,7 @@ from typing import ClassVar, Self
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Func, Q, Value
+from django.db.models.functions import Now
 
 from accounts.models import ApiKey, Bot, WorkspaceOwned, WorkspaceOwnedQuerySet
 from usage.sessions import RULE
@@ -197,7 +198,8 @@ class DirtyStream(LargeTable):
     """A mark: from ``due_at`` on, a stream has to be counted again around what was touched.
 
     Marks are appended by whoever makes them necessary, in the same transaction, and removed by the
-    rollup before it reads; so what is committed meanwhile leaves the stream dirty.
+    rollup before it reads; so what is committed meanwhile leaves the stream dirty. ``marked_at``
+    says since when, where ``due_at`` is not later.
     """
 
     pk = models.CompositePrimaryKey("workspace_id", "bot_id", "stream_id", "due_at", "id")
@@ -207,6 +209,7 @@ class DirtyStream(LargeTable):
     due_at = models.DateTimeField()
     touched_from = models.DateTimeField()
     touched_to = models.DateTimeField()
+    marked_at = models.DateTimeField(db_default=Now())
 
     objects = WorkspaceOwnedQuerySet["DirtyStream"].as_manager()
 
@@ -255,12 +258,14 @@ class ChangedBot(LargeTable):
     """A mark: totals of a bot have changed, and whoever derives from them has to look again.
 
     Appended in the transaction of the change; removed by the one reader, who does so before it
-    reads, so that a change committed meanwhile leaves a mark.
+    reads, so that a change committed meanwhile leaves a mark. ``marked_at`` says since when what is
+    derived has been behind.
     """
 
     pk = models.CompositePrimaryKey("workspace_id", "bot_id", "id")
     id = models.BigIntegerField(db_default=NextId("usage_changedbot_id"))
     bot = models.ForeignKey(Bot, on_delete=models.CASCADE, db_index=False, db_constraint=False)
+    marked_at = models.DateTimeField(db_default=Now())
 
     objects = WorkspaceOwnedQuerySet["ChangedBot"].as_manager()
 

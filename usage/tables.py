@@ -1,7 +1,7 @@
 """Tables of usage."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import django_tables2 as tables
 from django.urls import reverse
@@ -42,10 +42,18 @@ class CountColumn(tables.Column):
         return f"{getattr(table.usage.total, self.name):,}"
 
 
+class Charged(NamedTuple):
+    """What to show as charged of each row, and below them."""
+
+    of_row: Callable[[Any], str]  # Any: as the rows of the table
+    total: str
+
+
 class UsageTable(tables.Table):
     """What was used by period or by bot; the numbers lead to their sessions.
 
     ``channels``: it is of some channels only, so that there is no number of agents, who have none.
+    ``charged``: None for those who see no money.
     """
 
     billing_sessions = CountColumn("billing_sessions", label="Sessions", kind="billing")
@@ -59,6 +67,13 @@ class UsageTable(tables.Table):
         attrs=NUMBER,
         footer=lambda table: table.render_agents(table.usage.agents),
     )
+    charged = tables.Column(
+        empty_values=(),
+        orderable=False,
+        verbose_name="Charged",
+        attrs=NUMBER,
+        footer=lambda table: table.charged.total,
+    )
 
     def __init__(
         self,
@@ -68,13 +83,19 @@ class UsageTable(tables.Table):
         *,
         find_address: Callable[[Any, str], str],
         channels: bool,
+        charged: Charged | None,
     ) -> None:
         """Take the rows, and what returns the address of a row's sessions of a kind."""
         self.usage = usage
         self.report = report
         self.find_address = find_address
         self.channels = channels
-        super().__init__(rows)
+        self.charged = charged
+        super().__init__(rows, exclude=() if charged else ("charged",))
+
+    def render_charged(self, record: Any) -> str:  # Any: see above
+        """Return what a row cost."""
+        return self.charged.of_row(record) if self.charged else ""
 
     def render_agents(self, value: int) -> str:
         """Return the number, or a dash where only some channels are shown: agents have none."""
@@ -90,7 +111,13 @@ class PeriodTable(UsageTable):
         sequence = ("period", "...")
 
     def __init__(
-        self, usage: Usage, report: Report, *, links: SessionLinks, channels: bool
+        self,
+        usage: Usage,
+        report: Report,
+        *,
+        links: SessionLinks,
+        channels: bool,
+        charged: Charged | None = None,
     ) -> None:
         """Take the periods, the latest first."""
 
@@ -98,7 +125,9 @@ class PeriodTable(UsageTable):
             return links.find_address(kind, row.period)
 
         rows = usage.by_period[::-1]
-        super().__init__(rows, usage, report, find_address=find_address, channels=channels)
+        super().__init__(
+            rows, usage, report, find_address=find_address, channels=channels, charged=charged
+        )
 
     def render_period(self, record: PeriodUsage) -> str:
         """Return the period in words."""
@@ -114,7 +143,13 @@ class BotUsageTable(UsageTable):
         sequence = ("bot", "...")
 
     def __init__(
-        self, usage: Usage, report: Report, *, links: SessionLinks, channels: bool
+        self,
+        usage: Usage,
+        report: Report,
+        *,
+        links: SessionLinks,
+        channels: bool,
+        charged: Charged | None = None,
     ) -> None:
         """Take the bots, the most used first."""
 
@@ -122,7 +157,9 @@ class BotUsageTable(UsageTable):
             return links.find_address(kind, report.whole, bot=row.bot.key)
 
         rows = usage.by_bot
-        super().__init__(rows, usage, report, find_address=find_address, channels=channels)
+        super().__init__(
+            rows, usage, report, find_address=find_address, channels=channels, charged=charged
+        )
 
     def render_bot(self, record: BotUsage) -> str:
         """Return the name, and the key where it says more."""

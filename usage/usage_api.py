@@ -1,18 +1,20 @@
 """``GET usage``: the numbers of the Usage page and of ``export_usage``, for programs."""
 
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from http import HTTPStatus
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError
-from ninja import Query, Router, Schema
+from ninja import Field, Query, Router, Schema
 
 from accounts.access import ApiKeyAccess, ApiRefused, ApiRequest
 from accounts.api import REFUSALS, Refusal
 from accounts.days import DAY
 from accounts.models import Bot, Workspace, known_zone
 from accounts.tenancy import in_workspace
+from plans import spend
 from usage import queries, reports
 from usage.periods import Grain
 from usage.queries import UsageRow
@@ -37,6 +39,9 @@ class BotPeriod(Schema):
     notifications: int
     agents: int
     agents_peak: int
+    charged: Decimal | None = Field(
+        description="Taken from credits. Null: the period is not made of charged days."
+    )
 
 
 class UsageAnswer(Schema):
@@ -46,6 +51,7 @@ class UsageAnswer(Schema):
     """
 
     timezone: str
+    currency: str
     complete_until: datetime
     open_sessions: int
     usage: list[BotPeriod]
@@ -74,12 +80,22 @@ def get_usage(
         if len(bots) * len(report.periods) > MOST_ROWS:
             raise refuse(f"These are more than {MOST_ROWS:,} rows. Ask for fewer bots or days.")
         rows = queries.count_usage(workspace=workspace, bots=bots, periods=report.periods, now=now)
+        charged = spend.read_rows(
+            workspace=workspace, bots=[b.pk for b in bots], periods=report.periods
+        )
         fresh = queries.find_freshness(workspace=workspace, bots=[b.pk for b in bots], now=now)
         return UsageAnswer(
             timezone=zone.key,
+            currency=workspace.currency,
             complete_until=fresh.complete_until,
             open_sessions=fresh.open_sessions,
-            usage=[make_row(row) for row in rows],
+            usage=[
+                make_row(
+                    row,
+                    charged=None if charged is None else charged[row.bot.pk, row.period.starts_at],
+                )
+                for row in rows
+            ],
         )
 
 
@@ -132,7 +148,7 @@ def find_bots(workspace: Workspace, keys: list[str]) -> list[Bot]:
     return found
 
 
-def make_row(row: UsageRow) -> BotPeriod:
+def make_row(row: UsageRow, *, charged: Decimal | None) -> BotPeriod:
     """Return a row as the API writes it."""
     return BotPeriod(
         bot=row.bot.key,
@@ -142,4 +158,5 @@ def make_row(row: UsageRow) -> BotPeriod:
         **row.counts._asdict(),
         agents=row.agents,
         agents_peak=row.agents_peak,
+        charged=charged,
     )

@@ -162,6 +162,7 @@ SCOPES = {
     "GET conversations/{talk_shared}": {"usage:read"},
     "GET bots": {"usage:read", "bots:write"},
     "PUT bots/newbot": {"bots:write"},
+    "GET bots/{owned}/entitlement": {"entitlement:read"},
 }
 # What is only of others: words of their bots, people and users.
 ADDRESSES = {

@@ -1,6 +1,8 @@
 """The Usage page and its exports."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import Q
@@ -11,17 +13,19 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_GET, require_safe
 
 from accounts import chips
-from accounts.access import WorkspaceRequest, workspace_view
+from accounts.access import WorkspaceRequest, may, workspace_view
 from accounts.exports import guard, record_download, write_csv
 from accounts.models import Bot, list_zones
 from accounts.tables import show_page
+from plans import spend
+from plans.spend import Spend
 from usage import exports, queries, report_queries
 from usage.cards import list_cards
 from usage.charts import describe, describe_stretch, draw_usage, list_legend
 from usage.forms import UsageFilter
 from usage.links import SessionLinks
-from usage.report_queries import Usage
-from usage.tables import BotUsageTable, PeriodTable
+from usage.report_queries import BotUsage, PeriodUsage, Usage
+from usage.tables import BotUsageTable, Charged, PeriodTable
 
 OPTIONS_SHOWN = 20
 CHIPS = ("bot", "channel")
@@ -61,7 +65,14 @@ def show_usage(request: WorkspaceRequest, asked: UsageFilter) -> dict[str, Any]:
     )
     table_type = BotUsageTable if values["rows"] == "bot" else PeriodTable
     channels = bool(values["channel"])
-    table = table_type(found, report, links=session_links, channels=channels)
+    spent = read_spend(request, asked)
+    table = table_type(
+        found,
+        report,
+        links=session_links,
+        channels=channels,
+        charged=show_charged(found, spent, by_bot=values["rows"] == "bot") if spent else None,
+    )
     show_page(table, request)
     context = {
         "report": report,
@@ -71,6 +82,8 @@ def show_usage(request: WorkspaceRequest, asked: UsageFilter) -> dict[str, Any]:
         "empty": not any(found.total) and not found.agents,
         "cards": list_cards(found, whole=report.whole, links=session_links),
         "table": table,
+        "charged": spent and spent.show(spent.total),
+        "spend": spent,
         "zone": zone,
         "freshness": queries.find_freshness(
             workspace=request.workspace, bots=[bot.pk for bot in values["bot"]], now=report.now
@@ -98,6 +111,39 @@ def read_usage(request: WorkspaceRequest, asked: UsageFilter) -> Usage:
     )
 
 
+def read_spend(request: WorkspaceRequest, asked: UsageFilter) -> Spend | None:
+    """Return what was charged for a report; None: the person sees no money."""
+    if not may(request.membership, "plans.view"):
+        return None
+    values = asked.cleaned_data
+    return spend.read(
+        membership=request.membership,
+        bots=[bot.pk for bot in values["bot"]],
+        channels=bool(values["channel"]),
+        whole=values["report"].whole,
+        periods=values["report"].periods,
+    )
+
+
+def list_charged(found: Usage, spent: Spend, *, by_bot: bool) -> list[Decimal | None]:
+    """Return what was charged for each row of a report, in their order."""
+    if by_bot:
+        return [spent.of_bot(row.bot.pk) for row in found.by_bot]
+    return [spent.of_period(place) for place in range(len(found.by_period))]
+
+
+def show_charged(found: Usage, spent: Spend, *, by_bot: bool) -> Charged:
+    """Return what a table shows as charged."""
+    rows: Sequence[Any] = found.by_bot if by_bot else found.by_period
+    amounts = dict(zip(map(name_row, rows), list_charged(found, spent, by_bot=by_bot), strict=True))
+    return Charged(lambda row: spent.show(amounts[name_row(row)]), spent.show(spent.total))
+
+
+def name_row(row: BotUsage | PeriodUsage) -> int | datetime:
+    """Return what tells a row of a report from the others."""
+    return row.bot.pk if isinstance(row, BotUsage) else row.period.starts_at
+
+
 @workspace_view("usage.view")
 @require_GET
 def usage_export(request: WorkspaceRequest, format: str) -> HttpResponse:
@@ -108,11 +154,11 @@ def usage_export(request: WorkspaceRequest, format: str) -> HttpResponse:
         return HttpResponse(" ".join(sentences), status=400, content_type="text/plain")
     values = asked.cleaned_data
     whole = values["report"].whole
-    columns, rows = exports.list_usage(
-        read_usage(request, asked),
-        by_bot=values["rows"] == "bot",
-        channels=bool(values["channel"]),
-    )
+    found, by_bot = read_usage(request, asked), values["rows"] == "bot"
+    columns, rows = exports.list_usage(found, by_bot=by_bot, channels=bool(values["channel"]))
+    if spent := read_spend(request, asked):
+        amounts = list_charged(found, spent, by_bot=by_bot)
+        columns, rows = exports.add_charged(columns, rows, charged=amounts, currency=spent.currency)
     name = f"usage-{request.workspace.slug}-{whole.starts_at:%Y-%m-%d}.{format}"
     record_download(
         "usage.exported", workspace=request.workspace, file=name, form=asked, query=request.GET

@@ -1,0 +1,81 @@
+"""``GET bots/{key}/entitlement``: a bot platform asks whether a bot may begin a conversation."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from http import HTTPStatus
+from typing import Annotated
+
+from django.http import Http404
+from ninja import Field, Path, Router, Schema, Status
+
+from accounts.access import ApiKeyAccess, ApiRequest
+from accounts.api import REFUSALS, BotAnswer, BotValues, Refusal, put_bot
+from accounts.models import Bot
+from plans import entitlements
+from plans.balances import BalanceStatus
+from plans.entitlements import Reason, UnknownBot
+
+router = Router(tags=["Bots"])
+
+ADDRESS = "bots/{bot_key:key}/entitlement"
+
+
+class EntitlementAnswer(Schema):
+    """Whether a bot may begin a conversation; one that runs goes on whatever the answer is."""
+
+    bot: str = Field(description="The bot's key.")
+    allowed: bool
+    reason: Reason
+    status: BalanceStatus = Field(description="`none`: its plan uses no credits.")
+    balance: Decimal | None = Field(
+        description="What is left, exactly; below zero where the bot owes more. "
+        "Null: its plan uses no credits."
+    )
+    currency: str
+    as_of: datetime = Field(description="What was completed before is in the balance.")
+
+
+@router.get(
+    ADDRESS,
+    auth=ApiKeyAccess("entitlement.view"),
+    response={
+        HTTPStatus.OK: EntitlementAnswer,
+        REFUSALS | {HTTPStatus.NOT_FOUND}: Refusal,
+    },
+    summary="Ask whether a bot may answer",
+)
+def get_entitlement(
+    request: ApiRequest, key: Annotated[str, Path(max_length=128)]
+) -> EntitlementAnswer:
+    """Return whether a bot may begin a conversation: ask before each.
+
+    An archived bot may not (`suspended`). A key that no bot of the workspace has is 404.
+    """
+    try:
+        found = entitlements.find(
+            workspace_id=request.auth.workspace_id, key=key, now=datetime.now(UTC)
+        )
+    except UnknownBot:
+        raise Http404 from None
+    return EntitlementAnswer(
+        bot=found.bot,
+        allowed=found.allowed,
+        reason=found.reason,
+        status=found.status,
+        balance=found.balance.remaining if found.balance.uses_credits else None,
+        currency=found.balance.currency,
+        as_of=found.as_of,
+    )
+
+
+@router.put(
+    ADDRESS,
+    auth=ApiKeyAccess("bots.change"),
+    response={HTTPStatus.OK: BotAnswer, HTTPStatus.CREATED: BotAnswer, REFUSALS: Refusal},
+    include_in_schema=False,
+)
+def put_bot_of_such_a_key(
+    request: ApiRequest, key: Annotated[str, Path()], values: BotValues
+) -> Status[Bot]:
+    """Register a bot whose own key ends as this address does."""
+    return put_bot(request, f"{key}/entitlement", values)
