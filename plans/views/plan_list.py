@@ -12,7 +12,7 @@ from accounts import chips
 from accounts import queries as account_queries
 from accounts.access import WorkspaceRequest, may, workspace_view
 from accounts.chips import Chip
-from accounts.exports import guard, record_download, write_csv
+from accounts.exports import Value, guard, record_download, write_csv
 from accounts.models import Bot, Role, User
 from accounts.months import read_calendar
 from accounts.tables import show_page
@@ -114,7 +114,7 @@ def plan_export(request: WorkspaceRequest) -> HttpResponse:
     )
 
 
-def csv_values(row: PlanRow, *, decimals: int) -> dict[str, str | int | None]:
+def csv_values(row: PlanRow, *, decimals: int) -> dict[str, Value]:
     """Return the values of a bot by column; amounts without separators, days as ISO has them."""
     balance, run_out = row.balance, row.run_out
     remaining = f"{round_down(balance.remaining, decimals=decimals):.{decimals}f}"
