@@ -25,7 +25,7 @@ from invoices.models import (
     OrderType,
 )
 from plans import billing, lots
-from plans.models import BotPlan, CreditLot, Currency, PlanVersion
+from plans.models import BotPlan, CreditLot, Currency, PlanVersion, WorkspaceBilling
 
 # What an order brings about when it is completed, in that transaction; the lot that it loads.
 Effect = Callable[[Order, datetime], CreditLot | None]
@@ -115,8 +115,9 @@ def check_contract(*, workspace: Workspace, at: datetime) -> None:
     Raises:
         NotOrdered: it does.
     """
-    contract_from = billing.open_billing(workspace=workspace, at=at).enterprise_from
-    if contract_from and contract_from <= read_calendar(workspace).day_of(at):
+    today = read_calendar(workspace).day_of(at)
+    billed = WorkspaceBilling.objects.for_workspace(workspace)
+    if billed.filter(enterprise_from__lte=today).exists():
         raise NotOrdered("A contract holds for this workspace; it needs no credits.")
 
 
