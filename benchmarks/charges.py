@@ -95,7 +95,7 @@ def read_charged(workspace: Workspace) -> Days:
 
 def measure_entitlement(*, full: bool) -> Iterator[Result]:
     """Ask by clients that keep their connections, while charging runs."""
-    count = 20_000 if full else 2_000
+    count = 20_000 if full else 500
     scratch.empty()
     workspace = workspaces.create(slug=f"asked-{time.time_ns()}")[0]
     for number in range(ASKED_BOTS):

@@ -13,12 +13,13 @@ from typing import Any
 
 from django.db import connection
 
-from accounts.models import Bot, Membership, Workspace
+from accounts.models import Bot, Membership, Role, Workspace
 from accounts.months import Calendar, read_calendar
 from plans.money import show_exact
 from usage.periods import Period
 
 NOTHING = Decimal(0)
+SEE_SOME = (Role.MEMBER, Role.SHARED)  # others see the plans of all bots
 
 # By bot (place NULL), or by period (bot NULL). Primary key of the charged days.
 COUNT = """
@@ -77,8 +78,10 @@ def read(
     workspace.
     """
     workspace = membership.workspace
-    seen = Bot.objects.for_workspace(workspace).with_plan_for(membership).filter(pk__in=bots)
-    owned = list(seen.values_list("pk", flat=True))
+    owned = bots
+    if membership.role in SEE_SOME:
+        seen = Bot.objects.for_workspace(workspace).with_plan_for(membership).filter(pk__in=bots)
+        owned = list(seen.values_list("pk", flat=True))
     left_out = len(set(bots)) - len(owned)
     calendar = read_calendar(workspace)
     starts = find_days(calendar, [period.starts_at for period in periods])
