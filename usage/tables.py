@@ -6,8 +6,10 @@ from typing import Any
 import django_tables2 as tables
 from django.urls import reverse
 from django.utils.html import format_html
+from django_tables2.columns import BoundColumn
+from django_tables2.rows import BoundRow
 
-from accounts.tables import NUMBER, WHEN
+from accounts.tables import NUMBER, WHEN, Table
 from usage.charts import describe
 from usage.event_format import TYPES
 from usage.links import SessionLinks
@@ -42,7 +44,7 @@ class CountColumn(tables.Column):
         return f"{getattr(table.usage.total, self.name):,}"
 
 
-class UsageTable(tables.Table):
+class UsageTable(Table):
     """What was used by period or by bot; the numbers lead to their sessions.
 
     ``channels``: it is of some channels only, so that there is no number of agents, who have none.
@@ -75,6 +77,12 @@ class UsageTable(tables.Table):
         self.find_address = find_address
         self.channels = channels
         super().__init__(rows)
+
+    def render_cell(self, row: BoundRow, column: BoundColumn) -> Any:  # Any: as of `Table`
+        """Return what stands in a cell; a number without asking which arguments it takes."""
+        if isinstance(count := column.column, CountColumn):
+            return count.render(getattr(row.record.counts, count.name), row.record, self)
+        return super().render_cell(row, column)
 
     def render_agents(self, value: int) -> str:
         """Return the number, or a dash where only some channels are shown: agents have none."""
@@ -136,7 +144,7 @@ CODED = {"td": {"class": "id"}}
 TYPE_NAMES = {int(number): name for name, number in TYPES.items()}
 
 
-class LogTable(tables.Table):
+class LogTable(Table):
     """A list of the event log, newest first."""
 
     received_at = tables.DateTimeColumn(verbose_name="Received", format="j M Y, H:i:s", attrs=WHEN)
@@ -194,7 +202,7 @@ class EventTable(LogTable):
         return describe_event(record)
 
 
-class StreamTable(tables.Table):
+class StreamTable(Table):
     """The events of one stream, in order."""
 
     at = tables.DateTimeColumn(verbose_name="Time of the event", format=PRECISE, attrs=WHEN)
