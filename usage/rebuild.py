@@ -80,6 +80,7 @@ LIMIT 1
     for table in (
         "usage_billingsession",
         "usage_usagebucket",
+        "usage_usagesixhours",
         "usage_usageday",
         "usage_usagedayinall",
         "usage_usagemonth",

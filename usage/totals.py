@@ -1,6 +1,6 @@
 """Totals are replaced: buckets from sessions, days from buckets, months from days, each by channel.
 
-Days stand over all channels too, counted from those by channel.
+Over all channels stand days, counted from those by channel, and six hours, counted from buckets.
 
 Whoever calls holds the lock of the bots (`RolledBot`), so that nobody else counts the same totals.
 """
@@ -15,6 +15,7 @@ from django.db import connection
 from accounts.days import start_of_day
 from usage.models import RolledBot
 from usage.periods import DAY
+from usage.six_hours import floor_to_six
 
 Place = TypeVar("Place", date, datetime)
 
@@ -109,6 +110,25 @@ WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s)
 GROUP BY 1, 2
 """
 
+# Index usage_usagebucket_pkey.
+COUNTED_SIX_HOURS = f"""
+SELECT bot.bot_id, six.starts_at, counted.*
+FROM unnest(%(bots)s::bigint[]) AS bot (bot_id)
+CROSS JOIN unnest(%(places)s::timestamptz[]) AS six (starts_at)
+CROSS JOIN LATERAL (
+    SELECT {ADD_TOTALS}
+    FROM usage_usagebucket
+    WHERE workspace_id = %(workspace)s AND bot_id = bot.bot_id
+        AND starts_at >= six.starts_at AND starts_at < six.starts_at + interval '6 hours'
+) counted
+"""
+COUNTED_ALL_SIX_HOURS = f"""
+SELECT bot_id, date_bin('6 hours', starts_at, '2000-01-01Z') AS starts_at, {ADD_TOTALS}
+FROM usage_usagebucket
+WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s)
+GROUP BY 1, 2
+"""
+
 INSERT = """
 INSERT INTO {table}
     (workspace_id, {key}, usage_sessions, alert_sessions, voice_sessions, conversations,
@@ -169,6 +189,7 @@ def write(sql: str, table: str, *key: str, counted: str) -> str:
 
 BUCKET = ("usage_usagebucket", "starts_at", "channel")
 OF_DAY = ("usage_usageday", "day", "channel")
+OF_SIX_HOURS = ("usage_usagesixhours", "starts_at")
 OF_DAY_IN_ALL = ("usage_usagedayinall", "day")
 OF_MONTH = ("usage_usagemonth", "month", "channel")
 
@@ -178,12 +199,15 @@ REPLACE_ALL_SLOTS = f"""
 {write(REPLACE, *BUCKET, counted=COUNTED_ALL_SLOTS)}
 EXCEPT SELECT bot_id, starts_at FROM stage_slot
 """
+REPLACE_SIX_HOURS = write(REPLACE, *OF_SIX_HOURS, counted=COUNTED_SIX_HOURS)
+REPLACE_ALL_SIX_HOURS = write(REPLACE, *OF_SIX_HOURS, counted=COUNTED_ALL_SIX_HOURS)
 REPLACE_DAYS = write(REPLACE, *OF_DAY, counted=COUNTED_DAYS)
 REPLACE_ALL_DAYS = write(REPLACE, *OF_DAY, counted=COUNTED_ALL_DAYS)
 REPLACE_IN_ALL = write(REPLACE, *OF_DAY_IN_ALL, counted=COUNTED_IN_ALL)
 REPLACE_ALL_IN_ALL = write(REPLACE, *OF_DAY_IN_ALL, counted=COUNTED_ALL_IN_ALL)
 REPLACE_MONTHS = write(REPLACE, *OF_MONTH, counted=COUNTED_MONTHS)
 INSERT_SLOTS = write(INSERT, *BUCKET, counted=COUNTED_ALL_SLOTS)
+INSERT_SIX_HOURS = write(INSERT, *OF_SIX_HOURS, counted=COUNTED_ALL_SIX_HOURS)
 INSERT_DAYS = write(INSERT, *OF_DAY, counted=COUNTED_ALL_DAYS)
 INSERT_IN_ALL = write(INSERT, *OF_DAY_IN_ALL, counted=COUNTED_ALL_IN_ALL)
 INSERT_MONTHS = write(INSERT, *OF_MONTH, counted=COUNTED_ALL_MONTHS)
@@ -195,12 +219,14 @@ WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s)
 
 
 def replace_slots(slots: Collection[datetime], *, rolled: RolledBot, zone: ZoneInfo) -> None:
-    """Count the buckets that start at ``slots`` again, and the days and months that hold them.
+    """Count the buckets that start at ``slots`` again, and the larger totals that hold them.
 
     Where the bot's days are still those of another zone, all of them.
     """
     workspace_id, bots = rolled.workspace_id, [rolled.bot_id]
     changed = replace(REPLACE_SLOTS, slots, workspace=workspace_id, bots=bots)
+    sixes = {floor_to_six(slot) for _, slot in changed}
+    replace(REPLACE_SIX_HOURS, sixes, workspace=workspace_id, bots=bots)
     if rolled.zone != zone.key:
         replace_all_days(rolled=[rolled], zone=zone)
         return
@@ -216,6 +242,7 @@ def replace_all(*, rolled: Sequence[RolledBot], zone: ZoneInfo) -> list[tuple[in
     bots = [of.bot_id for of in rolled]
     workspace_id = rolled[0].workspace_id
     wrong = replace(REPLACE_ALL_SLOTS, (), every=True, workspace=workspace_id, bots=bots)
+    replace(REPLACE_ALL_SIX_HOURS, (), every=True, workspace=workspace_id, bots=bots)
     replace_all_days(rolled=rolled, zone=zone)
     return sorted(wrong)
 
@@ -224,6 +251,7 @@ def write_first(*, rolled: Sequence[RolledBot], zone: ZoneInfo) -> None:
     """Count all totals of some bots of a workspace that have none yet, without comparing."""
     workspace_id, bots = rolled[0].workspace_id, [of.bot_id for of in rolled]
     insert(INSERT_SLOTS, workspace=workspace_id, bots=bots)
+    insert(INSERT_SIX_HOURS, workspace=workspace_id, bots=bots)
     days = list_days(rolled, zone=zone)
     starts = [start_of_day(day, zone) for day in days]
     insert(INSERT_DAYS, workspace=workspace_id, bots=bots, places=days, starts=starts)

@@ -10,7 +10,7 @@ from accounts.tenancy import in_workspace
 from tests import make
 from usage import queries, report_queries
 from usage.models import SessionKind
-from usage.periods import Grain, Period
+from usage.periods import HOUR, Grain, Period
 from usage.queries import Counts
 from usage.report_queries import BotName, Usage
 from usage.reports import Range, Report, make_report
@@ -57,6 +57,10 @@ def acme() -> Workspace:
             events.append(make.event("agent.seat_assigned", at=INSTANTS[3], **seat))
             if until:
                 events.append(make.event("agent.seat_released", at=until, **seat))
+    # One who gets a seat again on the day on which it was released, and holds it over midnight.
+    again = {"agent": "bob", "subject": "bot-01"}
+    events.append(make.event("agent.seat_assigned", at=INSTANTS[-2] + HOUR, **again))
+    events.append(make.event("agent.seat_released", at=INSTANTS[-2] + 14 * HOUR, **again))
     make.take_in(acme, *events)
     make.roll_up(acme, now=NOW)
     globex = make.workspace("globex")
