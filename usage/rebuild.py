@@ -17,6 +17,7 @@ from django.db import connection
 from accounts.models import Workspace
 from accounts.tenancy import in_workspace
 from usage import counting, reading, staging, totals
+from usage.first_totals import CountedSessions
 from usage.models import RolledBot
 from usage.postgres_time import from_count
 from usage.reading import STREAM_OF_CLAIM, Claim, clear_claim, open_claim
@@ -207,12 +208,15 @@ def rebuild_bots(
         for rolled in locked:
             clocks.setdefault(rolled.advance(now), []).append(rolled.bot_id)
         first = empty and not has_sessions_or_totals(workspace, locked)
+        sessions = CountedSessions() if first else None
         for clock, alike in clocks.items():
             claim = open_claim(workspace=workspace, now=clock)
-            differences += rebuild_streams(claim, alike, keys=keys, first=first, report=report)
+            differences += rebuild_streams(
+                claim, alike, keys=keys, sessions=sessions, report=report
+            )
         zone = ZoneInfo(workspace.timezone)
-        if first:
-            totals.write_first(rolled=locked, zone=zone)
+        if sessions:
+            totals.write_first(rolled=locked, zone=zone, sessions=sessions)
         else:
             differences += [
                 Difference(keys[bot_id], "bucket", "different", slot)
@@ -235,12 +239,12 @@ def rebuild_streams(
     bots: list[int],
     *,
     keys: dict[int, str],
-    first: bool,
+    sessions: CountedSessions | None,
     report: Callable[[int], None],
 ) -> Iterator[Difference]:
     """Count all streams of bots that have one clock again; yield what was otherwise.
 
-    ``first``: nothing that was counted is stored of them.
+    ``sessions`` gathers them for the totals where nothing that was counted is stored yet.
     """
     last = (0, 0)
     while streams := claim_streams(claim, bots, after=last):
@@ -250,9 +254,10 @@ def rebuild_streams(
         for stream_id in counting.count_agents(claim, streams=agents):
             if stream_id not in due:
                 yield Difference(keys[agents[stream_id]], "agent", "different", None)
-        staging.write(claim, staged, first=first)
-        if first:
+        staging.write(claim, staged, first=sessions is not None)
+        if sessions:
             staging.write_first(claim)
+            sessions.add(claim, staged)
         else:
             staging.replace_stored(claim)
         yield from read_differences(claim, keys)

@@ -13,9 +13,12 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 
 from accounts.days import start_of_day
+from usage.first_totals import CountedSessions
 from usage.models import RolledBot
 from usage.periods import DAY
+from usage.postgres_time import counting_cursor
 from usage.six_hours import floor_to_six
+from usage.staging import TOTAL, copy_rows
 
 Place = TypeVar("Place", date, datetime)
 
@@ -129,16 +132,22 @@ WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s)
 GROUP BY 1, 2
 """
 
+# Those of one level, in the order of their key, with the names of channels.
 INSERT = """
 INSERT INTO {table}
     (workspace_id, {key}, usage_sessions, alert_sessions, voice_sessions, conversations,
      notifications)
-SELECT %(workspace)s, {key}, usage_sessions, alert_sessions, voice_sessions, conversations,
+SELECT %(workspace)s, {values}, usage_sessions, alert_sessions, voice_sessions, conversations,
     notifications
-FROM ({counted}) counted
-WHERE usage_sessions + alert_sessions + voice_sessions + conversations + notifications > 0
-ORDER BY {key}
+FROM stage_total
+WHERE level = %(level)s
 """
+STAGED = {
+    "starts_at": "place",
+    "day": "(place AT TIME ZONE 'UTC')::date",
+    "month": "(place AT TIME ZONE 'UTC')::date",
+    "channel": "(%(channels)s::text[])[channel]",
+}
 REPLACE = """
 WITH counted AS MATERIALIZED (
     SELECT * FROM ({counted}) counted
@@ -175,10 +184,10 @@ SELECT * FROM stale UNION SELECT * FROM fresh
 """
 
 
-def write(sql: str, table: str, *key: str, counted: str) -> str:
-    """Return `INSERT` or `REPLACE` for a table; ``key``: what it has beside workspace and bot."""
+def replace_in(table: str, *key: str, counted: str) -> str:
+    """Return `REPLACE` for a table; ``key``: what it has beside workspace and bot."""
     columns = ("bot_id", *key)
-    return sql.format(
+    return REPLACE.format(
         table=table,
         place=key[0],
         key=", ".join(columns),
@@ -187,30 +196,33 @@ def write(sql: str, table: str, *key: str, counted: str) -> str:
     )
 
 
+def insert_into(table: str, *key: str) -> str:
+    """Return `INSERT` for a table; ``key``: what it has beside workspace and bot."""
+    values = ("bot_id", *(STAGED[name] for name in key))
+    return INSERT.format(table=table, key=", ".join(("bot_id", *key)), values=", ".join(values))
+
+
 BUCKET = ("usage_usagebucket", "starts_at", "channel")
 OF_DAY = ("usage_usageday", "day", "channel")
 OF_SIX_HOURS = ("usage_usagesixhours", "starts_at")
 OF_DAY_IN_ALL = ("usage_usagedayinall", "day")
 OF_MONTH = ("usage_usagemonth", "month", "channel")
 
-REPLACE_SLOTS = write(REPLACE, *BUCKET, counted=COUNTED_SLOTS)
+REPLACE_SLOTS = replace_in(*BUCKET, counted=COUNTED_SLOTS)
 # Those whose sessions were replaced in this transaction are left out: theirs had to change.
 REPLACE_ALL_SLOTS = f"""
-{write(REPLACE, *BUCKET, counted=COUNTED_ALL_SLOTS)}
+{replace_in(*BUCKET, counted=COUNTED_ALL_SLOTS)}
 EXCEPT SELECT bot_id, starts_at FROM stage_slot
 """
-REPLACE_SIX_HOURS = write(REPLACE, *OF_SIX_HOURS, counted=COUNTED_SIX_HOURS)
-REPLACE_ALL_SIX_HOURS = write(REPLACE, *OF_SIX_HOURS, counted=COUNTED_ALL_SIX_HOURS)
-REPLACE_DAYS = write(REPLACE, *OF_DAY, counted=COUNTED_DAYS)
-REPLACE_ALL_DAYS = write(REPLACE, *OF_DAY, counted=COUNTED_ALL_DAYS)
-REPLACE_IN_ALL = write(REPLACE, *OF_DAY_IN_ALL, counted=COUNTED_IN_ALL)
-REPLACE_ALL_IN_ALL = write(REPLACE, *OF_DAY_IN_ALL, counted=COUNTED_ALL_IN_ALL)
-REPLACE_MONTHS = write(REPLACE, *OF_MONTH, counted=COUNTED_MONTHS)
-INSERT_SLOTS = write(INSERT, *BUCKET, counted=COUNTED_ALL_SLOTS)
-INSERT_SIX_HOURS = write(INSERT, *OF_SIX_HOURS, counted=COUNTED_ALL_SIX_HOURS)
-INSERT_DAYS = write(INSERT, *OF_DAY, counted=COUNTED_ALL_DAYS)
-INSERT_IN_ALL = write(INSERT, *OF_DAY_IN_ALL, counted=COUNTED_ALL_IN_ALL)
-INSERT_MONTHS = write(INSERT, *OF_MONTH, counted=COUNTED_ALL_MONTHS)
+REPLACE_SIX_HOURS = replace_in(*OF_SIX_HOURS, counted=COUNTED_SIX_HOURS)
+REPLACE_ALL_SIX_HOURS = replace_in(*OF_SIX_HOURS, counted=COUNTED_ALL_SIX_HOURS)
+REPLACE_DAYS = replace_in(*OF_DAY, counted=COUNTED_DAYS)
+REPLACE_ALL_DAYS = replace_in(*OF_DAY, counted=COUNTED_ALL_DAYS)
+REPLACE_IN_ALL = replace_in(*OF_DAY_IN_ALL, counted=COUNTED_IN_ALL)
+REPLACE_ALL_IN_ALL = replace_in(*OF_DAY_IN_ALL, counted=COUNTED_ALL_IN_ALL)
+REPLACE_MONTHS = replace_in(*OF_MONTH, counted=COUNTED_MONTHS)
+# In the order of `LevelsOfTotals`.
+INSERTS = [insert_into(*table) for table in (BUCKET, OF_SIX_HOURS, OF_DAY, OF_DAY_IN_ALL, OF_MONTH)]
 
 BUCKETS_REACH = """
 SELECT min(starts_at), max(starts_at) FROM usage_usagebucket
@@ -247,16 +259,16 @@ def replace_all(*, rolled: Sequence[RolledBot], zone: ZoneInfo) -> list[tuple[in
     return sorted(wrong)
 
 
-def write_first(*, rolled: Sequence[RolledBot], zone: ZoneInfo) -> None:
-    """Count all totals of some bots of a workspace that have none yet, without comparing."""
-    workspace_id, bots = rolled[0].workspace_id, [of.bot_id for of in rolled]
-    insert(INSERT_SLOTS, workspace=workspace_id, bots=bots)
-    insert(INSERT_SIX_HOURS, workspace=workspace_id, bots=bots)
-    days = list_days(rolled, zone=zone)
-    starts = [start_of_day(day, zone) for day in days]
-    insert(INSERT_DAYS, workspace=workspace_id, bots=bots, places=days, starts=starts)
-    insert(INSERT_IN_ALL, workspace=workspace_id, bots=bots)
-    insert(INSERT_MONTHS, workspace=workspace_id, bots=bots)
+def write_first(*, rolled: Sequence[RolledBot], zone: ZoneInfo, sessions: CountedSessions) -> None:
+    """Write all totals of some bots of a workspace that have none yet, from their sessions."""
+    cursor = counting_cursor()
+    values = {"workspace": rolled[0].workspace_id, "channels": list(sessions.channels)}
+    levels = zip(INSERTS, sessions.finish(zone=zone), strict=True)
+    # The fewest first, since those of all levels stay in the table.
+    for level, (insert, (bots, places, channels, counts)) in reversed(list(enumerate(levels))):
+        if len(bots):
+            copy_rows(cursor, "stage_total", TOTAL.pack([bots, level, places, channels, *counts.T]))
+            cursor.execute(insert.encode(), {**values, "level": level}, prepare=False)
     note_zone(rolled, zone=zone)
 
 
@@ -311,12 +323,6 @@ def replace_days(
     of_bots: dict[str, Any] = {"every": every, "workspace": workspace_id, "bots": list(bots)}
     replace(REPLACE_ALL_IN_ALL if every else REPLACE_IN_ALL, days, **of_bots)
     replace(REPLACE_MONTHS, {day.replace(day=1) for day in days}, **of_bots)
-
-
-def insert(sql: str, **values: Any) -> None:
-    """Insert totals where there are none (Any: psycopg adapts the values)."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
 
 
 def replace(
