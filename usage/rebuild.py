@@ -41,7 +41,8 @@ WHERE workspace_id = %(workspace)s
 GROUP BY bot_id ORDER BY bot_id
 """
 
-# Marks go before anything is read, as in the rollup. Index stream_of_bot.
+# Marks go before anything is read, as in the rollup: from the first stream to the last by primary
+# key, which is cheaper than a join. Index stream_of_bot.
 CLAIM_STREAMS = """
 WITH portion AS MATERIALIZED (
     SELECT bot_id, id, agent <> '' AS of_agent, channel, voice FROM usage_stream
@@ -49,9 +50,11 @@ WITH portion AS MATERIALIZED (
         AND (bot_id, id) > (%(after_bot)s, %(after)s)
     ORDER BY bot_id, id LIMIT %(limit)s
 ), taken AS (
-    DELETE FROM usage_dirtystream mark USING portion
-    WHERE workspace_id = %(workspace)s AND mark.bot_id = ANY(%(bots)s)
-        AND mark.bot_id = portion.bot_id AND mark.stream_id = portion.id
+    DELETE FROM usage_dirtystream
+    WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s)
+        AND (bot_id, stream_id) > (%(after_bot)s, %(after)s)
+        AND (bot_id, stream_id)
+            <= (SELECT bot_id, id FROM portion ORDER BY bot_id DESC, id DESC LIMIT 1)
     RETURNING stream_id, due_at, touched_from, touched_to
 )
 INSERT INTO stage_claim
