@@ -4,6 +4,7 @@ Look and template are settings of django-tables2. Empty tables are not shown: th
 missing (components/empty.html).
 """
 
+from collections.abc import Iterator
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -11,6 +12,8 @@ import django_tables2 as tables
 from django.core.paginator import EmptyPage, Paginator
 from django.http import HttpRequest
 from django.urls import reverse
+from django_tables2.columns import BoundColumn
+from django_tables2.rows import BoundRow
 
 from accounts import audit_log
 from accounts.models import ApiKey, AuditEntry, Bot, Membership
@@ -23,6 +26,23 @@ NUMBER = {
 WHEN = {"td": {"class": "text-nowrap"}}
 ROWS_A_PAGE = 50
 MOST_PAGES = 1000  # beyond, a narrower filter is the way
+
+
+class Table(tables.Table):
+    """A table as the page shows it (components/table.html)."""
+
+    def list_cells(self) -> Iterator[list[tuple[str, Any]]]:
+        """Yield the cells of each row of the page, with the attributes of their columns as HTML.
+
+        django-tables2 puts those together anew for each cell.
+        """
+        columns = [(column, column.attrs["td"].as_html()) for column in self.columns]
+        for row in self.paginated_rows:
+            yield [(attrs, self.render_cell(row, column)) for column, attrs in columns]
+
+    def render_cell(self, row: BoundRow, column: BoundColumn) -> Any:  # Any: what a column renders
+        """Return what stands in a cell."""
+        return row.get_cell(column.name)
 
 
 def show_page(
@@ -70,7 +90,7 @@ def link_bot(record: BotRow, table: tables.Table) -> str:
     return reverse("accounts:bot", args=[table.request.workspace.slug, record.bot.pk])
 
 
-class BotTable(tables.Table):
+class BotTable(Table):
     """Bots: one `BotRow` a row."""
 
     name = tables.Column(
@@ -118,7 +138,7 @@ class PersonRow(NamedTuple):
         return last.timestamp() if last else 0.0
 
 
-class PersonTable(tables.Table):
+class PersonTable(Table):
     """People of a workspace: one `PersonRow` a row."""
 
     name = tables.TemplateColumn(
@@ -149,7 +169,7 @@ class PersonTable(tables.Table):
         order_by = "name"
 
 
-class KeyTable(tables.Table):
+class KeyTable(Table):
     """API keys; never anything by which one could be used."""
 
     name = tables.Column()
@@ -181,7 +201,7 @@ class KeyTable(tables.Table):
         return f"{value}…"
 
 
-class AuditTable(tables.Table):
+class AuditTable(Table):
     """Entries of the audit log, newest first: to sort them otherwise would read all."""
 
     at = tables.DateTimeColumn(verbose_name="When", format="j M Y, H:i:s", attrs=WHEN)

@@ -258,7 +258,7 @@ def post_all(address: str, key: str, batches: list[bytes]) -> float:
 
 DERIVED = (
     "TRUNCATE usage_billingsession, usage_conversation, usage_usagebucket, usage_usageday,"
-    " usage_usagedayinall,"
+    " usage_usagesixhours, usage_usagedayinall,"
     " usage_usagemonth, usage_agent, usage_dirtystream"
 )
 # The marks of the import: what is due is no difference to report.

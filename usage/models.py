@@ -413,6 +413,15 @@ class UsageDayInAll(Totals):
     objects = WorkspaceOwnedQuerySet["UsageDayInAll"].as_manager()
 
 
+class UsageSixHours(Totals):
+    """Totals of six hours of UTC over all channels, from which periods of any zone are read."""
+
+    pk = models.CompositePrimaryKey("workspace_id", "bot_id", "starts_at")
+    starts_at = models.DateTimeField()
+
+    objects = WorkspaceOwnedQuerySet["UsageSixHours"].as_manager()
+
+
 class UsageMonth(ChannelTotals):
     """Totals of a local month in the workspace's zone; ``month`` is its first day."""
 

@@ -74,6 +74,10 @@ class Counts(NamedTuple):
         """Return the sums of two counts."""
         return Counts(*map(add, self, other))
 
+    def times(self, factor: int) -> "Counts":
+        """Return a multiple."""
+        return Counts(*(factor * number for number in self))
+
     @classmethod
     def total(cls, many: Iterable["Counts"]) -> "Counts":
         """Return the sums of many counts, zeros of none."""
@@ -97,10 +101,16 @@ class Freshness(NamedTuple):
     open_sessions: int
 
 
+def bind_numbers(numbers: Iterable[int]) -> str:
+    """Return numbers as an array of the database: the driver would adapt a list one by one."""
+    return "{" + ",".join(map(str, numbers)) + "}"
+
+
 def find_freshness(*, workspace: Workspace, bots: Collection[int], now: datetime) -> Freshness:
     """Return how fresh the numbers of some bots are; ``now`` where nothing waits to be counted."""
     with connection.cursor() as cursor:
-        cursor.execute(FIND_FRESHNESS, {"workspace": workspace.pk, "bots": list(bots), "now": now})
+        chosen = bind_numbers(bots)
+        cursor.execute(FIND_FRESHNESS, {"workspace": workspace.pk, "bots": chosen, "now": now})
         row = cursor.fetchone()
     waiting, open_sessions = row or (None, 0)
     return Freshness(min(waiting or now, now), open_sessions)

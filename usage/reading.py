@@ -56,6 +56,10 @@ CREATE TEMP TABLE IF NOT EXISTS stage_slot (
 ) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS stage_mark (
     stream_id bigint, due_at timestamptz, touched_from timestamptz, touched_to timestamptz
+) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE IF NOT EXISTS stage_total (
+    bot_id bigint, level smallint, place timestamptz, channel integer, usage_sessions integer,
+    alert_sessions integer, voice_sessions integer, conversations integer, notifications integer
 ) ON COMMIT DELETE ROWS
 """
 
@@ -113,13 +117,14 @@ KIND_OF_LETTER = {
 }
 WITHOUT_ALERTS = str.maketrans("", "", ALERT + NOTIFICATION)
 
-# Reads index event_of_stream alone, in its order: events of the rule, alerts and notifications (11
-# are failed alerts). What is later than the clock is left out.
-EVENTS_OF_CLAIM = """
+# Events of the rule, alerts and notifications; 11 are failed alerts.
+COUNTED_EVENT = "NOT developer AND NOT test AND type <> 11"
+# Reads index event_of_stream alone, in its order. What is later than the clock is left out.
+EVENTS_OF_CLAIM = f"""
 SELECT at, type, direction, voice, agent FROM usage_event
 WHERE workspace_id = %(workspace)s AND stream_id = claim.stream_id
-    AND NOT developer AND NOT test AND type <> 11
-    AND at >= {since} AND at <= {until}
+    AND {COUNTED_EVENT}
+    AND at >= {{since}} AND at <= {{until}}
 ORDER BY at, type
 """
 READ_TOUCHED = f"""

@@ -17,6 +17,7 @@ from django.db import connection
 from accounts.models import Workspace
 from accounts.tenancy import in_workspace
 from usage import counting, reading, staging, totals
+from usage.first_totals import CountedSessions
 from usage.models import RolledBot
 from usage.postgres_time import from_count
 from usage.reading import STREAM_OF_CLAIM, Claim, clear_claim, open_claim
@@ -40,7 +41,8 @@ WHERE workspace_id = %(workspace)s
 GROUP BY bot_id ORDER BY bot_id
 """
 
-# Marks go before anything is read, as in the rollup. Index stream_of_bot.
+# Marks go before anything is read, as in the rollup: from the first stream to the last by primary
+# key, which is cheaper than a join. Index stream_of_bot.
 CLAIM_STREAMS = """
 WITH portion AS MATERIALIZED (
     SELECT bot_id, id, agent <> '' AS of_agent, channel, voice FROM usage_stream
@@ -48,9 +50,11 @@ WITH portion AS MATERIALIZED (
         AND (bot_id, id) > (%(after_bot)s, %(after)s)
     ORDER BY bot_id, id LIMIT %(limit)s
 ), taken AS (
-    DELETE FROM usage_dirtystream mark USING portion
-    WHERE workspace_id = %(workspace)s AND mark.bot_id = ANY(%(bots)s)
-        AND mark.bot_id = portion.bot_id AND mark.stream_id = portion.id
+    DELETE FROM usage_dirtystream
+    WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s)
+        AND (bot_id, stream_id) > (%(after_bot)s, %(after)s)
+        AND (bot_id, stream_id)
+            <= (SELECT bot_id, id FROM portion ORDER BY bot_id DESC, id DESC LIMIT 1)
     RETURNING stream_id, due_at, touched_from, touched_to
 )
 INSERT INTO stage_claim
@@ -80,6 +84,7 @@ LIMIT 1
     for table in (
         "usage_billingsession",
         "usage_usagebucket",
+        "usage_usagesixhours",
         "usage_usageday",
         "usage_usagedayinall",
         "usage_usagemonth",
@@ -206,12 +211,15 @@ def rebuild_bots(
         for rolled in locked:
             clocks.setdefault(rolled.advance(now), []).append(rolled.bot_id)
         first = empty and not has_sessions_or_totals(workspace, locked)
+        sessions = CountedSessions() if first else None
         for clock, alike in clocks.items():
             claim = open_claim(workspace=workspace, now=clock)
-            differences += rebuild_streams(claim, alike, keys=keys, first=first, report=report)
+            differences += rebuild_streams(
+                claim, alike, keys=keys, sessions=sessions, report=report
+            )
         zone = ZoneInfo(workspace.timezone)
-        if first:
-            totals.write_first(rolled=locked, zone=zone)
+        if sessions:
+            totals.write_first(rolled=locked, zone=zone, sessions=sessions)
         else:
             differences += [
                 Difference(keys[bot_id], "bucket", "different", slot)
@@ -234,12 +242,12 @@ def rebuild_streams(
     bots: list[int],
     *,
     keys: dict[int, str],
-    first: bool,
+    sessions: CountedSessions | None,
     report: Callable[[int], None],
 ) -> Iterator[Difference]:
     """Count all streams of bots that have one clock again; yield what was otherwise.
 
-    ``first``: nothing that was counted is stored of them.
+    ``sessions`` gathers them for the totals where nothing that was counted is stored yet.
     """
     last = (0, 0)
     while streams := claim_streams(claim, bots, after=last):
@@ -249,9 +257,10 @@ def rebuild_streams(
         for stream_id in counting.count_agents(claim, streams=agents):
             if stream_id not in due:
                 yield Difference(keys[agents[stream_id]], "agent", "different", None)
-        staging.write(claim, staged, first=first)
-        if first:
+        staging.write(claim, staged, first=sessions is not None)
+        if sessions:
             staging.write_first(claim)
+            sessions.add(claim, staged)
         else:
             staging.replace_stored(claim)
         yield from read_differences(claim, keys)

@@ -1,13 +1,15 @@
 """What the Usage page reads: totals by bot and by period, from the largest totals that fit.
 
 Whole months come from months, whole days from days, and hours and what is left from buckets. In
-another zone so do periods; what a long stretch holds as a whole still comes from months and days.
+another zone periods come from six hours of UTC and buckets beside them; what a long stretch holds
+as a whole still comes from months and days.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
+from itertools import accumulate
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -15,30 +17,29 @@ from django.db import connection
 
 from accounts.days import next_month, start_of_day
 from accounts.models import Workspace
-from usage.agents import count_in_places
 from usage.periods import Grain, Period, in_utc, whole_days
 from usage.postgres_time import ORIGIN
-from usage.queries import Counts, find_bots_in_old_zone
+from usage.queries import Counts, bind_numbers, find_bots_in_old_zone
 from usage.reports import Report
+from usage.six_hours import QUARTER, find_edges, list_between, move
 from usage.totals import COUNTED
 
 TOP = 10
-QUARTER = timedelta(minutes=15)
 
 SUMS = ", ".join(f"sum({name})::bigint AS {name}" for name in Counts._fields)
-# By primary key, one stretch of it for each bot. What a place of the table belongs to is looked up
-# once for each group.
-COUNT_STRETCH = f"""
+# By primary key, one stretch of it for each bot or some of its places. What a place of the table
+# belongs to is looked up once for each group.
+COUNT_PART = f"""
 SELECT {{bot}}::bigint AS bot_id, {{period}} AS period, {SUMS} FROM {{table}}
-WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s)
-    AND {{column}} >= %(since_{{number}})s AND {{column}} < %(until_{{number}})s {{chosen}}
+WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s) AND {{within}} {{chosen}}
 GROUP BY {{groups}}
 HAVING count(*) > 0
 """
-ADD_STRETCHES = f"""
-SELECT bot_id, period - 1, {SUMS} FROM ({{stretches}}) stretch
+ADD_PARTS = f"""
+SELECT bot_id, period - 1, {SUMS} FROM ({{parts}}) part
 GROUP BY bot_id, period
 """
+SINCE_UNTIL = "{column} >= %(since_{number})s AND {column} < %(until_{number})s"
 # Of a begun quarter of an hour each session; index session_of_bot. LATERAL, OFFSET 0: one look at
 # it for each bot, which the planner takes for dearer than reading all of the workspace.
 COUNTED_ONE = ", ".join(f"({which})::integer AS {name}" for name, which in COUNTED.items())
@@ -61,23 +62,39 @@ FIND_PERIOD = {
     "day": "width_bucket(day, %(days)s::date[])",
     "starts_at": "width_bucket(starts_at, %(starts)s::timestamptz[])",
 }
+# Six hours first, then what lies between them and the edges of the periods.
+FIND_ROUGHLY = "width_bucket(starts_at, %(roughs)s::timestamptz[])"
+FIND_BETWEEN = (
+    "cardinality(%(roughs)s) - 1 + width_bucket(starts_at, %(between_from)s::timestamptz[])"
+)
+BETWEEN = "starts_at = ANY(%(between)s::timestamptz[])"
 TOGETHER = "()"
 BY_BOT = "bot_id"
 BY_PLACE = "{column}"
 BY_BOT_AND_PLACE = "bot_id, {column}"
 BY_BOT_OR_PLACE = "GROUPING SETS ((bot_id), ({column}))"
 
-# Index agent_of_bot. From which to which of the periods each seat was held, up to now; of one agent
-# in order of time.
-READ_SEATS = """
-SELECT bot_id, stream_id, greatest(1, width_bucket(started_at, starts)),
-    width_bucket(held.until - interval '1 microsecond', starts)
-FROM usage_agent
-CROSS JOIN (SELECT %(starts)s::timestamptz[] AS starts) period
-CROSS JOIN LATERAL (SELECT least(ended_at, %(now)s, %(end)s) AS until) held
-WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s) AND NOT signed_in
-    AND started_at < held.until AND held.until > starts[1]
-ORDER BY stream_id, started_at
+# Index agent_of_bot. How many agents of a bot were from which to which of the periods holders of a
+# seat, up to now; and for how many of them it was the first time. In a period in which an agent's
+# earlier seat ended, the next one does not count again.
+COUNT_SEATS = """
+SELECT bot_id, greatest(first, before + 1) AS since, last, count(*),
+    count(*) FILTER (WHERE before IS NULL)
+FROM (
+    SELECT bot_id, first, last,
+        lag(last) OVER (PARTITION BY stream_id ORDER BY started_at) AS before
+    FROM usage_agent
+    CROSS JOIN (SELECT %(starts)s::timestamptz[] AS starts) period
+    CROSS JOIN LATERAL (SELECT least(ended_at, %(now)s, %(end)s) AS until) held
+    CROSS JOIN LATERAL (
+        SELECT greatest(1, width_bucket(started_at, starts)) AS first,
+            width_bucket(held.until - interval '1 microsecond', starts) AS last
+    ) place
+    WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s) AND NOT signed_in
+        AND started_at < held.until AND held.until > starts[1]
+) seat
+WHERE before IS NULL OR before < last
+GROUP BY bot_id, since, last
 """
 
 
@@ -147,7 +164,7 @@ def read_usage(
     ranked = sorted(bots, key=lambda bot: (-by_bot[bot.pk].billing_sessions, bot.name, bot.key))
     top = [bot for bot in ranked[:TOP] if any(by_bot[bot.pk])]
     of_top = reader.count_bots_by_period(top)
-    agents = Agents(reader.query(READ_SEATS, bots), periods=len(by_period))
+    agents = Agents(reader.query(COUNT_SEATS, bots), periods=len(by_period))
     whole = Line(None, by_period, agents.by_period(bots))
     lines = [Line(bot, of_top[bot.pk], agents.by_period([bot])) for bot in top]
     rest = take_rest(whole, lines)
@@ -157,7 +174,7 @@ def read_usage(
         total=Counts.total(by_period),
         previous=reader.count_previous(bots),
         agents=agents.in_all(bots),
-        by_bot=[BotUsage(bot, by_bot[bot.pk], agents.in_all([bot])) for bot in ranked],
+        by_bot=[BotUsage(bot, by_bot[bot.pk], agents.of_bot[bot.pk]) for bot in ranked],
         by_period=list(map(PeriodUsage, report.periods, whole.counts, whole.agents)),
         lines=lines,
     )
@@ -213,6 +230,15 @@ def list_quarters(start: datetime, end: datetime) -> Iterator[Stretch]:
         yield Stretch(SESSIONS, "starts_at", max(start, quarter), end)
 
 
+class Part(NamedTuple):
+    """Totals that are added up: those ``within`` some time, by ``place`` in the report."""
+
+    table: str
+    column: str
+    place: str
+    within: str
+
+
 class Reader:
     """Reads totals in the periods of a report, over all or some channels."""
 
@@ -225,6 +251,9 @@ class Reader:
         self.stored_zone = None if recounting else ZoneInfo(workspace.timezone)
         self.starts = [period.starts_at for period in report.periods]
         self.whole = Period(self.starts[0], report.periods[-1].ends_at)
+        # Of periods that are read from six hours, which are not kept by channel.
+        rough = report.zone != self.stored_zone and report.grain is not Grain.HOUR and not channels
+        self.edges = find_edges(self.starts, self.whole.ends_at) if rough else []
         self.values: dict[str, Any] = {  # Any: the driver adapts them
             "workspace": workspace.pk,
             "channels": list(channels) or None,
@@ -232,6 +261,9 @@ class Reader:
             "days": [start.date() for start in self.starts],
             "end": self.whole.ends_at,
             "now": report.now,
+            "roughs": [edge.rough for edge in self.edges],
+            "between_from": list(map(min, self.edges)),
+            "between": list_between(self.edges),
         }
 
     def count_previous(self, bots: Iterable[BotName]) -> Counts:
@@ -248,30 +280,42 @@ class Reader:
     ) -> tuple[defaultdict[int, Counts], list[Counts]]:
         """Return what was used by bot, and by period."""
         # The stored days do for the bots also where the periods are days of another zone.
-        together = self.stored_zone in (None, self.report.zone)
-        groupings = (BY_BOT_OR_PLACE,) if together else (BY_BOT, BY_PLACE)
-        by_bot: defaultdict[int, Counts] = defaultdict(Counts)
+        alike = self.stored_zone in (None, self.report.zone) or self.report.grain is Grain.HOUR
+        if self.edges or not alike:
+            by_bot = {bot_id: counts for bot_id, _, counts in self.count(BY_BOT, bots)}
+            return defaultdict(Counts, by_bot), self.count_by_period(bots)
+        by_bot = defaultdict(Counts)
         by_period = [Counts()] * len(self.starts)
-        for groups in groupings:
-            for bot_id, period, counts in self.count(groups, bots):
-                if period is None:
-                    by_bot[bot_id] = counts
-                else:
-                    by_period[period] = counts
+        for bot_id, period, counts in self.count(BY_BOT_OR_PLACE, bots):
+            if period is None:
+                by_bot[bot_id] = counts
+            else:
+                by_period[period] = counts
         return by_bot, by_period
 
     def count_by_period(self, bots: Iterable[BotName]) -> list[Counts]:
         """Return what all bots used in each period."""
-        by_period = [Counts()] * len(self.starts)
-        for _, period, counts in self.count(BY_PLACE, bots):
-            by_period[period] = counts
-        return by_period
+        return self.count_places(BY_PLACE, bots)[None]
 
     def count_bots_by_period(self, bots: Iterable[BotName]) -> dict[int, list[Counts]]:
         """Return what each bot used in each period."""
-        found = {bot.pk: [Counts()] * len(self.starts) for bot in bots}
-        for bot_id, period, counts in self.count(BY_BOT_AND_PLACE, bots):
-            found[bot_id][period] = counts
+        found = self.count_places(BY_BOT_AND_PLACE, bots)
+        return {bot.pk: found[bot.pk] for bot in bots}
+
+    def count_places(
+        self, groups: str, bots: Iterable[BotName]
+    ) -> defaultdict[int | None, list[Counts]]:
+        """Return what was used in each period, by bot or under None by all."""
+        periods = len(self.starts)
+        places = periods + len(self.edges)
+        found: defaultdict[int | None, list[Counts]] = defaultdict(lambda: [Counts()] * places)
+        rows = self.count_roughly(groups, bots) if self.edges else self.count(groups, bots)
+        for bot_id, place, counts in rows:
+            found[bot_id][place] = counts
+        if self.edges:
+            for bot_id, counted in found.items():
+                found[bot_id] = move(counted[:periods], counted[periods:], self.edges)
+            found.default_factory = lambda: [Counts()] * periods
         return found
 
     def count(
@@ -283,30 +327,50 @@ class Reader:
         """
         whole = self.report.previous if previous else self.whole
         values: dict[str, Any] = {}
-        stretches = []
-        for number, stretch in enumerate(self.list_stretches(whole, groups)):
-            values |= {f"since_{number}": stretch.since, f"until_{number}": stretch.until}
-            by_bot, by_place = groups not in (TOGETHER, BY_PLACE), groups not in (TOGETHER, BY_BOT)
-            sql = COUNT_STRETCH.format(
+        parts = []
+        for number, (table, column, since, until) in enumerate(self.list_stretches(whole, groups)):
+            values |= {f"since_{number}": since, f"until_{number}": until}
+            if table == DAYS and not self.values["channels"]:
+                table = DAYS_IN_ALL
+            within = SINCE_UNTIL.format(column=column, number=number)
+            parts.append(Part(table.format(number=number), column, FIND_PERIOD[column], within))
+        return self.add_up(parts, groups, bots, values)
+
+    def count_roughly(
+        self, groups: str, bots: Iterable[BotName]
+    ) -> list[tuple[Any, Any, Counts]]:  # Any: as of `count`
+        """Return what was used between the six hours of edges, then from each edge to its own."""
+        values = {"since_0": self.edges[0].rough, "until_0": self.edges[-1].rough}
+        within = SINCE_UNTIL.format(column="starts_at", number=0)
+        parts = [Part("usage_usagesixhours", "starts_at", FIND_ROUGHLY, within)]
+        if self.values["between"]:
+            parts.append(Part("usage_usagebucket", "starts_at", FIND_BETWEEN, BETWEEN))
+        return self.add_up(parts, groups, bots, values)
+
+    def add_up(
+        self,
+        parts: Sequence[Part],
+        groups: str,
+        bots: Iterable[BotName],
+        values: Mapping[str, Any],  # Any: the driver adapts them
+    ) -> list[tuple[Any, Any, Counts]]:  # Any: as of `count`
+        """Return the sums of some parts by bot and place."""
+        if not parts:  # a period that has only just begun: nothing of the one before has passed
+            return []
+        by_bot, by_place = groups not in (TOGETHER, BY_PLACE), groups not in (TOGETHER, BY_BOT)
+        counted = (
+            COUNT_PART.format(
                 bot="bot_id" if by_bot else "NULL",
-                period=FIND_PERIOD[stretch.column] if by_place else "NULL::integer",
-                table=self.choose_table(stretch).format(number=number),
-                column=stretch.column,
-                number=number,
-                groups=groups.format(column=stretch.column),
+                period=part.place if by_place else "NULL::integer",
+                table=part.table,
+                within=part.within,
+                groups=groups.format(column=part.column),
                 chosen=CHOSEN_CHANNELS if self.values["channels"] else "",
             )
-            stretches.append(sql)
-        if not stretches:  # a period that has only just begun: nothing of the one before has passed
-            return []
-        sql = ADD_STRETCHES.format(stretches=" UNION ALL ".join(stretches))
-        found = self.query(sql, bots, values)
-        return [(bot_id, period, Counts(*counts)) for bot_id, period, *counts in found]
-
-    def choose_table(self, stretch: Stretch) -> str:
-        """Return the table of a stretch; that over all channels where there is one, and they do."""
-        in_all = stretch.table == DAYS and not self.values["channels"]
-        return DAYS_IN_ALL if in_all else stretch.table
+            for part in parts
+        )
+        found = self.query(ADD_PARTS.format(parts=" UNION ALL ".join(counted)), bots, values)
+        return [(bot_id, place, Counts(*counts)) for bot_id, place, *counts in found]
 
     def list_stretches(self, period: Period, groups: str) -> Iterator[Stretch]:
         """Yield the stretches of a period from which something can be counted by ``groups``."""
@@ -322,9 +386,8 @@ class Reader:
     ) -> list[tuple[Any, ...]]:
         """Run a statement about some bots."""
         with connection.cursor() as cursor:
-            # As text: the driver adapts a list number by number, again wherever it is bound.
-            chosen = "{" + ",".join(str(bot.pk) for bot in bots) + "}"
-            cursor.execute(sql, {**self.values, **(values or {}), "bots": chosen})
+            chosen = {"bots": bind_numbers(bot.pk for bot in bots)}
+            cursor.execute(sql, {**self.values, **(values or {}), **chosen})
             rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
 
@@ -333,25 +396,26 @@ class Agents:
     """Who held seats in the periods of a report; over bots they add up, over time they never do."""
 
     def __init__(self, seats: Iterable[tuple[int, ...]], *, periods: int) -> None:
-        """Keep what `READ_SEATS` found."""
+        """Keep what `COUNT_SEATS` found; ``of_bot`` are those of a bot in all periods together."""
         self.periods = periods
         self.seats: defaultdict[int, list[tuple[int, int, int]]] = defaultdict(list)
-        for bot_id, agent, first, last in seats:
-            self.seats[bot_id].append((agent, first, last))
+        self.of_bot: Counter[int] = Counter()
+        for bot_id, first, last, agents, others in seats:
+            self.seats[bot_id].append((first, last, agents))
+            self.of_bot[bot_id] += others
 
     def by_period(self, bots: Iterable[BotName]) -> list[int]:
         """Return how many agents of some bots there were in each period."""
-        # An agent's stream is of one bot.
-        held = (
-            (agent, range(first - 1, last))
-            for bot in bots
-            for agent, first, last in self.seats[bot.pk]
-        )
-        return count_in_places(held, self.periods)
+        changes = [0] * (self.periods + 1)
+        for bot in bots:
+            for first, last, agents in self.seats[bot.pk]:
+                changes[first - 1] += agents
+                changes[last] -= agents
+        return list(accumulate(changes[:-1]))
 
     def in_all(self, bots: Iterable[BotName]) -> int:
-        """Return how many there were in all periods together."""
-        return len({agent for bot in bots for agent, _, _ in self.seats[bot.pk]})
+        """Return how many agents of some bots there were in all periods together."""
+        return sum(self.of_bot[bot.pk] for bot in bots)
 
 
 def take_rest(whole: Line, lines: Sequence[Line]) -> Line:

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from django_tables2.data import TableData
 
 from accounts.models import Workspace
-from accounts.tables import NUMBER
+from accounts.tables import NUMBER, Table
 from usage.models import SessionKind
 from usage.postgres_time import MICROSECOND
 from usage.session_queries import Chosen, ListedSession, list_sessions
@@ -41,7 +41,7 @@ class SessionPages(TableData):
         )
 
 
-class SessionTable(tables.Table):
+class SessionTable(Table):
     """Sessions, newest first; they can be ordered by their start only, which an index has."""
 
     started = tables.Column(accessor="row__started_at", verbose_name="Started")

@@ -6,9 +6,11 @@ reading alone, and the rebuild can tell what it found wrong.
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+from psycopg import Cursor
 
 from usage.models import SessionKind
 from usage.plain_sessions import PlainConversations
@@ -195,6 +197,10 @@ INSTANT = Layout(
     stream_id=8, started_at=8, ended_at=8, conversation_started_at=-1, kind=2, number=4, closed=1,
     completed=1,
 )  # fmt: skip
+TOTAL = Layout(
+    bot_id=8, level=2, place=8, channel=4, usage_sessions=4, alert_sessions=4, voice_sessions=4,
+    conversations=4, notifications=4,
+)  # fmt: skip
 MARK = Layout(stream_id=8, due_at=8, touched_from=8, touched_to=8)
 
 
@@ -221,6 +227,10 @@ class Rows:
             self.extend(*np.array(self.single, dtype=np.int64).T)
             self.single = []
         return b"".join(self.parts)
+
+    def read(self) -> NDArray[Any]:  # Any: the fields are those of the layout
+        """Return all rows as a structured array."""
+        return np.frombuffer(self.pack(), self.layout.empty.dtype)
 
 
 class Staged:
@@ -295,10 +305,14 @@ def write(claim: Claim, staged: Staged, *, first: bool = False) -> None:
         ("stage_mark", staged.marks),
     ):
         rows = b"".join(each.pack() for each in gathered)
-        if not rows:
-            continue
-        with claim.cursor.copy(f"COPY {table} FROM STDIN (FORMAT BINARY)".encode()) as copy:
-            copy.write(b"".join((COPY_HEADER, rows, COPY_TRAILER)))
+        if rows:
+            copy_rows(claim.cursor, table, rows)
+
+
+def copy_rows(cursor: Cursor[Any], table: str, rows: bytes) -> None:  # Any: it returns nothing
+    """Fill a temporary table of this transaction with packed rows."""
+    with cursor.copy(f"COPY {table} FROM STDIN (FORMAT BINARY)".encode()) as copy:
+        copy.write(b"".join((COPY_HEADER, rows, COPY_TRAILER)))
 
 
 def write_first(claim: Claim) -> None:

@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 import django_tables2 as tables
 from django.urls import reverse
 from django.utils.html import format_html
+from django_tables2.columns import BoundColumn
+from django_tables2.rows import BoundRow
 
-from accounts.tables import NUMBER, WHEN
+from accounts.tables import NUMBER, WHEN, Table
 from usage.charts import describe
 from usage.event_format import TYPES
 from usage.links import SessionLinks
@@ -49,7 +51,7 @@ class Charged(NamedTuple):
     total: str
 
 
-class UsageTable(tables.Table):
+class UsageTable(Table):
     """What was used by period or by bot; the numbers lead to their sessions.
 
     ``channels``: it is of some channels only, so that there is no number of agents, who have none.
@@ -96,6 +98,12 @@ class UsageTable(tables.Table):
     def render_charged(self, record: Any) -> str:  # Any: see above
         """Return what a row cost."""
         return self.charged.of_row(record) if self.charged else ""
+
+    def render_cell(self, row: BoundRow, column: BoundColumn) -> Any:  # Any: as of `Table`
+        """Return what stands in a cell; a number without asking which arguments it takes."""
+        if isinstance(count := column.column, CountColumn):
+            return count.render(getattr(row.record.counts, count.name), row.record, self)
+        return super().render_cell(row, column)
 
     def render_agents(self, value: int) -> str:
         """Return the number, or a dash where only some channels are shown: agents have none."""
@@ -173,7 +181,7 @@ CODED = {"td": {"class": "id"}}
 TYPE_NAMES = {int(number): name for name, number in TYPES.items()}
 
 
-class LogTable(tables.Table):
+class LogTable(Table):
     """A list of the event log, newest first."""
 
     received_at = tables.DateTimeColumn(verbose_name="Received", format="j M Y, H:i:s", attrs=WHEN)
@@ -231,7 +239,7 @@ class EventTable(LogTable):
         return describe_event(record)
 
 
-class StreamTable(tables.Table):
+class StreamTable(Table):
     """The events of one stream, in order."""
 
     at = tables.DateTimeColumn(verbose_name="Time of the event", format=PRECISE, attrs=WHEN)

@@ -1,6 +1,6 @@
 """Totals are replaced: buckets from sessions, days from buckets, months from days, each by channel.
 
-Days stand over all channels too, counted from those by channel.
+Over all channels stand days, counted from those by channel, and six hours, counted from buckets.
 
 Whoever calls holds the lock of the bots (`RolledBot`), so that nobody else counts the same totals.
 """
@@ -13,7 +13,11 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 
 from accounts.days import DAY, start_of_day
+from usage.first_totals import CountedSessions
 from usage.models import RolledBot
+from usage.postgres_time import counting_cursor
+from usage.six_hours import floor_to_six
+from usage.staging import TOTAL, copy_rows
 
 Place = TypeVar("Place", date, datetime)
 
@@ -108,16 +112,41 @@ WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s)
 GROUP BY 1, 2
 """
 
+# Index usage_usagebucket_pkey.
+COUNTED_SIX_HOURS = f"""
+SELECT bot.bot_id, six.starts_at, counted.*
+FROM unnest(%(bots)s::bigint[]) AS bot (bot_id)
+CROSS JOIN unnest(%(places)s::timestamptz[]) AS six (starts_at)
+CROSS JOIN LATERAL (
+    SELECT {ADD_TOTALS}
+    FROM usage_usagebucket
+    WHERE workspace_id = %(workspace)s AND bot_id = bot.bot_id
+        AND starts_at >= six.starts_at AND starts_at < six.starts_at + interval '6 hours'
+) counted
+"""
+COUNTED_ALL_SIX_HOURS = f"""
+SELECT bot_id, date_bin('6 hours', starts_at, '2000-01-01Z') AS starts_at, {ADD_TOTALS}
+FROM usage_usagebucket
+WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s)
+GROUP BY 1, 2
+"""
+
+# Those of one level, in the order of their key, with the names of channels.
 INSERT = """
 INSERT INTO {table}
     (workspace_id, {key}, usage_sessions, alert_sessions, voice_sessions, conversations,
      notifications)
-SELECT %(workspace)s, {key}, usage_sessions, alert_sessions, voice_sessions, conversations,
+SELECT %(workspace)s, {values}, usage_sessions, alert_sessions, voice_sessions, conversations,
     notifications
-FROM ({counted}) counted
-WHERE usage_sessions + alert_sessions + voice_sessions + conversations + notifications > 0
-ORDER BY {key}
+FROM stage_total
+WHERE level = %(level)s
 """
+STAGED = {
+    "starts_at": "place",
+    "day": "(place AT TIME ZONE 'UTC')::date",
+    "month": "(place AT TIME ZONE 'UTC')::date",
+    "channel": "(%(channels)s::text[])[channel]",
+}
 REPLACE = """
 WITH counted AS MATERIALIZED (
     SELECT * FROM ({counted}) counted
@@ -154,10 +183,10 @@ SELECT * FROM stale UNION SELECT * FROM fresh
 """
 
 
-def write(sql: str, table: str, *key: str, counted: str) -> str:
-    """Return `INSERT` or `REPLACE` for a table; ``key``: what it has beside workspace and bot."""
+def replace_in(table: str, *key: str, counted: str) -> str:
+    """Return `REPLACE` for a table; ``key``: what it has beside workspace and bot."""
     columns = ("bot_id", *key)
-    return sql.format(
+    return REPLACE.format(
         table=table,
         place=key[0],
         key=", ".join(columns),
@@ -166,26 +195,33 @@ def write(sql: str, table: str, *key: str, counted: str) -> str:
     )
 
 
+def insert_into(table: str, *key: str) -> str:
+    """Return `INSERT` for a table; ``key``: what it has beside workspace and bot."""
+    values = ("bot_id", *(STAGED[name] for name in key))
+    return INSERT.format(table=table, key=", ".join(("bot_id", *key)), values=", ".join(values))
+
+
 BUCKET = ("usage_usagebucket", "starts_at", "channel")
 OF_DAY = ("usage_usageday", "day", "channel")
+OF_SIX_HOURS = ("usage_usagesixhours", "starts_at")
 OF_DAY_IN_ALL = ("usage_usagedayinall", "day")
 OF_MONTH = ("usage_usagemonth", "month", "channel")
 
-REPLACE_SLOTS = write(REPLACE, *BUCKET, counted=COUNTED_SLOTS)
+REPLACE_SLOTS = replace_in(*BUCKET, counted=COUNTED_SLOTS)
 # Those whose sessions were replaced in this transaction are left out: theirs had to change.
 REPLACE_ALL_SLOTS = f"""
-{write(REPLACE, *BUCKET, counted=COUNTED_ALL_SLOTS)}
+{replace_in(*BUCKET, counted=COUNTED_ALL_SLOTS)}
 EXCEPT SELECT bot_id, starts_at FROM stage_slot
 """
-REPLACE_DAYS = write(REPLACE, *OF_DAY, counted=COUNTED_DAYS)
-REPLACE_ALL_DAYS = write(REPLACE, *OF_DAY, counted=COUNTED_ALL_DAYS)
-REPLACE_IN_ALL = write(REPLACE, *OF_DAY_IN_ALL, counted=COUNTED_IN_ALL)
-REPLACE_ALL_IN_ALL = write(REPLACE, *OF_DAY_IN_ALL, counted=COUNTED_ALL_IN_ALL)
-REPLACE_MONTHS = write(REPLACE, *OF_MONTH, counted=COUNTED_MONTHS)
-INSERT_SLOTS = write(INSERT, *BUCKET, counted=COUNTED_ALL_SLOTS)
-INSERT_DAYS = write(INSERT, *OF_DAY, counted=COUNTED_ALL_DAYS)
-INSERT_IN_ALL = write(INSERT, *OF_DAY_IN_ALL, counted=COUNTED_ALL_IN_ALL)
-INSERT_MONTHS = write(INSERT, *OF_MONTH, counted=COUNTED_ALL_MONTHS)
+REPLACE_SIX_HOURS = replace_in(*OF_SIX_HOURS, counted=COUNTED_SIX_HOURS)
+REPLACE_ALL_SIX_HOURS = replace_in(*OF_SIX_HOURS, counted=COUNTED_ALL_SIX_HOURS)
+REPLACE_DAYS = replace_in(*OF_DAY, counted=COUNTED_DAYS)
+REPLACE_ALL_DAYS = replace_in(*OF_DAY, counted=COUNTED_ALL_DAYS)
+REPLACE_IN_ALL = replace_in(*OF_DAY_IN_ALL, counted=COUNTED_IN_ALL)
+REPLACE_ALL_IN_ALL = replace_in(*OF_DAY_IN_ALL, counted=COUNTED_ALL_IN_ALL)
+REPLACE_MONTHS = replace_in(*OF_MONTH, counted=COUNTED_MONTHS)
+# In the order of `LevelsOfTotals`.
+INSERTS = [insert_into(*table) for table in (BUCKET, OF_SIX_HOURS, OF_DAY, OF_DAY_IN_ALL, OF_MONTH)]
 
 NOTE_CHANGED = """
 INSERT INTO usage_changedbot (workspace_id, bot_id)
@@ -199,12 +235,14 @@ WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s)
 
 
 def replace_slots(slots: Collection[datetime], *, rolled: RolledBot, zone: ZoneInfo) -> None:
-    """Count the buckets that start at ``slots`` again, and the days and months that hold them.
+    """Count the buckets that start at ``slots`` again, and the larger totals that hold them.
 
     Where the bot's days are still those of another zone, all of them.
     """
     workspace_id, bots = rolled.workspace_id, [rolled.bot_id]
     changed = replace(REPLACE_SLOTS, slots, workspace=workspace_id, bots=bots)
+    sixes = {floor_to_six(slot) for _, slot in changed}
+    replace(REPLACE_SIX_HOURS, sixes, workspace=workspace_id, bots=bots)
     if rolled.zone != zone.key:
         replace_all_days(rolled=[rolled], zone=zone)
         return
@@ -222,19 +260,21 @@ def replace_all(*, rolled: Sequence[RolledBot], zone: ZoneInfo) -> list[tuple[in
     bots = [of.bot_id for of in rolled]
     workspace_id = rolled[0].workspace_id
     wrong = replace(REPLACE_ALL_SLOTS, (), every=True, workspace=workspace_id, bots=bots)
+    replace(REPLACE_ALL_SIX_HOURS, (), every=True, workspace=workspace_id, bots=bots)
     replace_all_days(rolled=rolled, zone=zone)
     return sorted(wrong)
 
 
-def write_first(*, rolled: Sequence[RolledBot], zone: ZoneInfo) -> None:
-    """Count all totals of some bots of a workspace that have none yet, without comparing."""
-    workspace_id, bots = rolled[0].workspace_id, [of.bot_id for of in rolled]
-    insert(INSERT_SLOTS, workspace=workspace_id, bots=bots)
-    days = list_days(rolled, zone=zone)
-    starts = [start_of_day(day, zone) for day in days]
-    insert(INSERT_DAYS, workspace=workspace_id, bots=bots, places=days, starts=starts)
-    insert(INSERT_IN_ALL, workspace=workspace_id, bots=bots)
-    insert(INSERT_MONTHS, workspace=workspace_id, bots=bots)
+def write_first(*, rolled: Sequence[RolledBot], zone: ZoneInfo, sessions: CountedSessions) -> None:
+    """Write all totals of some bots of a workspace that have none yet, from their sessions."""
+    cursor = counting_cursor()
+    values = {"workspace": rolled[0].workspace_id, "channels": list(sessions.channels)}
+    levels = zip(INSERTS, sessions.finish(zone=zone), strict=True)
+    # The fewest first, since those of all levels stay in the table.
+    for level, (insert, (bots, places, channels, counts)) in reversed(list(enumerate(levels))):
+        if len(bots):
+            copy_rows(cursor, "stage_total", TOTAL.pack([bots, level, places, channels, *counts.T]))
+            cursor.execute(insert.encode(), {**values, "level": level}, prepare=False)
     note_zone(rolled, zone=zone)
     note_changed(*rolled)
 
@@ -269,7 +309,9 @@ def note_zone(rolled: Sequence[RolledBot], *, zone: ZoneInfo) -> None:
 
 def note_changed(*rolled: RolledBot) -> None:
     """Mark bots of a workspace whose totals were written."""
-    insert(NOTE_CHANGED, workspace=rolled[0].workspace_id, bots=[of.bot_id for of in rolled])
+    values = {"workspace": rolled[0].workspace_id, "bots": [of.bot_id for of in rolled]}
+    with connection.cursor() as cursor:
+        cursor.execute(NOTE_CHANGED, values)
 
 
 def replace_days(
@@ -296,12 +338,6 @@ def replace_days(
     of_bots: dict[str, Any] = {"every": every, "workspace": workspace_id, "bots": list(bots)}
     replace(REPLACE_ALL_IN_ALL if every else REPLACE_IN_ALL, days, **of_bots)
     replace(REPLACE_MONTHS, {day.replace(day=1) for day in days}, **of_bots)
-
-
-def insert(sql: str, **values: Any) -> None:
-    """Insert totals where there are none (Any: psycopg adapts the values)."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
 
 
 def replace(

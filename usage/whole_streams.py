@@ -14,9 +14,10 @@ from usage.postgres_time import (
     unpack_small,
     unpack_truths,
 )
+from usage.queries import bind_numbers
 from usage.reading import (
     ALERT,
-    EVENTS_OF_CLAIM,
+    COUNTED_EVENT,
     LETTER_OF_PLACE,
     NOTIFICATION,
     PLACE,
@@ -39,15 +40,17 @@ SELECT array_agg(stream_id ORDER BY stream_id), array_agg(channel ORDER BY strea
 FROM stage_claim
 WHERE NOT of_agent AND (%(streams)s::bigint[] IS NULL OR stream_id = ANY(%(streams)s))
 """
+# Index event_of_stream alone, in its order. The streams are named, since to look each of them up by
+# a join takes half as long again.
 READ_WHOLE = f"""
-SELECT array_agg(claim.stream_id), array_agg(at), array_agg({PLACE}),
+SELECT array_agg(stream_id), array_agg(at), array_agg({PLACE}),
     array_agg(agent) FILTER (WHERE type IN (3, 4))
 FROM (
-    SELECT stream_id FROM stage_claim
-    WHERE NOT of_agent AND (%(streams)s::bigint[] IS NULL OR stream_id = ANY(%(streams)s))
-        AND stream_id BETWEEN %(first)s AND %(last)s
-) claim
-CROSS JOIN LATERAL ({EVENTS_OF_CLAIM.format(since="%(counted_from)s", until="%(now)s")}) event
+    SELECT stream_id, at, type, direction, voice, agent FROM usage_event
+    WHERE workspace_id = %(workspace)s AND stream_id = ANY(%(ids)s::bigint[])
+        AND {COUNTED_EVENT} AND at >= %(counted_from)s AND at <= %(now)s
+    ORDER BY stream_id, at, type
+) event
 """
 
 
@@ -121,7 +124,7 @@ def read_whole(claim: Claim, *, streams: Sequence[int] | None = None) -> WholeSt
     """
     [(ids, channels, spoken)] = claim.execute(READ_CLAIMED, streams=streams)
     ids = unpack_counts(ids)
-    owners, instants, letters, agents = read_events_of(claim, ids, streams=streams)
+    owners, instants, letters, agents = read_events_of(claim, ids)
     is_sent = np.isin(letters, list((ALERT + NOTIFICATION).encode()))
     sent = Sent(owners[is_sent], instants[is_sent], letters[is_sent])
     owners, instants, letters = owners[~is_sent], instants[~is_sent], letters[~is_sent]
@@ -146,19 +149,16 @@ def read_whole(claim: Claim, *, streams: Sequence[int] | None = None) -> WholeSt
     return whole._replace(voice=whole.voice | whole.have(letters & SMALL == 0))
 
 
-def read_events_of(
-    claim: Claim, ids: Counts, *, streams: Sequence[int] | None
-) -> tuple[Counts, Counts, Letters, list[str]]:
+def read_events_of(claim: Claim, ids: Counts) -> tuple[Counts, Counts, Letters, list[str]]:
     """Return streams, instants and letters of all events, and the agents of those that have one.
 
-    ``ids``: the claimed streams in order. Each one's events are in order of time and type.
+    ``ids``: the streams in order. Each one's events are in order of time and type.
     """
     owners, instants, places = [], [], []
     agents: list[str] = []
     for start in range(0, len(ids), STREAMS_AT_ONCE):
         part = ids[start : start + STREAMS_AT_ONCE]
-        bounds = {"first": int(part[0]), "last": int(part[-1])}
-        [row] = claim.execute(READ_WHOLE, streams=streams, **bounds)
+        [row] = claim.execute(READ_WHOLE, ids=bind_numbers(part.tolist()))
         owners.append(unpack_counts(row[0]))
         instants.append(unpack_counts(row[1]))
         places.append(unpack_small(row[2]))

@@ -6,7 +6,7 @@ import django_tables2 as tables
 from django.urls import reverse
 
 from accounts.models import Workspace
-from accounts.tables import NUMBER, AuditTable
+from accounts.tables import NUMBER, AuditTable, Table
 
 
 def link_workspace(record: Workspace) -> str:
@@ -14,7 +14,7 @@ def link_workspace(record: Workspace) -> str:
     return reverse("operator:workspace", args=[record.slug])
 
 
-class WorkspaceTable(tables.Table):
+class WorkspaceTable(Table):
     """Workspaces: what `queries.list_workspaces` returns; times in UTC."""
 
     name = tables.Column(verbose_name="Name", linkify=link_workspace)

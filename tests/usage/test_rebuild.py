@@ -24,6 +24,7 @@ from usage.models import (
     UsageDay,
     UsageDayInAll,
     UsageMonth,
+    UsageSixHours,
 )
 from usage.rebuild import Difference
 
@@ -63,11 +64,11 @@ def count_sessions(of: Workspace) -> dict[str, list[tuple[str, int]]]:
                 .annotate(n=Sum("usage_sessions"))
                 .order_by("bot__key")
             )
-            for table in (UsageBucket, UsageDay, UsageDayInAll, UsageMonth)
+            for table in (UsageBucket, UsageSixHours, UsageDay, UsageDayInAll, UsageMonth)
         }
 
 
-TOTALS = ("UsageBucket", "UsageDay", "UsageDayInAll", "UsageMonth")
+TOTALS = ("UsageBucket", "UsageSixHours", "UsageDay", "UsageDayInAll", "UsageMonth")
 SIX_EACH = {name: [(bot, 6) for bot in BOTS] for name in TOTALS}
 
 
@@ -100,6 +101,7 @@ def remove_all(of: Workspace) -> None:
             BillingSession,
             Conversation,
             UsageBucket,
+            UsageSixHours,
             UsageDay,
             UsageDayInAll,
             UsageMonth,

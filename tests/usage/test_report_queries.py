@@ -10,7 +10,7 @@ from accounts.tenancy import in_workspace
 from tests import make
 from usage import queries, report_queries
 from usage.models import SessionKind
-from usage.periods import Grain, Period
+from usage.periods import HOUR, Grain, Period
 from usage.queries import Counts
 from usage.report_queries import BotName, Usage
 from usage.reports import Range, Report, make_report
@@ -57,6 +57,10 @@ def acme() -> Workspace:
             events.append(make.event("agent.seat_assigned", at=INSTANTS[3], **seat))
             if until:
                 events.append(make.event("agent.seat_released", at=until, **seat))
+    # One who gets a seat again on the day on which it was released, and holds it over midnight.
+    again = {"agent": "bob", "subject": "bot-01"}
+    events.append(make.event("agent.seat_assigned", at=INSTANTS[-2] + HOUR, **again))
+    events.append(make.event("agent.seat_released", at=INSTANTS[-2] + 14 * HOUR, **again))
     make.take_in(acme, *events)
     make.roll_up(acme, now=NOW)
     globex = make.workspace("globex")
@@ -155,7 +159,7 @@ def test_agent_who_holds_a_seat_over_many_days_is_one(acme: Workspace) -> None:
     usage = read(acme, report)
 
     assert usage.agents == 4
-    assert usage.by_period[-1].agents == 2
+    assert usage.by_period[-1].agents == 3
 
 
 def test_channels_narrow_it(acme: Workspace) -> None:

@@ -23,6 +23,7 @@ from usage.models import (
     UsageDay,
     UsageDayInAll,
     UsageMonth,
+    UsageSixHours,
 )
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,7 +38,7 @@ def totals(of: Workspace) -> list[int | None]:
     """Return the completed usage sessions as sessions, buckets, days and months have them."""
     with in_workspace(of.pk):
         sessions = BillingSession.objects.for_workspace(of).filter(kind=1, completed=True)
-        tables = (UsageBucket, UsageDay, UsageDayInAll, UsageMonth)
+        tables = (UsageBucket, UsageSixHours, UsageDay, UsageDayInAll, UsageMonth)
         return [
             sessions.count(),
             *(
@@ -68,7 +69,7 @@ def test_all_totals_agree() -> None:
 
     make.roll_up(acme)
 
-    assert totals(acme) == [4] * 5
+    assert totals(acme) == [4] * 6
     assert count_marks(acme) == 0
 
 
@@ -95,7 +96,7 @@ def test_late_event_joins_two_conversations() -> None:
         (NOON, NOON + 15 * MINUTE),
         (NOON + 15 * MINUTE, NOON + 30 * MINUTE),
     ]
-    assert totals(acme) == [2] * 5
+    assert totals(acme) == [2] * 6
     with in_workspace(acme.pk):
         assert Conversation.objects.for_workspace(acme).count() == 1
 
@@ -109,7 +110,7 @@ def test_open_conversation_is_closed_when_15_minutes_of_silence_have_passed() ->
 
     make.roll_up(acme, NOON + 20 * MINUTE + timedelta(microseconds=1))
 
-    assert totals(acme) == [1] * 5
+    assert totals(acme) == [1] * 6
     assert count_marks(acme) == 0
 
 
@@ -153,7 +154,7 @@ def test_rebuild_with_an_earlier_clock_leaves_nothing_out() -> None:
     make.roll_up(acme, NOON + 30 * MINUTE)
 
     assert differences(acme, NOON - MINUTE) == []
-    assert totals(acme) == [1] * 5
+    assert totals(acme) == [1] * 6
 
 
 def test_clock_can_be_put_back() -> None:
@@ -163,11 +164,11 @@ def test_clock_can_be_put_back() -> None:
 
     rollup.put_clock_back(workspace_id=acme.pk, to=NOON + 12 * MINUTE)
     make.roll_up(acme, NOON + 12 * MINUTE)
-    assert totals(acme) == [0] * 5
+    assert totals(acme) == [0] * 6
 
     make.roll_up(acme)
 
-    assert totals(acme) == [2] * 5
+    assert totals(acme) == [2] * 6
 
 
 def test_rebuild_with_the_clock_put_back_leaves_marks_for_what_it_left_out() -> None:
@@ -178,10 +179,10 @@ def test_rebuild_with_the_clock_put_back_leaves_marks_for_what_it_left_out() -> 
 
     rollup.put_clock_back(workspace_id=acme.pk, to=at)
     differences(acme, at)
-    assert totals(acme) == [0] * 5
+    assert totals(acme) == [0] * 6
 
     make.roll_up(acme)
-    assert totals(acme) == [2] * 5
+    assert totals(acme) == [2] * 6
 
 
 def test_developer_event_changes_nothing() -> None:
@@ -271,7 +272,7 @@ def test_rebuild_finds_and_mends_what_was_wrong() -> None:
         ("usage", "missing"),
     ]
     assert make.blocks(acme) == right
-    assert totals(acme) == [3] * 5
+    assert totals(acme) == [3] * 6
     assert differences(acme) == []
 
 
@@ -280,7 +281,7 @@ def test_rebuild_does_not_report_what_was_due_anyway() -> None:
     make.take_in(acme, *make.talk(0, 10))
 
     assert differences(acme) == []
-    assert totals(acme) == [1] * 5
+    assert totals(acme) == [1] * 6
 
 
 Fact = tuple[int, tuple[str, dict[str, str]], str, int]
