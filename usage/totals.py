@@ -309,7 +309,8 @@ def note_zone(rolled: Sequence[RolledBot], *, zone: ZoneInfo) -> None:
 
 def note_changed(*rolled: RolledBot) -> None:
     """Mark bots of a workspace whose totals were written."""
-    values = {"workspace": rolled[0].workspace_id, "bots": [of.bot_id for of in rolled]}
+    bots = [of.bot_id for of in rolled]
+    values: dict[str, Any] = {"workspace": rolled[0].workspace_id, "bots": bots}
     with connection.cursor() as cursor:
         cursor.execute(NOTE_CHANGED, values)
 
