@@ -31,14 +31,16 @@ MOST_PAGES = 1000  # beyond, a narrower filter is the way
 class Table(tables.Table):
     """A table as the page shows it (components/table.html)."""
 
-    def list_cells(self) -> Iterator[list[tuple[str, Any]]]:
-        """Yield the cells of each row of the page, with the attributes of their columns as HTML.
+    def list_rows(self) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
+        """Yield the rows of the page with their cells, each with its attributes as HTML.
 
-        django-tables2 puts those together anew for each cell.
+        A cell has those of its column, which django-tables2 puts together anew for each cell; of
+        the rows' own, only a table that has some pays for them.
         """
         columns = [(column, column.attrs["td"].as_html()) for column in self.columns]
         for row in self.paginated_rows:
-            yield [(attrs, self.render_cell(row, column)) for column, attrs in columns]
+            cells = [(attrs, self.render_cell(row, column)) for column, attrs in columns]
+            yield row.attrs.as_html() if self.row_attrs else "", cells
 
     def render_cell(self, row: BoundRow, column: BoundColumn) -> Any:  # Any: what a column renders
         """Return what stands in a cell."""

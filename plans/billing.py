@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from accounts import audit
 from accounts.models import Workspace
 from accounts.months import read_calendar
 from accounts.tenancy import in_workspace
@@ -34,6 +35,14 @@ def open_billing(*, workspace: Workspace, at: datetime) -> WorkspaceBilling:
             },
         )
         currency = Currency.objects.filter(code=workspace.currency, free_credits__gt=0).first()
+        if created:
+            free = currency.free_credits if currency else None
+            audit.record(
+                "billing.opened",
+                workspace=workspace,
+                target=workspace.slug,
+                after={"plan": FIRST_PLAN, "free_credits": free},
+            )
         if created and currency is not None:
             new_lots.add(
                 billing=billing,

@@ -3,6 +3,8 @@
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+from accounts import audit
+from accounts.audit import Act
 from accounts.days import DAY
 from accounts.models import Bot, Workspace
 from accounts.months import Calendar, read_calendar
@@ -154,6 +156,12 @@ def lapse_due(*, workspace_id: int, now: datetime) -> int:
         month = locked.book(read_calendar(workspace).day_of(now))
         postings = [lapse(lot=Lot.of(lot), cause="", month=month) for lot in due if lot.balance > 0]
         ledger.write(workspace=workspace, at=now, postings=postings)
+        acts = [
+            Act(str(lot), before={"left": lot.balance, "last_day": lot.last_day})
+            for lot in due
+            if lot.balance > 0
+        ]
+        audit.record_all("credits.lapsed", workspace=workspace, acts=acts)
         lapsed = CreditLot.objects.for_workspace(workspace).filter(pk__in=[lot.pk for lot in due])
         return lapsed.update(lapsed_at=now)
 

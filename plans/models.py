@@ -9,8 +9,8 @@ from typing import ClassVar, Self
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models import Exists, F, OuterRef, Q, Value
+from django.db.models.functions import Cast, Concat, Now
 
 from accounts.models import Bot, User, WorkspaceOwned, WorkspaceOwnedQuerySet
 from plans.money import DECIMALS, DIGITS
@@ -264,6 +264,18 @@ class CreditLotQuerySet(WorkspaceOwnedQuerySet["CreditLot"]):
             "granted_at",
             "pk",
         )
+
+    def with_lapsed(self) -> Self:
+        """Say of each lot, as ``has_lapsed``, whether some of it lapsed; not so if it was used up.
+
+        By the keys of the postings (`lots.lapse`), which are unique in a workspace.
+        """
+        text = models.TextField()
+        key = Concat(Value("lapse:"), Cast(OuterRef("pk"), text), output_field=text)
+        first, last = (Concat(key, Value(end), output_field=text) for end in ":;")
+        of_lot = Q(key=key) | Q(key__gte=first, key__lt=last)
+        postings = Posting.objects.filter(of_lot, workspace=OuterRef("workspace"))
+        return self.annotate(has_lapsed=Exists(postings))
 
 
 class CreditLot(WorkspaceOwned):

@@ -8,7 +8,7 @@ import django_tables2 as tables
 from django.urls import reverse
 
 from accounts.models import Bot
-from accounts.tables import WHEN
+from accounts.tables import WHEN, Table
 from plans.models import CreditLot, Currency, Extension, Meter
 from plans.queries import PlanRow, Use
 from plans.wording import say_balance, say_day, say_exactly
@@ -25,7 +25,7 @@ def label(name: str, kind: str = "") -> dict[str, dict[str, str]]:
     return {"th": {"class": kind}, "td": {"class": kind, "data-label": name}}
 
 
-class MoneyTable(tables.Table):
+class MoneyTable(Table):
     """A table whose amounts are in one currency."""
 
     def __init__(self, *args: Any, currency: Currency, **options: Any) -> None:  # as the library
@@ -216,7 +216,7 @@ def link_extension(record: Extension) -> str:
     return reverse("plans_operator:extension", args=[record.pk])
 
 
-class ExtensionTable(tables.Table):
+class ExtensionTable(Table):
     """Requests for extensions of all workspaces, the oldest that waits first; times in UTC."""
 
     requested_at = tables.TemplateColumn(

@@ -36,7 +36,7 @@ def visible_bots(request: WorkspaceRequest) -> list[int]:
 
 def visible_lots(request: WorkspaceRequest) -> CreditLotQuerySet:
     """Return the lots that bots of the person may use, their own and the shared ones."""
-    lots = CreditLot.objects.for_workspace(request.workspace).select_related("bot")
+    lots = CreditLot.objects.for_workspace(request.workspace).with_lapsed().select_related("bot")
     if request.membership.role == Role.MEMBER:
         lots = lots.filter(Q(bot=None) | Q(bot__in=visible_bots(request)))
     return lots
