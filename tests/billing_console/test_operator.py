@@ -30,9 +30,14 @@ PAGES = (
     "/operator/health/",
     "/operator/audit/",
     "/operator/extensions/",
+    "/operator/extensions/1/",
     "/operator/workspaces/acme/credits",
     "/operator/workspaces/acme/enterprise",
     "/operator/plans/",
+    "/operator/plans/currencies/USD/",
+    "/operator/plans/essential/",
+    "/operator/plans/essential/new",
+    "/operator/plans/essential/withdraw",
 )
 VIEW_AS = "/operator/workspaces/acme/view-as"
 STOP = "/operator/stop-viewing"
