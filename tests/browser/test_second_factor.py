@@ -20,10 +20,11 @@ pytestmark = [
 ]
 
 OWN_FACTORS = "/profile/second-factor/"
-ALL = ["Dashboard", "Usage", "Bots", "Users & roles", "Audit log", "Developers", "Settings"]
+ALL = ["Dashboard", "Plan", "Usage", "Bots", "Users & roles", "Audit log", "Developers", "Settings"]
 MENUS = {
     Role.OWNER: [
         "Dashboard",
+        "Plan",
         "Usage",
         "Bots",
         "Users & roles",
@@ -33,6 +34,7 @@ MENUS = {
     ],
     Role.ADMIN: [
         "Dashboard",
+        "Plan",
         "Usage",
         "Bots",
         "Users & roles",
@@ -40,8 +42,8 @@ MENUS = {
         "Developers",
         "Settings",
     ],
-    Role.FINANCE: ["Dashboard", "Usage", "Bots", "Audit log"],
-    Role.MEMBER: ["Dashboard", "Usage", "Bots"],
+    Role.FINANCE: ["Dashboard", "Plan", "Usage", "Bots", "Audit log"],
+    Role.MEMBER: ["Dashboard", "Plan", "Usage", "Bots"],
     Role.SHARED: ["Usage", "Bots"],
 }
 

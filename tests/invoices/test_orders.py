@@ -259,12 +259,13 @@ def test_effect_that_fails_leaves_the_order_as_it_was(acme: Workspace) -> None:
     def refuse(order: Order, at: object) -> None:
         raise ZeroDivisionError
 
+    kept = dict(orders.EFFECTS)
     orders.register(OrderType.SUBSCRIPTION, refuse)
     try:
         with pytest.raises(ZeroDivisionError):
             orders.complete(order=order, at=make.NOON)
     finally:
-        del orders.EFFECTS[OrderType.SUBSCRIPTION]
+        orders.EFFECTS.update(kept)
 
     assert buying.status(order) == OrderStatus.PENDING
 

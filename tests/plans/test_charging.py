@@ -115,8 +115,8 @@ def test_usage_is_taken_from_free_credits_before_bought_and_own_before_shared(
     free(acme, 1, bot=bot)
     left = []
 
-    for _ in range(4):
-        use(acme, 4, at=make.NOON + next(make.numbers) * make.HOUR)
+    for number in range(4):
+        use(acme, 4, at=make.NOON + number * make.HOUR)
         charge(acme)
         left.append([int(balance * 100) for balance in books.balances(acme)])
 
