@@ -165,6 +165,7 @@ def test_streamed_answer_leaves_nothing_on_the_connection(whole: bool) -> None:
 
 
 def test_task_leaves_nothing_on_the_connection() -> None:
+    app.loader.import_default_modules()  # the tasks of all apps, as a worker does
     acme, _ = make_tenant("acme")
     invitation = make.invitation(acme)
     now = make.LONG_AFTER.isoformat()
