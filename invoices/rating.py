@@ -103,7 +103,7 @@ def end_of_month(day: date) -> date:
 def rate_upgrade(*, old: Offer, new: Offer, today: date) -> Upgrade:
     """Return what an upgrade from ``today`` on costs for the rest of the month, today included.
 
-    Source: design, section 7, "Upgrade price".
+    Source: product doc, "Upgrade price".
 
     Raises:
         ValueError: the new fee is not higher, or in another currency.
@@ -125,7 +125,7 @@ def share(amount: Decimal, *, days: int, of: int, decimals: int) -> Decimal:
 def include(number: int, *, days: int, of: int) -> int:
     """Return how many are included on some days of a month, rounded up.
 
-    Source: design, section 7, "Included = number x the plan's days / days of the month".
+    Source: product doc, "Included = number x the plan's days / days of the month".
     """
     return -(-number * days // of)
 
@@ -191,7 +191,7 @@ def rate_usage(plan: PlanDays, *, count: Count) -> list[Line]:
 def rate_seats(offer: Offer, *, month: date, count: Count) -> list[Line]:
     """Return the lines of a month's seats, whole, at the plan of its last day.
 
-    Source: design, section 7, "the plan of the month's last day decides".
+    Source: product doc, "the plan of the month's last day decides".
     """
     if offer.version.uses_credits:
         return []

@@ -59,7 +59,7 @@ class Balance:
     def status(self) -> BalanceStatus:
         """The first that is true.
 
-        Source: DESIGN, "Balance status".
+        Source: product doc, "Balance status".
         """
         if not self.uses_credits:
             return BalanceStatus.NONE

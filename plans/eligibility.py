@@ -44,7 +44,7 @@ def check(*, workspace: Workspace, bots: Collection[int], today: date) -> dict[i
 
     As many statements for one bot as for all of the workspace.
 
-    Source: design, section 7, "at most 2,000 sessions in each of the last 3 months and 10 agents".
+    Source: product doc, "at most 2,000 sessions in each of the last 3 months and 10 agents".
     """
     offers = catalog.find_offers(currency=workspace.currency)
     used = read_used(workspace=workspace, bots=bots, today=today)

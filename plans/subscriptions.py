@@ -87,7 +87,7 @@ def read_statuses(
 ) -> dict[int, BotStatus]:
     """Return how the plan of each bot stands: what is unpaid goes before what ends. Two statements.
 
-    Source: design, section 7, "Unpaid on the due day: Past due; 14 days later: Expired".
+    Source: product doc, "Unpaid on the due day: Past due; 14 days later: Expired".
     """
     with in_workspace(workspace.pk):
         ends = find_scheduled(workspace=workspace, bots=bots, today=today)

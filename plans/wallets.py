@@ -1,7 +1,7 @@
 """From which credits an amount is taken, and to which it goes back. No database, no clock.
 
-Source: DESIGN, "Charging": free before bought, own before shared, earliest last day (none last),
-oldest, number; a lot never goes below zero, the rest stands in the bot's overdraft.
+Source: product doc, "Charging": free before bought, own before shared, earliest last day (none
+last), oldest, number; a lot never goes below zero, the rest stands in the bot's overdraft.
 """
 
 from collections import defaultdict
