@@ -17,7 +17,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django_htmx.middleware import HtmxDetails
 from ninja.security import HttpBearer
 
@@ -261,16 +261,38 @@ def may(membership: Membership, permission: str) -> bool:
     return membership.role in ACCESS[permission]
 
 
-def may_change_bot(membership: Membership, bot: Bot) -> bool:
+def may_change_bot(membership: Membership, bot: Bot, *, permission: str = "bots.change") -> bool:
     """Tell whether a person may change, publish and share a bot that they see."""
     owned = membership.role in ADMINS or bot.owner_id == membership.user_id
-    return owned and may(membership, "bots.change")
+    return owned and may(membership, permission)
 
 
 def may_change_plan(membership: Membership, bot: Bot) -> bool:
     """Tell whether a person may change the plan and funds of a bot that they see."""
-    owned = membership.role in ADMINS or bot.owner_id == membership.user_id
-    return owned and may(membership, "plans.change")
+    return may_change_bot(membership, bot, permission="plans.change")
+
+
+def find_bot_with_plan(request: WorkspaceRequest, bot_id: int) -> Bot:
+    """Return a bot whose plan the person sees, also an archived one.
+
+    Raises:
+        Http404: there is none with this number.
+    """
+    seen = Bot.objects.for_workspace(request.workspace).with_plan_for(request.membership)
+    return get_object_or_404(seen.select_related("owner", "workspace"), pk=bot_id)
+
+
+def find_bot_to_bill(request: WorkspaceRequest, bot_id: int) -> Bot:
+    """Return a bot whose plan and funds the person may change, also an archived one.
+
+    Raises:
+        Http404: they do not see its plan.
+        PermissionDenied: they see it, and may not change it.
+    """
+    found = find_bot_with_plan(request, bot_id)
+    if not may_change_plan(request.membership, found):
+        raise PermissionDenied
+    return found
 
 
 def sees_people(membership: Membership) -> bool:

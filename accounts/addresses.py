@@ -10,7 +10,6 @@ from accounts.models import User
 
 VALID_FOR = timedelta(days=1)
 MAILS_AN_HOUR = 5
-HOUR = 3600
 SALT = "accounts.addresses"
 
 
@@ -20,7 +19,7 @@ class NotChanged(Exception):
 
 def admit_mail(*, user: User) -> bool:
     """Tell whether a person may have another link sent; a few an hour, to whomever."""
-    return limits.admit(f"address-mail:{user.pk}", most=MAILS_AN_HOUR, seconds=HOUR)
+    return limits.admit(f"address-mail:{user.pk}", most=MAILS_AN_HOUR, seconds=limits.HOUR)
 
 
 def write_token(*, user: User, email: str) -> str:

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.http import QueryDict
 
+from accounts.days import DAY
 from accounts.models import PublishStatus, Role, Scope, User
 from accounts.queries import ARCHIVED
 
@@ -155,7 +156,7 @@ class NewKey(forms.Form):
         last: date | None = self.cleaned_data["expires_on"]
         if last is None:
             return None
-        return datetime.combine(last + timedelta(days=1), time(), self.zone).astimezone(UTC)
+        return datetime.combine(last + DAY, time(), self.zone).astimezone(UTC)
 
 
 class General(forms.Form):

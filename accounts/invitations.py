@@ -20,7 +20,6 @@ from accounts.tenancy import INVITATION, admitted, in_workspace
 VALID_FOR = timedelta(days=7)
 MOST_OPEN = 200  # of one workspace at a time
 MAILS_AN_HOUR = 5  # to one mail address, whoever has them sent
-HOUR = 3600
 
 
 class Refused(Exception):
@@ -162,7 +161,7 @@ def make_link(invitation: Invitation, *, by: User, at: datetime) -> None:
         NotInvited: too many mails went to this address.
     """
     email = invitation.email.lower()
-    if not limits.admit(f"invitation-mail:{email}", most=MAILS_AN_HOUR, seconds=HOUR):
+    if not limits.admit(f"invitation-mail:{email}", most=MAILS_AN_HOUR, seconds=limits.HOUR):
         raise NotInvited(
             f"{invitation.email} was sent {MAILS_AN_HOUR} mails within an hour. Wait an hour."
         )

@@ -8,7 +8,8 @@ from django.conf import settings
 from django.core.cache import cache
 from redis.exceptions import RedisError
 
-MINUTE = 60
+MINUTE = 60  # seconds
+HOUR = 60 * MINUTE
 
 
 class Budget(NamedTuple):

@@ -1,7 +1,7 @@
 """What people look for on pages that list what happened, checked."""
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,7 @@ from django.http import QueryDict
 
 from accounts import audit_log, chips
 from accounts.audit_log import Sought
-from accounts.days import start_of_day
+from accounts.days import DAY, start_of_day
 from accounts.models import Workspace
 
 IN_TIME = [
@@ -51,7 +51,7 @@ class LogFilter(forms.Form):
         first, last = self.cleaned_data.get("first"), self.cleaned_data.get("last")
         return (
             start_of_day(first, zone) if first else None,
-            start_of_day(last + timedelta(days=1), zone) if last else None,
+            start_of_day(last + DAY, zone) if last else None,
         )
 
     def list_chips(self) -> Iterator[chips.Chip]:

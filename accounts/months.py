@@ -69,7 +69,10 @@ class Calendar:
 def read_calendar(workspace: Workspace) -> Calendar:
     """Return the months of a workspace; where its zone never changed, all in that."""
     kept = MonthZone.objects.for_workspace(workspace).order_by("month")
-    zones = [ZoneFrom(of.month, ZoneInfo(of.zone)) for of in kept]
+    zones: list[ZoneFrom] = []
+    for of in kept:
+        if not zones or zones[-1].zone.key != of.zone:  # a change may have been undone
+            zones.append(ZoneFrom(of.month, ZoneInfo(of.zone)))
     return Calendar(zones or [ZoneFrom(BEGINNING, ZoneInfo(workspace.timezone))])
 
 

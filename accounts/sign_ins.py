@@ -10,6 +10,7 @@ from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.http import HttpRequest
+from django.utils import timezone
 
 from accounts import actors, audit
 from accounts.actors import ActorKind
@@ -52,11 +53,12 @@ def find_all(user: User) -> list[UserSession]:
     `remove_ended` comes by.
     """
     lasts = user.get_session_auth_hash()  # to the next password
-    return [
-        session
-        for session in UserSession.objects.filter(user=user).order_by("-created_at")
-        if SessionStore(session.session_key).get(HASH_SESSION_KEY) == lasts
-    ]
+    found = list(UserSession.objects.filter(user=user).order_by("-created_at"))
+    open_ones = Session.objects.filter(
+        session_key__in=[of.session_key for of in found], expire_date__gt=timezone.now()
+    )
+    hashes = {of.session_key: of.get_decoded().get(HASH_SESSION_KEY) for of in open_ones}
+    return [session for session in found if hashes.get(session.session_key) == lasts]
 
 
 def end_others(request: HttpRequest, user: User) -> None:

@@ -73,23 +73,15 @@ def count_holders(
     ``seats`` are pairs of an agent and a span, each agent's in order of time; ``periods`` follow
     each other without gaps. An agent counts once in a period, however often the seat changed hands.
     """
-    held = ((agent, touched(span, periods, now=now)) for agent, span in seats)
-    return count_in_places(held, len(periods))
-
-
-def count_in_places(held: Iterable[tuple[int, range]], places: int) -> list[int]:
-    """Return for each place how many agents are in it; one agent counts once.
-
-    ``held`` are pairs of an agent and of neighboring places, each agent's in order.
-    """
-    changes = [0] * (places + 1)
+    changes = [0] * (len(periods) + 1)
     counted_to: dict[int, int] = {}  # the place up to which an agent is counted already
-    for agent, span in held:
-        first = max(span.start, counted_to.get(agent, 0))
-        if first < span.stop:
+    for agent, span in seats:
+        places = touched(span, periods, now=now)
+        first = max(places.start, counted_to.get(agent, 0))
+        if first < places.stop:
             changes[first] += 1
-            changes[span.stop] -= 1
-            counted_to[agent] = span.stop
+            changes[places.stop] -= 1
+            counted_to[agent] = places.stop
     return list(accumulate(changes[:-1]))
 
 

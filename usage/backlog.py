@@ -5,21 +5,10 @@ from typing import NamedTuple
 
 from django.db import connections
 
-# A mark of new events has no instant of its own; the event that it begins with says when it came.
 # The table is read whole: it holds what a few seconds left, or what is to be found out.
 FIND_BACKLOG = """
-WITH due AS MATERIALIZED (
-    SELECT * FROM usage_dirtystream WHERE due_at <= %(now)s
-), oldest AS (
-    SELECT * FROM due WHERE due_at = '-infinity' ORDER BY id LIMIT 1
-)
-SELECT (SELECT count(DISTINCT (workspace_id, stream_id)) FROM due),
-    least(
-        (SELECT min(due_at) FROM due WHERE due_at <> '-infinity'),
-        (SELECT max(received_at)
-         FROM oldest JOIN usage_event event
-             ON event.workspace_id = oldest.workspace_id AND event.stream_id = oldest.stream_id
-             AND event.at = oldest.touched_from AND NOT event.developer AND NOT event.test))
+SELECT count(DISTINCT (workspace_id, stream_id)), min(greatest(due_at, marked_at))
+FROM usage_dirtystream WHERE due_at <= %(now)s
 """
 
 

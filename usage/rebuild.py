@@ -29,9 +29,9 @@ WORKERS = 3  # two that keep both cores of a small machine busy while one waits 
 # disk.
 COMMIT_EARLY = "SET LOCAL synchronous_commit = off"
 
-# A transaction that has a number waits at its commit for the disk, and so for all before it: who is
-# told that the rebuild is done can rely on it.
-REACH_DISK = "SELECT pg_current_xact_id()"
+# A transaction that wrote to the log waits at its commit for the disk, and so for all before it:
+# who is told that the rebuild is done can rely on it.
+REACH_DISK = "SELECT pg_logical_emit_message(true, 'rebuild', '')"
 
 # The size of each bot, from index stream_of_bot alone.
 COUNT_STREAMS = """

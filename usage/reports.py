@@ -9,7 +9,7 @@ from enum import StrEnum
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
-from accounts.days import DAY, next_month, start_of_day
+from accounts.days import DAY, next_month, previous_month, start_of_day
 from usage.periods import (
     HOUR,
     Grain,
@@ -65,7 +65,7 @@ class Report:
             return Period(go_back_a_day(start), go_back_a_day(min(self.now, end)))
         first = start.date()
         if self.range in (Range.THIS_MONTH, Range.LAST_MONTH):
-            before = (first - DAY).replace(day=1)
+            before = previous_month(first)
         else:
             before = first - (self.last_day - first) - DAY
         starts_at = start_of_day(before, self.zone)
@@ -140,7 +140,7 @@ def choose_period(
         first, end = today.replace(day=1), next_month(today)
     elif range is Range.LAST_MONTH:
         end = today.replace(day=1)
-        first = (end - DAY).replace(day=1)
+        first = previous_month(end)
     else:
         first, end = today - (6 if range is Range.LAST_7_DAYS else 29) * DAY, today + DAY
     return Period(start_of_day(first, zone), start_of_day(end, zone))

@@ -35,18 +35,20 @@ WITH taken AS (
         SELECT DISTINCT stream_id FROM usage_dirtystream
         WHERE workspace_id = %(workspace)s AND bot_id = %(bot)s AND due_at <= %(now)s
         ORDER BY stream_id LIMIT %(limit)s))
-    RETURNING stream_id, touched_from, touched_to
+    RETURNING stream_id, due_at, marked_at, touched_from, touched_to
+), claimed AS (
+    INSERT INTO stage_claim
+    SELECT stream_id, %(bot)s, agent <> '', channel, voice, touched_from, touched_to, true,
+        ahead_from, ahead_to
+    FROM (
+        SELECT stream_id, min(touched_from) AS touched_from, max(touched_to) AS touched_to,
+            min(touched_from) FILTER (WHERE touched_to > %(now)s) AS ahead_from,
+            max(touched_to) FILTER (WHERE touched_to > %(now)s) AS ahead_to
+        FROM taken GROUP BY stream_id
+    ) claim
+    {STREAM_OF_CLAIM}
 )
-INSERT INTO stage_claim
-SELECT stream_id, %(bot)s, agent <> '', channel, voice, touched_from, touched_to, true, ahead_from,
-    ahead_to
-FROM (
-    SELECT stream_id, min(touched_from) AS touched_from, max(touched_to) AS touched_to,
-        min(touched_from) FILTER (WHERE touched_to > %(now)s) AS ahead_from,
-        max(touched_to) FILTER (WHERE touched_to > %(now)s) AS ahead_to
-    FROM taken GROUP BY stream_id
-) claim
-{STREAM_OF_CLAIM}
+SELECT count(DISTINCT stream_id), min(greatest(due_at, marked_at)) FROM taken
 """
 
 # What was counted with a later clock, and has events after the given instant or had an open
@@ -91,13 +93,17 @@ def roll_up_next(*, workspace_id: int, now: datetime, wait: bool = False) -> int
         workspace = Workspace.objects.get(pk=workspace_id)
         claim = open_claim(workspace=workspace, now=rolled.advance(now))
         claim.execute(CLAIM_STREAMS, bot=rolled.bot_id, limit=STREAMS_AT_ONCE)
-        streams = claim.cursor.rowcount
+        streams: int
+        streams, waited_since = claim.cursor.fetchone() or (0, None)
         staged = counting.count_claimed(claim)
         counting.count_agents(claim, streams=find_agents(claim))
         staging.write(claim, staged)
         staging.replace_stored(claim)
         totals.replace_slots(
-            staging.read_slots(claim), rolled=rolled, zone=ZoneInfo(workspace.timezone)
+            staging.read_slots(claim),
+            rolled=rolled,
+            zone=ZoneInfo(workspace.timezone),
+            waited_since=waited_since,
         )
         rolled.save(update_fields=["rolled_to"])
     return streams

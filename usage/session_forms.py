@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import QueryDict
 
-from accounts.days import start_of_day
+from accounts.days import DAY, start_of_day
 from accounts.models import Bot, Workspace, known_zone
 from usage.forms import ListField
 from usage.models import SessionKind
@@ -170,11 +170,10 @@ class SessionFilter(forms.Form):
             ValidationError: it ends before it begins.
         """
         today = self.now.astimezone(self.zone).date()
-        day = timedelta(days=1)
         first, last = self.cleaned_data["from"], self.cleaned_data["to"]
-        ends_at = self.to_instant(last or today + day)
+        ends_at = self.to_instant(last or today + DAY)
         if first is None:
-            first = start_of_day(ends_at.date() - DAYS_SHOWN * day, self.zone)
+            first = start_of_day(ends_at.date() - DAYS_SHOWN * DAY, self.zone)
         starts_at = self.to_instant(first)
         if in_utc(starts_at) >= in_utc(ends_at):
             raise ValidationError("The range is empty: its end must lie after its start.")

@@ -6,6 +6,7 @@ and the six hours nearest to it is then moved to where it belongs. Pure arithmet
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import NamedTuple
 
 from usage.periods import in_utc
@@ -24,8 +25,13 @@ class Edge(NamedTuple):
 
 
 def find_edges(starts: Sequence[datetime], end: datetime) -> list[Edge]:
-    """Return the edges of periods that follow each other, at least a day long, in UTC."""
-    return [Edge(at, round_to_six(at)) for at in map(in_utc, (*starts, end))]
+    """Return the edges of periods that follow each other, in UTC; none where one is too short.
+
+    Of edges less than six hours apart, what lies between them and their six hours would overlap.
+    """
+    edges = [Edge(at, round_to_six(at)) for at in map(in_utc, (*starts, end))]
+    apart = all(later.at - edge.at >= SIX_HOURS for edge, later in pairwise(edges))
+    return edges if apart else []
 
 
 def round_to_six(at: datetime) -> datetime:

@@ -92,13 +92,6 @@ CROSS JOIN LATERAL (
     GROUP BY channel
 ) counted
 """
-COUNTED_ALL_MONTHS = f"""
-SELECT bot_id, date_trunc('month', day::timestamp)::date AS month, channel, {ADD_TOTALS}
-FROM usage_usageday
-WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s)
-GROUP BY 1, 2, 3
-"""
-
 COUNTED_IN_ALL = f"""
 SELECT bot_id, day, {ADD_TOTALS}
 FROM usage_usageday
@@ -224,8 +217,9 @@ REPLACE_MONTHS = replace_in(*OF_MONTH, counted=COUNTED_MONTHS)
 INSERTS = [insert_into(*table) for table in (BUCKET, OF_SIX_HOURS, OF_DAY, OF_DAY_IN_ALL, OF_MONTH)]
 
 NOTE_CHANGED = """
-INSERT INTO usage_changedbot (workspace_id, bot_id)
-SELECT %(workspace)s, bot_id FROM unnest(%(bots)s::bigint[]) AS bot (bot_id)
+INSERT INTO usage_changedbot (workspace_id, bot_id, marked_at)
+SELECT %(workspace)s, bot_id, coalesce(%(since)s, now())
+FROM unnest(%(bots)s::bigint[]) AS bot (bot_id)
 """
 
 BUCKETS_REACH = """
@@ -234,10 +228,17 @@ WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s)
 """
 
 
-def replace_slots(slots: Collection[datetime], *, rolled: RolledBot, zone: ZoneInfo) -> None:
+def replace_slots(
+    slots: Collection[datetime],
+    *,
+    rolled: RolledBot,
+    zone: ZoneInfo,
+    waited_since: datetime | None,
+) -> None:
     """Count the buckets that start at ``slots`` again, and the larger totals that hold them.
 
-    Where the bot's days are still those of another zone, all of them.
+    Where the bot's days are still those of another zone, all of them. ``waited_since``: as of
+    `note_changed`.
     """
     workspace_id, bots = rolled.workspace_id, [rolled.bot_id]
     changed = replace(REPLACE_SLOTS, slots, workspace=workspace_id, bots=bots)
@@ -249,7 +250,7 @@ def replace_slots(slots: Collection[datetime], *, rolled: RolledBot, zone: ZoneI
     if changed:
         days = {slot.astimezone(zone).date() for _, slot in changed}
         replace_days(days, workspace_id=workspace_id, bots=bots, zone=zone)
-        note_changed(rolled)
+        note_changed(workspace_id=workspace_id, bots=bots, since=waited_since)
 
 
 def replace_all(*, rolled: Sequence[RolledBot], zone: ZoneInfo) -> list[tuple[int, datetime]]:
@@ -276,7 +277,7 @@ def write_first(*, rolled: Sequence[RolledBot], zone: ZoneInfo, sessions: Counte
             copy_rows(cursor, "stage_total", TOTAL.pack([bots, level, places, channels, *counts.T]))
             cursor.execute(insert.encode(), {**values, "level": level}, prepare=False)
     note_zone(rolled, zone=zone)
-    note_changed(*rolled)
+    note_changed(workspace_id=rolled[0].workspace_id, bots=[of.bot_id for of in rolled])
 
 
 def replace_all_days(*, rolled: Sequence[RolledBot], zone: ZoneInfo) -> None:
@@ -285,19 +286,25 @@ def replace_all_days(*, rolled: Sequence[RolledBot], zone: ZoneInfo) -> None:
     days = list_days(rolled, zone=zone)
     replace_days(days, every=True, workspace_id=workspace_id, bots=bots, zone=zone)
     note_zone(rolled, zone=zone)
-    note_changed(*rolled)
+    note_changed(workspace_id=workspace_id, bots=bots)
 
 
 def list_days(rolled: Sequence[RolledBot], *, zone: ZoneInfo) -> list[date]:
     """Return the local days from the first bucket of some bots to the last one, without gaps."""
-    workspace_id, bots = rolled[0].workspace_id, [of.bot_id for of in rolled]
-    with connection.cursor() as cursor:
-        cursor.execute(BUCKETS_REACH, {"workspace": workspace_id, "bots": bots})
-        reach = cursor.fetchone()
-    if not reach or not reach[0]:
+    reach = find_reach(rolled[0].workspace_id, bots=[of.bot_id for of in rolled])
+    if reach is None:
         return []
     first, last = (slot.astimezone(zone).date() for slot in reach)
     return [first + number * DAY for number in range((last - first).days + 1)]
+
+
+def find_reach(workspace_id: int, *, bots: Collection[int]) -> tuple[datetime, datetime] | None:
+    """Return the first and the last bucket of some bots; None: they have none."""
+    values: dict[str, Any] = {"workspace": workspace_id, "bots": list(bots)}
+    with connection.cursor() as cursor:
+        cursor.execute(BUCKETS_REACH, values)
+        row = cursor.fetchone()
+    return (row[0], row[1]) if row and row[0] else None
 
 
 def note_zone(rolled: Sequence[RolledBot], *, zone: ZoneInfo) -> None:
@@ -307,10 +314,14 @@ def note_zone(rolled: Sequence[RolledBot], *, zone: ZoneInfo) -> None:
     RolledBot.objects.bulk_update(rolled, ["zone"])
 
 
-def note_changed(*rolled: RolledBot) -> None:
-    """Mark bots of a workspace whose totals were written."""
-    bots = [of.bot_id for of in rolled]
-    values: dict[str, Any] = {"workspace": rolled[0].workspace_id, "bots": bots}
+def note_changed(
+    *, workspace_id: int, bots: Collection[int], since: datetime | None = None
+) -> None:
+    """Mark bots (`ChangedBot`) whose totals, or whose prices, are others in this transaction.
+
+    ``since``: from when on what changed has waited to be counted. The caller runs in the workspace.
+    """
+    values: dict[str, Any] = {"workspace": workspace_id, "bots": list(bots), "since": since}
     with connection.cursor() as cursor:
         cursor.execute(NOTE_CHANGED, values)
 

@@ -158,7 +158,9 @@ def usage_export(request: WorkspaceRequest, format: str) -> HttpResponse:
     columns, rows = exports.list_usage(found, by_bot=by_bot, channels=bool(values["channel"]))
     if spent := read_spend(request, asked):
         amounts = list_charged(found, spent, by_bot=by_bot)
-        columns, rows = exports.add_charged(columns, rows, charged=amounts, currency=spent.currency)
+        columns, rows = exports.add_charged(
+            columns, rows, charged=amounts, currency=spent.currency.code
+        )
     name = f"usage-{request.workspace.slug}-{whole.starts_at:%Y-%m-%d}.{format}"
     record_download(
         "usage.exported", workspace=request.workspace, file=name, form=asked, query=request.GET
