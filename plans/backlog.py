@@ -7,6 +7,7 @@ from django.db import connections
 # The zone that is ahead of all others. There a last day is over first, and credits lapse on the
 # second day after it: where they are not due yet, a run finds nothing.
 EARLIEST = timedelta(hours=14)
+LATEST = timedelta(hours=12)  # behind UTC, the last of all zones
 LAPSES_AFTER_DAYS = timedelta(days=2)
 
 # Primary keys of marks and billings and the index of lots by workspace, of each workspace.
@@ -15,8 +16,9 @@ SELECT id FROM accounts_workspace workspace
 WHERE EXISTS (SELECT FROM usage_changedbot WHERE workspace_id = workspace.id)
     OR NOT EXISTS (SELECT FROM plans_workspacebilling WHERE workspace_id = workspace.id)
     OR EXISTS (
-        SELECT FROM plans_creditlot
-        WHERE workspace_id = workspace.id AND lapsed_at IS NULL AND last_day <= %(last_day)s)
+        SELECT FROM plans_creditlot lot JOIN plans_workspacebilling billing USING (workspace_id)
+        WHERE lot.workspace_id = workspace.id AND lapsed_at IS NULL AND last_day <= %(last_day)s
+            AND (enterprise_from IS NULL OR enterprise_from > %(today)s))
 ORDER BY id
 """
 COUNT_WAITING = "SELECT count(DISTINCT (workspace_id, bot_id)) FROM usage_changedbot"
@@ -24,9 +26,12 @@ COUNT_WAITING = "SELECT count(DISTINCT (workspace_id, bot_id)) FROM usage_change
 
 def find_workspaces_due(*, now: datetime) -> list[int]:
     """Return the workspaces with bots to charge, with credits to lapse, or not opened yet."""
-    last_day = (now + EARLIEST).date() - LAPSES_AFTER_DAYS
+    days = {
+        "last_day": (now + EARLIEST).date() - LAPSES_AFTER_DAYS,
+        "today": (now - LATEST).date(),  # has begun everywhere: no contract of it is to come
+    }
     with connections["operator"].cursor() as cursor:
-        cursor.execute(FIND_WORKSPACES_DUE, {"last_day": last_day})
+        cursor.execute(FIND_WORKSPACES_DUE, days)
         return [workspace_id for (workspace_id,) in cursor.fetchall()]
 
 

@@ -105,12 +105,8 @@ def sum_usable(
     workspace: Workspace, *, bots: Iterable[int], today: date
 ) -> defaultdict[tuple[int | None, str], Decimal]:
     """Return what is left of the lots that may be used today, by bot (None: shared) and kind."""
-    lots = CreditLot.objects.for_workspace(workspace).filter(
-        Q(last_day=None) | Q(last_day__gte=today),
-        Q(bot=None) | Q(bot__in=bots),
-        lapsed_at=None,
-        balance__gt=0,
-    )
+    lots = CreditLot.objects.for_workspace(workspace).usable_on(today)
+    lots = lots.filter(Q(bot=None) | Q(bot__in=bots))
     sums = lots.values_list("bot_id", "kind").annotate(left=Sum("balance")).order_by()
     return defaultdict(Decimal, {(bot, kind): left for bot, kind, left in sums})
 
@@ -118,8 +114,9 @@ def sum_usable(
 def find_charged(workspace: Workspace, *, bots: Collection[int], today: date) -> set[int]:
     """Return those of some bots whose usage of today is taken from credits."""
     billings = WorkspaceBilling.objects.for_workspace(workspace)
-    if billings.filter(enterprise_from__lte=today).exists():
+    if billings.under_contract_on(today).exists():
         return set()
     plans = BotPlan.objects.for_workspace(workspace).filter(bot__in=bots).in_force_on(today)
+    plans = plans.filter(version__prices__currency=workspace.currency, version__prices__meter="")
     uses = plans.values_list("bot_id", "version__uses_credits")
     return {bot for bot, uses_credits in uses if uses_credits}

@@ -6,11 +6,10 @@ from accounts import audit
 from accounts.models import Workspace
 from accounts.months import read_calendar
 from accounts.tenancy import in_workspace
-from plans import new_lots
+from plans import catalog, new_lots
 from plans.ledger import Entry
-from plans.models import Account, Currency, LotKind, Plan, WorkspaceBilling
+from plans.models import Account, Currency, LotKind, WorkspaceBilling
 
-FIRST_PLAN = "standard"
 FIRST_CREDITS = "free:first"  # the key of their posting
 
 
@@ -26,11 +25,12 @@ def open_billing(*, workspace: Workspace, at: datetime) -> WorkspaceBilling:
         if found is not None:
             return found
         today = read_calendar(workspace).day_of(at)
+        first_plan = catalog.find_first_plan()
         # Of two at once the second waits here for the first, and finds its row.
         billing, created = billings.get_or_create(
             workspace=workspace,
             defaults={
-                "default_plan": Plan.objects.get(code=FIRST_PLAN),
+                "default_plan": first_plan,
                 "open_month": today.replace(day=1),
             },
         )
@@ -41,7 +41,7 @@ def open_billing(*, workspace: Workspace, at: datetime) -> WorkspaceBilling:
                 "billing.opened",
                 workspace=workspace,
                 target=workspace.slug,
-                after={"plan": FIRST_PLAN, "free_credits": free},
+                after={"plan": first_plan.code, "free_credits": free},
             )
         if created and currency is not None:
             new_lots.add(

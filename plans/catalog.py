@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import Prefetch
 
 from accounts import audit
+from accounts.models import Workspace
 from plans.models import SEATS, Currency, Meter, Plan, PlanMeter, PlanVersion, Price
 from plans.money import DECIMALS, MOST, round_amount
 
@@ -44,12 +45,11 @@ class PricedMeter(NamedTuple):
 class Offer:
     """A plan version with its prices in one currency; it need not be for sale any more.
 
-    ``fee`` is a month's, ``decimals`` those of the currency; meters are in the order of `Meter`.
+    ``fee`` is a month's; meters are in the order of `Meter`.
     """
 
     version: PlanVersion
-    currency: str
-    decimals: int
+    currency: Currency
     fee: Decimal
     meters: tuple[PricedMeter, ...]
 
@@ -77,6 +77,12 @@ class Terms:
     most_sessions: int | None = None
     most_agents: int | None = None
     bought_credit_days: int | None = None
+
+
+def find_currency(workspace: Workspace) -> Currency:
+    """Return the currency of a workspace; one that the catalog does not know has two decimals."""
+    found = Currency.objects.filter(code=workspace.currency).first()
+    return found or Currency(code=workspace.currency, decimals=2)
 
 
 def find_offers(*, currency: str) -> list[Offer]:
@@ -109,11 +115,10 @@ def make_offer(version: PlanVersion) -> Offer | None:
     included = {of.meter: of.included for of in version.meters.all()}
     if not amounts.keys() >= {FEE, *included}:
         return None
-    currency = prices[0].currency
     meters = (
         PricedMeter(meter, included[meter], amounts[meter]) for meter in Meter if meter in included
     )
-    return Offer(version, currency.code, currency.decimals, amounts[FEE], tuple(meters))
+    return Offer(version, prices[0].currency, amounts[FEE], tuple(meters))
 
 
 def find_first_plan() -> Plan:
@@ -133,8 +138,11 @@ def publish(*, plan: Plan, terms: Terms, replaces: int | None, at: datetime) -> 
     check_terms(terms, currencies=Currency.objects.using(ALIAS))
     with transaction.atomic(using=ALIAS):
         before = lock_offered(plan, seen=replaces)
-        if plan == find_first_plan():
+        first = find_first_plan()
+        if plan == first:
             check_first(plan, terms)
+        else:
+            check_way_back(first, terms)
         if before is not None:
             withdraw_version(before, at=at)
         version = PlanVersion.objects.using(ALIAS).create(
@@ -290,6 +298,21 @@ def check_first(plan: Plan, terms: Terms) -> None:
     if missing := sold - {code for code, _ in terms.prices}:
         raise NotPublishable(
             f"{plan.name} needs prices in {', '.join(sorted(missing))}: plans are sold there."
+        )
+
+
+def check_way_back(first: Plan, terms: Terms) -> None:
+    """Refuse prices in a currency in which a cancellation would lead to nothing.
+
+    Raises:
+        NotPublishable: the first plan is not sold there.
+    """
+    sold = Price.objects.using(ALIAS).filter(version__plan=first, version__withdrawn_at=None)
+    missing = {code for code, _ in terms.prices} - set(sold.values_list("currency_id", flat=True))
+    if missing:
+        raise NotPublishable(
+            f"{first.name} is not sold in {', '.join(sorted(missing))}: a cancellation leads back"
+            " to it. Publish it there first."
         )
 
 

@@ -1,43 +1,21 @@
 """What operators send of the catalog: parsed and checked, never saved here."""
 
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django import forms
 
 from plans.catalog import FEE, LARGEST_NUMBER, LONGEST_DAYS, Offer, Terms
+from plans.forms import AmountField
 from plans.models import Currency, Meter, PlanVersion
-from plans.money import DECIMALS, NotAnAmount, parse_amount
+from plans.money import DECIMALS
+from plans.wording import write
 
 WHOLE = {
     "invalid": "Write a whole number.",
     "min_value": "Write a number of at least %(limit_value)s.",
     "max_value": "Write a number of at most %(limit_value)s.",
 }
-
-
-class AmountField(forms.CharField):
-    """An amount of 0 or more; empty is None."""
-
-    def __init__(self, *, decimals: int, required: bool) -> None:
-        super().__init__(
-            max_length=40, required=required, error_messages={"required": "Write an amount."}
-        )
-        self.decimals = decimals
-
-    def clean(self, value: Any) -> Decimal | None:  # Any: as Django has it
-        """Return the amount."""
-        text = super().clean(value)
-        if not text:
-            return None
-        try:
-            amount = parse_amount(text, decimals=self.decimals)
-        except NotAnAmount as error:
-            raise forms.ValidationError(str(error)) from None
-        if amount < 0:
-            raise forms.ValidationError("Write an amount of 0 or more.")
-        return amount
 
 
 def whole(*, least: int = 0, most: int = LARGEST_NUMBER, required: bool = False) -> Any:
@@ -142,19 +120,13 @@ def fill_in(version: PlanVersion | None, offers: Sequence[Offer]) -> dict[str, s
     }
     found["uses_credits"] = version.uses_credits
     for offer in offers:
-        found[f"price_{offer.currency}_"] = plainly(offer.fee, offer.decimals)
+        found[f"price_{offer.currency}_"] = write(offer.fee, offer.currency)
         for priced in offer.meters:
             found[f"included_{priced.meter.value}"] = str(priced.included)
-            found[f"price_{offer.currency}_{priced.meter.value}"] = plainly(
-                priced.price, offer.decimals
+            found[f"price_{offer.currency}_{priced.meter.value}"] = write(
+                priced.price, offer.currency
             )
     return found
-
-
-def plainly(amount: Decimal, decimals: int) -> str:
-    """Return an amount as a person would type it."""
-    needed = -int(amount.normalize().as_tuple().exponent)
-    return f"{amount:.{max(decimals, needed)}f}"
 
 
 class Withdrawal(forms.Form):

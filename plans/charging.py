@@ -8,12 +8,12 @@ nothing here, and this for nothing of the roll-up.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Max, Q
 
 from accounts.models import Workspace
 from accounts.months import read_calendar
@@ -28,21 +28,20 @@ from usage.models import ChangedBot
 
 BOTS_AT_ONCE = 250
 
-MARK = """
-INSERT INTO usage_changedbot (workspace_id, bot_id)
-SELECT %(workspace)s, bot FROM unnest(%(bots)s::bigint[]) AS changed (bot)
-"""
 # Primary key of the marks.
 CLAIM_BOTS = """
 WITH taken AS (
     DELETE FROM usage_changedbot
     WHERE workspace_id = %(workspace)s AND bot_id = ANY(ARRAY(
-        SELECT DISTINCT bot_id FROM usage_changedbot WHERE workspace_id = %(workspace)s
+        SELECT DISTINCT bot_id FROM usage_changedbot
+        WHERE workspace_id = %(workspace)s AND id <= %(newest)s
         ORDER BY bot_id LIMIT %(limit)s))
     RETURNING bot_id
 )
 SELECT DISTINCT bot_id FROM taken ORDER BY bot_id
 """
+# Of two runs in a workspace one goes on; held to the end of a transaction.
+TAKE_TURN = "SELECT pg_try_advisory_xact_lock(hashtextextended('charging', %(workspace)s))"
 # Which lots served usage of these bots: of the given days, and of all others together. Indexes
 # posting_of_bot and the primary key of the entries.
 FIND_USES = """
@@ -75,19 +74,17 @@ class PostedBefore(Exception):
     """A charge is to be posted under a key that stands already: `ChargedDay` is wrong."""
 
 
-def mark(*, workspace_id: int, bots: Iterable[int]) -> None:
-    """Have some bots looked at again, whose plan was changed in the caller's transaction."""
-    with in_workspace(workspace_id), connection.cursor() as cursor:
-        cursor.execute(MARK, {"workspace": workspace_id, "bots": list(bots)})
-
-
 def run(*, workspace_id: int, now: datetime) -> int:
     """Charge what changed in a workspace, then let credits lapse; return the charges posted.
 
-    Safe to repeat and to run at once with itself.
+    What changes meanwhile is left to the next run, and so is everything while another one is at it.
+    Safe to repeat.
     """
+    with in_workspace(workspace_id):
+        marks = ChangedBot.objects.for_workspace(workspace_id)
+        newest = marks.aggregate(newest=Max("id"))["newest"] or 0
     posted = 0
-    while (charges := charge_next(workspace_id=workspace_id, now=now)) is not None:
+    while (charges := charge_next(workspace_id=workspace_id, newest=newest, now=now)) is not None:
         posted += charges
     lots.lapse_due(workspace_id=workspace_id, now=now)
     with in_workspace(workspace_id):
@@ -98,36 +95,52 @@ def run(*, workspace_id: int, now: datetime) -> int:
     return posted
 
 
-def charge_next(*, workspace_id: int, now: datetime) -> int | None:
-    """Charge some changed bots in one transaction; None: there were none."""
+def charge_next(*, workspace_id: int, newest: int, now: datetime) -> int | None:
+    """Charge some bots with a mark up to ``newest`` in one transaction.
+
+    None: there are none, or another run is at it.
+    """
     with in_workspace(workspace_id):
+        with connection.cursor() as cursor:
+            cursor.execute(TAKE_TURN, {"workspace": workspace_id})
+            if cursor.fetchone() != (True,):
+                return None
         workspace = Workspace.objects.get(pk=workspace_id)
         locked = billing.lock(workspace=workspace, at=now)
-        with connection.cursor() as cursor:
-            cursor.execute(CLAIM_BOTS, {"workspace": workspace_id, "limit": BOTS_AT_ONCE})
-            bots = [bot for (bot,) in cursor.fetchall()]
+        calendar = read_calendar(workspace)
+        bots = claim_bots(workspace_id, newest=newest)
         if not bots:
             return None
         found = differences.find(
             workspace=workspace,
             bots=bots,
             enterprise_from=locked.enterprise_from,
-            today=read_calendar(workspace).day_of(now),
+            calendar=calendar,
         )
         if found:
-            charges = Charges(locked, now=now, bots=bots)
+            charges = Charges(locked, now=now, today=calendar.day_of(now), bots=bots)
             charges.post(found)
     return len(found)
+
+
+def claim_bots(workspace_id: int, *, newest: int) -> list[int]:
+    """Remove all marks of some bots that have one up to ``newest``; return the bots."""
+    values = {"workspace": workspace_id, "newest": newest, "limit": BOTS_AT_ONCE}
+    with connection.cursor() as cursor:
+        cursor.execute(CLAIM_BOTS, values)
+        return [bot for (bot,) in cursor.fetchall()]
 
 
 class Charges:
     """Charges of some bots of a workspace, whose billing the caller has locked."""
 
-    def __init__(self, locked: WorkspaceBilling, *, now: datetime, bots: Sequence[int]) -> None:
+    def __init__(
+        self, locked: WorkspaceBilling, *, now: datetime, today: date, bots: Sequence[int]
+    ) -> None:
         self.billing = locked
         self.workspace = locked.workspace
         self.now = now
-        self.today = read_calendar(self.workspace).day_of(now)
+        self.today = today
         self.bots = bots
         self.postings: list[NewPosting] = []
 

@@ -10,14 +10,10 @@ from django.db import connection
 
 from accounts.days import DAY
 from accounts.models import Workspace
-from accounts.months import Calendar, read_calendar
+from accounts.months import Calendar
 from plans.models import SEATS
+from usage import totals
 from usage.models import RolledBot
-
-BUCKETS_REACH = """
-SELECT min(starts_at), max(starts_at) FROM usage_usagebucket
-WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s)
-"""
 
 # One statement, so that totals and the zone that they are counted in are those of one instant.
 # `held` are the days that are stored as charging has them, by the zone that a bot's days are
@@ -69,7 +65,7 @@ WITH rolled AS MATERIALIZED (
     JOIN plans_planmeter meter ON meter.version_id = version.id
     JOIN plans_price price ON price.version_id = version.id AND price.meter = meter.meter
         AND price.currency_id = %(currency)s
-    WHERE price.meter <> ALL(%(seats)s) AND counted.day <= %(today)s
+    WHERE price.meter <> ALL(%(seats)s)
         AND (%(enterprise_from)s::date IS NULL OR counted.day < %(enterprise_from)s)
 ), charged AS (
     SELECT bot_id, day, meter, version_id, quantity, amount, postings
@@ -111,13 +107,12 @@ class OtherDay(NamedTuple):
 
 
 def find(
-    *, workspace: Workspace, bots: Sequence[int], enterprise_from: date | None, today: date
+    *, workspace: Workspace, bots: Sequence[int], enterprise_from: date | None, calendar: Calendar
 ) -> list[Difference]:
-    """Return the differences of some bots up to ``today``, by days; those without any are left out.
+    """Return the differences of some bots, by days; those without any are left out.
 
     The caller runs in the workspace and has removed the bots' marks.
     """
-    calendar = read_calendar(workspace)
     rolled = RolledBot.objects.for_workspace(workspace).filter(bot__in=bots)
     zones = dict(rolled.exclude(zone="").values_list("bot_id", "zone"))
     held = [stretch for zone in set(zones.values()) for stretch in list_held(calendar, zone)]
@@ -136,7 +131,6 @@ def find(
         "other_ends": [of.ends_at for of in other],
         "seats": list(SEATS),
         "enterprise_from": enterprise_from,
-        "today": today,
     }
     with connection.cursor() as cursor:
         cursor.execute(FIND_DIFFERENCES, values)
@@ -176,11 +170,8 @@ def list_other(
 
 def list_days(workspace: Workspace, *, calendar: Calendar, bots: Iterable[int]) -> Iterator[date]:
     """Yield the days of charging from the first bucket of some bots to the last, without gaps."""
-    with connection.cursor() as cursor:
-        cursor.execute(BUCKETS_REACH, {"workspace": workspace.pk, "bots": list(bots)})
-        row = cursor.fetchone()
-    if row and row[0]:
-        day, last = calendar.day_of(row[0]), calendar.day_of(row[1])
+    if reach := totals.find_reach(workspace.pk, bots=list(bots)):
+        day, last = map(calendar.day_of, reach)
         while day <= last:
             yield day
             day += DAY

@@ -32,7 +32,10 @@ WITH today AS MATERIALIZED (
 SELECT
     CASE WHEN bot.archived_at IS NULL THEN bot.publish_status ELSE 'suspended' END,
     billing.workspace_id IS NOT NULL,
-    version.uses_credits AND coalesce(billing.enterprise_from > today.day, true),
+    version.uses_credits AND coalesce(billing.enterprise_from > today.day, true)
+        AND EXISTS (
+            SELECT FROM plans_price
+            WHERE version_id = version.id AND currency_id = today.currency AND meter = ''),
     coalesce(billing.enterprise_from <= today.day, false),
     coalesce(unpaid.expires_on <= today.day, false),
     lots.own_free, lots.own_bought, lots.shared_free, lots.shared_bought,

@@ -9,14 +9,14 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from django.db import IntegrityError, transaction
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
 from accounts import audit
 from accounts.days import DAY
 from accounts.models import Bot, User
 from accounts.months import read_calendar
 from accounts.tenancy import in_workspace
-from plans import billing, ledger, lots
+from plans import billing, ledger, lots, subscriptions
 from plans.models import (
     BotBilling,
     BotPlan,
@@ -62,8 +62,7 @@ def find_effect(*, bot: Bot, days: int, at: datetime) -> Effect:
         NotPossible: there is nothing that they would extend.
     """
     today = read_calendar(bot.workspace).day_of(at)
-    billed = WorkspaceBilling.objects.for_workspace(bot.workspace_id)
-    if billed.filter(enterprise_from__lte=today).exists():
+    if subscriptions.has_contract(workspace=bot.workspace, today=today):
         raise NotPossible("Under the contract nothing lapses or ends.")
     more = timedelta(days=days)
     held = BotPlan.objects.for_workspace(bot.workspace_id).filter(bot=bot)
@@ -88,7 +87,7 @@ def find_lot(*, bot: Bot, today: date, more: timedelta) -> Effect:
     Raises:
         NotPossible: none lapse, and none did that were not given once more.
     """
-    free = CreditLot.objects.for_workspace(bot.workspace_id).usable_by(bot)
+    free = CreditLot.objects.for_workspace(bot.workspace_id).filter(Q(bot=bot) | Q(bot=None))
     free = free.filter(kind=LotKind.FREE, last_day__isnull=False)
     lapsing = free.filter(lapsed_at=None, balance__gt=0).order_by("last_day", "pk").first()
     if lapsing is not None and lapsing.last_day is not None:
@@ -96,9 +95,9 @@ def find_lot(*, bot: Bot, today: date, more: timedelta) -> Effect:
         return Effect(until=until, lot=lapsing, amount=lapsing.balance)
     extended = CreditLot.objects.for_workspace(bot.workspace_id).exclude(extends=None)
     lapsed = free.exclude(lapsed_at=None).exclude(pk__in=extended.values("extends"))
-    for lot in lapsed.order_by("-lapsed_at", "-pk"):
-        if amount := sum_lapsed(lot):
-            return Effect(until=today + more, lot=lot, amount=amount, lapsed=True)
+    lot = lapsed.lapsed_in_part().order_by("-lapsed_at", "-pk").first()
+    if lot is not None:
+        return Effect(until=today + more, lot=lot, amount=sum_lapsed(lot), lapsed=True)
     raise NotPossible("This bot has no free credits that lapse or have lapsed.")
 
 
@@ -193,14 +192,16 @@ def give_once_more(
     billed: WorkspaceBilling,
     at: datetime,
 ) -> None:
-    """Make the new lot; what the old one still has lapses now, so that it is not there twice."""
+    """Make the new lot; what the old one has left lapses, so that it is not there twice.
+
+    The old lot goes on to its last day: what is given back to it until then can be used.
+    """
     workspace = extension.workspace
     key = f"extension:{extension.pk}"
     if not effect.lapsed:
         month = billed.book(read_calendar(workspace).day_of(at))
         lapse = lots.lapse(lot=Lot.of(lot), cause=key, month=month)
         ledger.write(workspace=workspace, at=at, postings=[lapse])
-        CreditLot.objects.for_workspace(workspace).filter(pk=lot.pk).update(lapsed_at=at)
     lots.grant_free(
         workspace=workspace,
         amount=effect.amount,

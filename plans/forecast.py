@@ -105,12 +105,8 @@ def read_lots(
 
     Own overdrafts are small beside what an estimate leaves open, and not looked at.
     """
-    lots = CreditLot.objects.for_workspace(workspace).filter(
-        Q(bot=None) | Q(bot__in=bots),
-        Q(last_day=None) | Q(last_day__gte=today),
-        lapsed_at=None,
-        balance__gt=0,
-    )
+    lots = CreditLot.objects.for_workspace(workspace).usable_on(today)
+    lots = lots.filter(Q(bot=None) | Q(bot__in=bots))
     found: defaultdict[int | None, list[Credits]] = defaultdict(list)
     for bot, left, last_day in lots.in_order_of_use().values_list("bot_id", "balance", "last_day"):
         found[bot].append(Credits(left, last_day))

@@ -2,10 +2,10 @@
 
 from datetime import date
 from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 from django import forms
-from django.http import QueryDict
 
 from accounts.forms import LARGEST_ID, Reason
 from plans.balances import BalanceStatus
@@ -77,13 +77,15 @@ class NewOwner(Reason):
 
 
 class AmountField(forms.CharField):
-    """An amount of money as a person types it; ``decimals`` are its currency's."""
+    """An amount of money of 0 or more, as a person types it.
 
-    decimals = 2
+    ``decimals``: its currency's, where no `MoneyForm` says so.
+    """
 
-    def __init__(self, *, required: bool = True) -> None:
+    def __init__(self, *, required: bool = True, decimals: int = 2) -> None:
         errors = {"required": "Write an amount."}
         super().__init__(max_length=40, required=required, error_messages=errors)
+        self.decimals = decimals
 
     def clean(self, value: str | None) -> Decimal | None:
         """Return the amount; None: the field was left empty, as it may be."""
@@ -91,16 +93,20 @@ class AmountField(forms.CharField):
         if not text:
             return None
         try:
-            return parse_amount(text, decimals=self.decimals)
+            amount = parse_amount(text, decimals=self.decimals)
         except NotAnAmount as error:
             raise forms.ValidationError(str(error)) from None
+        if amount < 0:
+            raise forms.ValidationError("Write an amount of 0 or more.")
+        return amount
 
 
 class MoneyForm(forms.Form):
     """A form whose amounts are in one currency."""
 
-    def __init__(self, data: QueryDict | None, *, currency: Currency) -> None:
-        super().__init__(data)
+    def __init__(self, *args: Any, currency: Currency, **options: Any) -> None:  # Any: Django's
+        super().__init__(*args, **options)
+        self.currency = currency
         for field in self.fields.values():
             if isinstance(field, AmountField):
                 field.decimals = currency.decimals
@@ -110,13 +116,6 @@ class LowBalance(MoneyForm):
     """Below which balance a bot is low; empty: as the currency's default says."""
 
     low_balance = AmountField(required=False)
-
-    def clean_low_balance(self) -> Decimal | None:
-        """Refuse a limit below zero."""
-        limit: Decimal | None = self.cleaned_data["low_balance"]
-        if limit is not None and limit < 0:
-            raise forms.ValidationError("The limit is at least 0.")
-        return limit
 
 
 DAYS = f"Write a number of days from 1 to {LONGEST}."

@@ -14,14 +14,13 @@ from django.db.models import Q, Sum
 from accounts.days import DAY, next_month
 from accounts.models import Bot, Membership, Role, Workspace
 from accounts.months import read_calendar
-from plans import balances, forecast
+from plans import balances, catalog, forecast, subscriptions
 from plans.balances import BalanceStatus
 from plans.forecast import Costs, RunOut
-from plans.models import ChargedDay
-from plans.money import round_down, show_exact
+from plans.models import ChargedDay, Currency
+from plans.wording import say_balance, say_exactly
 
 NOTHING = Decimal(0)
-CENTS = 2  # decimals of amounts that are estimates or balances
 BOTS_SHOWN = 10
 WANTING = (BalanceStatus.INACTIVE, BalanceStatus.LOW)
 
@@ -54,34 +53,34 @@ class Glance:
     more_wanting: int
 
 
-def read(*, membership: Membership, now: datetime) -> Glance:
-    """Return what a person's dashboard says of money at ``now``.
+def read(*, membership: Membership, now: datetime) -> Glance | None:
+    """Return what a person's dashboard says of money at ``now``; None: nothing, under a contract.
 
     As many statements whatever the number of bots is. The caller runs in the workspace.
     """
     workspace, own = membership.workspace, membership.role == Role.MEMBER
     today = read_calendar(workspace).day_of(now)
-    seen = Bot.objects.for_workspace(workspace).with_plan_for(membership).in_use()
+    if subscriptions.has_contract(workspace=workspace, today=today):
+        return None
+    seen = Bot.objects.for_workspace(workspace).with_plan_for(membership)
     bots = list(seen.order_by("name", "key"))
     ids = [bot.pk for bot in bots] if own else None
+    in_use = [bot for bot in bots if bot.archived_at is None]
     spent, spent_today = count_month(workspace, bots=ids, today=today)
     costs = add_up(forecast.read_costs(workspace, today=today, bots=ids).values())
     estimate = estimate_month(costs, before=spent, so_far=spent_today, today=today)
-    wanting = find_wanting(workspace, bots=bots, today=today)
+    currency = catalog.find_currency(workspace)
+    wanting = find_wanting(workspace, bots=in_use, currency=currency, today=today)
     wallet = NOTHING
     if not own:
         usable = balances.sum_usable(workspace, bots=(), today=today)
         wallet = sum(usable.values(), NOTHING)
-
-    def show(amount: Decimal) -> str:
-        return f"{show_exact(amount)} {workspace.currency}"
-
     return Glance(
         today=today,
-        spent=show(spent + spent_today),
-        lowest=show(estimate[0]) if estimate else "",
-        highest=show(estimate[1]) if estimate else "",
-        wallet="" if own else show(round_down(wallet, decimals=CENTS)),
+        spent=say_exactly(spent + spent_today, currency),
+        lowest=say_balance(estimate[0], currency) if estimate else "",
+        highest=say_balance(estimate[1], currency) if estimate else "",
+        wallet="" if own else say_balance(wallet, currency),
         run_out=None if own else forecast.read_shared(workspace=workspace, today=today),
         wanting=wanting[:BOTS_SHOWN],
         more_wanting=max(0, len(wanting) - BOTS_SHOWN),
@@ -128,21 +127,19 @@ def estimate_month(
         for by_weekday in (pace.light, pace.heavy)
     )
     least = before + so_far
-    return (
-        round_down(max(light, least), decimals=CENTS),
-        round_down(max(heavy, least), decimals=CENTS),
-    )
+    return max(light, least), max(heavy, least)
 
 
-def find_wanting(workspace: Workspace, *, bots: Sequence[Bot], today: date) -> list[Wanting]:
+def find_wanting(
+    workspace: Workspace, *, bots: Sequence[Bot], currency: Currency, today: date
+) -> list[Wanting]:
     """Return the bots without credits, then those with a low balance, each by name."""
     read = balances.read(workspace=workspace, bots=[bot.pk for bot in bots], today=today)
     found = [
         Wanting(
             bot=bot,
             gone=read[bot.pk].status is BalanceStatus.INACTIVE,
-            left=show_exact(round_down(read[bot.pk].remaining, decimals=CENTS))
-            + f" {workspace.currency}",
+            left=say_balance(read[bot.pk].remaining, currency),
         )
         for bot in bots
         if read[bot.pk].status in WANTING

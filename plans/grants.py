@@ -7,8 +7,8 @@ from accounts import audit
 from accounts.models import Bot, Workspace
 from accounts.months import read_calendar
 from accounts.tenancy import in_workspace
-from plans import billing, lots
-from plans.models import CreditLot, Posting
+from plans import billing, lots, new_lots
+from plans.models import CreditLot, Currency
 
 
 class NotPossible(Exception):
@@ -28,13 +28,17 @@ def grant(
     """Give free credits to a bot, or to all of them together; once for each ``key``.
 
     Raises:
-        NotPossible: the last day is over.
+        NotPossible: the last day is over, or the catalog does not have the workspace's currency.
     """
+    if not Currency.objects.filter(code=workspace.currency).exists():
+        raise NotPossible(
+            f"The catalog does not have {workspace.currency}: nothing is charged in it."
+        )
     with in_workspace(workspace.pk):
         billing.lock(workspace=workspace, at=at)
         if last_day < read_calendar(workspace).day_of(at):
             raise NotPossible("The last day is over.")
-        given = Posting.objects.for_workspace(workspace).filter(key=key).exists()
+        given = new_lots.is_posted(workspace_id=workspace.pk, key=key)
         lot = lots.grant_free(
             workspace=workspace,
             amount=amount,

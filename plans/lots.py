@@ -145,6 +145,7 @@ def refund(*, lot: CreditLot, net: Decimal, tax: Decimal, at: datetime, key: str
 def lapse_due(*, workspace_id: int, now: datetime) -> int:
     """Let credits lapse whose last day ended 24 hours ago or earlier; return how many lots did.
 
+    None do under a contract, which keeps what is left.
     Usage of these days should be charged before: plans/charging.py calls this after.
     """
     with in_workspace(workspace_id):
@@ -152,8 +153,11 @@ def lapse_due(*, workspace_id: int, now: datetime) -> int:
         if not find_due(workspace, now=now):
             return 0
         locked = billing.lock(workspace=workspace, at=now)
+        today = read_calendar(workspace).day_of(now)
+        if locked.enterprise_from and locked.enterprise_from <= today:
+            return 0
         due = find_due(workspace, now=now)
-        month = locked.book(read_calendar(workspace).day_of(now))
+        month = locked.book(today)
         postings = [lapse(lot=Lot.of(lot), cause="", month=month) for lot in due if lot.balance > 0]
         ledger.write(workspace=workspace, at=now, postings=postings)
         acts = [

@@ -152,6 +152,14 @@ class Price(models.Model):
         return f"{self.amount} {self.currency_id}"
 
 
+class WorkspaceBillingQuerySet(WorkspaceOwnedQuerySet["WorkspaceBilling"]):
+    """How workspaces are billed."""
+
+    def under_contract_on(self, day: date) -> Self:
+        """Keep those whose contract (Enterprise) holds on a local day."""
+        return self.filter(enterprise_from__lte=day)
+
+
 class WorkspaceBilling(WorkspaceOwned):
     """How a workspace is billed; whoever charges it or changes its lots holds this row's lock.
 
@@ -169,7 +177,7 @@ class WorkspaceBilling(WorkspaceOwned):
     enterprise_from = models.DateField(null=True, blank=True)
     charged_at = models.DateTimeField(null=True)
 
-    objects = WorkspaceOwnedQuerySet["WorkspaceBilling"].as_manager()
+    objects = WorkspaceBillingQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [
@@ -251,9 +259,9 @@ class LotKind(models.TextChoices):
 class CreditLotQuerySet(WorkspaceOwnedQuerySet["CreditLot"]):
     """Credit lots of a workspace."""
 
-    def usable_by(self, bot: Bot | int) -> Self:
-        """Keep the bot's own lots and those that all bots share."""
-        return self.filter(Q(bot=bot) | Q(bot=None))
+    def usable_on(self, day: date) -> Self:
+        """Keep those with something left for usage of a local day, today or later."""
+        return self.filter(Q(last_day=None) | Q(last_day__gte=day), lapsed_at=None, balance__gt=0)
 
     def in_order_of_use(self) -> Self:
         """Order lots as they are used: free first, own first, earliest last day, oldest, id."""
@@ -266,16 +274,12 @@ class CreditLotQuerySet(WorkspaceOwnedQuerySet["CreditLot"]):
         )
 
     def with_lapsed(self) -> Self:
-        """Say of each lot, as ``has_lapsed``, whether some of it lapsed; not so if it was used up.
+        """Say of each lot, as ``has_lapsed``, whether some of it lapsed."""
+        return self.annotate(has_lapsed=has_lapsed())
 
-        By the keys of the postings (`lots.lapse`), which are unique in a workspace.
-        """
-        text = models.TextField()
-        key = Concat(Value("lapse:"), Cast(OuterRef("pk"), text), output_field=text)
-        first, last = (Concat(key, Value(end), output_field=text) for end in ":;")
-        of_lot = Q(key=key) | Q(key__gte=first, key__lt=last)
-        postings = Posting.objects.filter(of_lot, workspace=OuterRef("workspace"))
-        return self.annotate(has_lapsed=Exists(postings))
+    def lapsed_in_part(self) -> Self:
+        """Keep those of which something lapsed."""
+        return self.filter(has_lapsed())
 
 
 class CreditLot(WorkspaceOwned):
@@ -325,10 +329,6 @@ class PostingKind(models.TextChoices):
     SUBSCRIPTION = "subscription", "Plan"
 
 
-class PostingQuerySet(WorkspaceOwnedQuerySet["Posting"]):
-    """Postings of a workspace."""
-
-
 class Posting(LargeTable):
     """A transaction of the ledger; its entries sum to zero. Rows are never changed.
 
@@ -354,7 +354,7 @@ class Posting(LargeTable):
     quantity = models.IntegerField(null=True)
     note = models.CharField(max_length=500, blank=True)
 
-    objects = PostingQuerySet.as_manager()
+    objects = WorkspaceOwnedQuerySet["Posting"].as_manager()
 
     class Meta:
         constraints: ClassVar = [
@@ -370,6 +370,18 @@ class Posting(LargeTable):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.key}"
+
+
+def has_lapsed() -> Exists:
+    """Return the condition that something of a lot lapsed; not so if it was used up.
+
+    By the keys of postings (`lots.lapse`), which are unique in a workspace.
+    """
+    text = models.TextField()
+    key = Concat(Value("lapse:"), Cast(OuterRef("pk"), text), output_field=text)
+    first, last = (Concat(key, Value(end), output_field=text) for end in ":;")
+    of_lot = Q(key=key) | Q(key__gte=first, key__lt=last)
+    return Exists(Posting.objects.filter(of_lot, workspace=OuterRef("workspace")))
 
 
 class Account(models.TextChoices):

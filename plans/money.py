@@ -1,11 +1,12 @@
 """Amounts of money: exact decimals, rounded only where a rule says so. No database, no clock."""
 
-from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, InvalidOperation
+import re
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 
 DECIMALS = 4  # of every posted amount, and at most of a unit price
 DIGITS = 20  # of an amount as it is stored
-EXACT = Decimal(1).scaleb(-DECIMALS)
 MOST = Decimal(10) ** 15  # beyond it no amount is meant
+TYPED = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{0,20})?")
 
 
 class NotAnAmount(ValueError):
@@ -28,28 +29,15 @@ def round_down(amount: Decimal, *, decimals: int) -> Decimal:
     return rounded - unit if rounded > amount else rounded
 
 
-def show_exact(amount: Decimal, *, least: int = 2) -> str:
-    """Return an amount as pages show a charge: with all decimals that say something.
-
-    They have at least ``least``, so that amounts of whole cents look alike.
-    """
-    digits = f"{amount:,.{DECIMALS}f}"
-    whole, decimals = digits.split(".")
-    return f"{whole}.{decimals.rstrip('0').ljust(least, '0')}"
-
-
 def parse_amount(text: str, *, decimals: int) -> Decimal:
-    """Return the amount that a person typed: digits with at most one point before the decimals.
+    """Return the amount that a person typed: a sign, digits, and a point before any decimals.
 
     Raises:
         NotAnAmount: it is none, is not finite, or has more decimals than the currency.
     """
     example = "1234.56" if decimals == 2 else f"{Decimal(1234):.{decimals}f}"
-    try:
-        amount = Decimal(text.strip())
-    except InvalidOperation:
-        raise NotAnAmount(f"Write an amount such as {example}.") from None
-    if not amount.is_finite() or abs(amount) > MOST:
+    # Decimal takes exponents, underscores and the digits of other scripts as well.
+    if not TYPED.fullmatch(text.strip()) or abs(amount := Decimal(text.strip())) > MOST:
         raise NotAnAmount(f"Write an amount such as {example}.")
     if amount != round_amount(amount, decimals=decimals):
         unit = f"at most {decimals} decimals" if decimals else "no decimals"

@@ -12,7 +12,7 @@ from django.db import connection
 from accounts import queries as account_queries
 from accounts.models import Bot, Membership, Workspace
 from accounts.months import read_calendar
-from plans import balances, eligibility, forecast, subscriptions
+from plans import balances, catalog, eligibility, forecast, subscriptions
 from plans.balances import Balance
 from plans.forecast import RunOut
 from plans.models import (
@@ -20,7 +20,6 @@ from plans.models import (
     BotPlan,
     CreditLot,
     CreditLotQuerySet,
-    Currency,
     Extension,
     ExtensionStatus,
     LotKind,
@@ -49,10 +48,14 @@ ORDER BY posting.service_day DESC NULLS LAST, posting.bot_id, posting.meter
 
 
 class Notice(NamedTuple):
-    """Something that the information icon of a bot tells; ``icon`` is one of Tabler's."""
+    """Something that the information icon of a bot tells; ``icon`` is one of Tabler's.
+
+    ``address``: of the page that says more; empty: there is none.
+    """
 
     icon: str
     text: str
+    address: str = ""
 
 
 Told = Mapping[int | None, list[Notice]]  # by bot; None: of what all bots share
@@ -63,7 +66,7 @@ class PlanRow:
     """A bot as the Plan page shows it.
 
     ``scheduled``: the change that is to come; ``ends_on``: the local day that the status speaks of.
-    ``runs_out``: the estimate in words, empty where there is none.
+    ``run_out``: None where there is no estimate, or nothing is left.
     """
 
     bot: Bot
@@ -84,7 +87,7 @@ class PlanRow:
     @property
     def run_out_words(self) -> str:
         """The estimate in words; empty: there is none."""
-        return say_run_out(self.run_out) if self.balance.remaining > 0 else ""
+        return say_run_out(self.run_out)
 
     @property
     def sorts_as(self) -> tuple[str, str]:
@@ -135,12 +138,6 @@ class LotUse:
     lapsed: Decimal
     refunded: Decimal
     uses: list[Use]
-
-
-def find_currency(workspace: Workspace) -> Currency:
-    """Return the currency of a workspace; one that the catalog does not know has two decimals."""
-    found = Currency.objects.filter(code=workspace.currency).first()
-    return found or Currency(code=workspace.currency, decimals=2)
 
 
 def find_contract_day(workspace: Workspace) -> date | None:
@@ -196,7 +193,7 @@ def make_rows(
             ends_on=statuses[bot.pk].day,
             balance=held[bot.pk],
             scheduled=scheduled.get(bot.pk),
-            run_out=run_outs[bot.pk] if held[bot.pk].uses_credits else None,
+            run_out=run_outs[bot.pk] if held[bot.pk].remaining > 0 else None,
             notices=[
                 *told.get(bot.pk, []),
                 *notices.list_for(
@@ -215,7 +212,7 @@ class Notices:
     """What the information icons of a workspace's bots tell: read once for all of them."""
 
     def __init__(self, workspace: Workspace, *, today: date, at: datetime) -> None:
-        self.currency = find_currency(workspace)
+        self.currency = catalog.find_currency(workspace)
         self.today = today
         lots = CreditLot.objects.for_workspace(workspace).filter(lapsed_at=None, balance__gt=0)
         self.lapsing = list(lots.filter(last_day__lte=today + SOON).order_by("last_day", "pk"))
@@ -254,9 +251,7 @@ class Notices:
 
     def tell_lapse(self, lot: CreditLot) -> Notice:
         """Say that credits lapse."""
-        amount = say_balance(
-            lot.balance, currency=self.currency.code, decimals=self.currency.decimals
-        )
+        amount = say_balance(lot.balance, self.currency)
         whose = "this bot's own" if lot.bot_id else "shared by all bots"
         assert lot.last_day is not None  # noqa: S101
         kind = lot.get_kind_display().lower()
@@ -280,8 +275,8 @@ class Notices:
 
 def read_wallet(workspace: Workspace, *, today: date) -> Wallet:
     """Return the credits that all bots share."""
-    lots = CreditLot.objects.for_workspace(workspace)
-    shared = lots.filter(bot=None, lapsed_at=None, balance__gt=0).order_by("last_day", "pk")
+    lots = CreditLot.objects.for_workspace(workspace).usable_on(today)
+    shared = lots.filter(bot=None).order_by("last_day", "pk")
     totals = dict.fromkeys(LotKind, Decimal(0))
     lapses = []
     for lot in shared:

@@ -15,24 +15,27 @@ from django.db import connection
 
 from accounts.models import Bot, Membership, Role, Workspace
 from accounts.months import Calendar, read_calendar
-from plans.money import show_exact
+from plans.models import Currency
+from plans.wording import say_exactly
 from usage.periods import Period
 
 NOTHING = Decimal(0)
 SEE_SOME = (Role.MEMBER, Role.SHARED)  # others see the plans of all bots
 
-# By bot (place NULL), or by period (bot NULL). Primary key of the charged days.
+# By bot (place NULL), by period (bot NULL), and of all (both NULL), which there is in any case.
+# Primary key of the charged days.
 COUNT = """
-SELECT bot_id, place, sum(amount)
+SELECT bot_id, place, coalesce(sum(amount), 0),
+    (SELECT decimals FROM plans_currency WHERE code = %(currency)s)
 FROM (
     SELECT bot_id, width_bucket(day, %(starts)s::date[]) - 1 AS place, amount
     FROM plans_chargedday
     WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s::bigint[])
         AND day >= %(first)s AND day < %(until)s
 ) charged
-GROUP BY GROUPING SETS ((bot_id), (place))
+GROUP BY GROUPING SETS ((bot_id), (place), ())
 """
-COUNT_EACH = COUNT.replace("GROUPING SETS ((bot_id), (place))", "bot_id, place")
+COUNT_EACH = COUNT.replace("GROUPING SETS ((bot_id), (place), ())", "bot_id, place")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +49,7 @@ class Spend:
     by_bot: dict[int, Decimal]
     by_period: list[Decimal] | None
     total: Decimal | None
-    currency: str
+    currency: Currency
     missing: str = ""
 
     def of_bot(self, bot_id: int) -> Decimal | None:
@@ -59,7 +62,7 @@ class Spend:
 
     def show(self, amount: Decimal | None) -> str:
         """Return an amount as pages show it: exactly, with its currency."""
-        return "–" if amount is None else f"{show_exact(amount)} {self.currency}"
+        return "–" if amount is None else say_exactly(amount, self.currency)
 
 
 def read(
@@ -73,7 +76,6 @@ def read(
     """Return what was charged in a report for those bots whose plan a person sees.
 
     ``periods``: those of the ``whole`` that have begun; by hours there is a total only.
-
     ``channels``: the report is of some channels only; charges are of all. The caller runs in the
     workspace.
     """
@@ -87,26 +89,26 @@ def read(
     starts = find_days(calendar, [period.starts_at for period in periods])
     bounds = find_days(calendar, list(whole))
     if channels:
-        return nothing(workspace.currency, "Charges are for all channels together.")
+        return nothing(workspace, "Charges are for all channels together.")
     zone = calendar.zone_of(calendar.day_of(whole.starts_at)).key
     if bounds is None:
         return nothing(
-            workspace.currency, f"Charges are for whole days in {zone}: choose these to see them."
+            workspace, f"Charges are for whole days in {zone}: choose these to see them."
         )
     missing = [] if starts else [f"Charges are for whole days in {zone}, and have no hours."]
     if left_out:
         missing.append("Charged covers the bots that you own.")
-    found = count(workspace.pk, bots=owned, starts=starts or bounds[:1], until=bounds[1])
-    by_bot = dict.fromkeys(owned, NOTHING) | {
-        bot: amount for bot, _, amount in found if bot is not None
-    }
-    by_place = {place: amount for bot, place, amount in found if bot is None}
-    by_period = [by_place.get(place, NOTHING) for place in range(len(periods))]
+    found = count(workspace, bots=owned, starts=starts or bounds[:1], until=bounds[1])
+    by_bot = {bot: amount for bot, _, amount, _ in found if bot is not None}
+    by_place = {place: amount for _, place, amount, _ in found if place is not None}
+    decimals = found[0][-1]
     return Spend(
-        by_bot=by_bot,
-        by_period=by_period if starts else None,
+        by_bot=dict.fromkeys(owned, NOTHING) | by_bot,
+        by_period=[by_place.get(place, NOTHING) for place in range(len(periods))]
+        if starts
+        else None,
         total=sum(by_bot.values(), NOTHING),
-        currency=workspace.currency,
+        currency=Currency(code=workspace.currency, decimals=2 if decimals is None else decimals),
         missing=" ".join(missing),
     )
 
@@ -122,13 +124,14 @@ def read_rows(
     days = find_days(calendar, [*(period.starts_at for period in periods), periods[-1].ends_at])
     if days is None:
         return None
-    found = count(workspace.pk, bots=bots, starts=days[:-1], until=days[-1], sql=COUNT_EACH)
-    charged = ((bot, periods[place].starts_at, amount) for bot, place, amount in found)
+    found = count(workspace, bots=bots, starts=days[:-1], until=days[-1], sql=COUNT_EACH)
+    charged = ((bot, periods[place].starts_at, amount) for bot, place, amount, _ in found)
     return defaultdict(Decimal, {(bot, starts_at): amount for bot, starts_at, amount in charged})
 
 
-def nothing(currency: str, missing: str) -> Spend:
+def nothing(workspace: Workspace, missing: str) -> Spend:
     """Return that no amounts are known, and why."""
+    currency = Currency(code=workspace.currency)
     return Spend(by_bot={}, by_period=None, total=None, currency=currency, missing=missing)
 
 
@@ -140,11 +143,20 @@ def find_days(calendar: Calendar, instants: Sequence[datetime]) -> list[date] | 
 
 
 def count(
-    workspace_id: int, *, bots: Sequence[int], starts: Sequence[date], until: date, sql: str = COUNT
-) -> list[tuple[Any, Any, Decimal]]:  # Any: numbers or None, as ``sql`` says
-    """Return what was charged by bot and by place of a period; ``until`` is exclusive."""
+    workspace: Workspace,
+    *,
+    bots: Sequence[int],
+    starts: Sequence[date],
+    until: date,
+    sql: str = COUNT,
+) -> list[tuple[Any, Any, Decimal, int | None]]:  # Any: numbers or None, as ``sql`` says
+    """Return what was charged by bot and by place of a period; ``until`` is exclusive.
+
+    With each row come the decimals of the currency; None: the catalog does not have it.
+    """
     values: dict[str, Any] = {  # psycopg adapts the values
-        "workspace": workspace_id,
+        "workspace": workspace.pk,
+        "currency": workspace.currency,
         "bots": list(bots),
         "starts": list(starts),
         "first": starts[0],
@@ -152,5 +164,5 @@ def count(
     }
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
-        rows: list[tuple[Any, Any, Decimal]] = cursor.fetchall()
+        rows: list[tuple[Any, Any, Decimal, int | None]] = cursor.fetchall()
     return rows

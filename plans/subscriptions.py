@@ -13,7 +13,7 @@ from accounts.months import read_calendar
 from accounts.tenancy import in_workspace
 from plans import billing
 from plans.models import BotBilling, BotPlan, BotPlanQuerySet, PlanVersion, WorkspaceBilling
-from usage.models import ChangedBot
+from usage import totals
 
 
 class NotChangeable(Exception):
@@ -166,7 +166,7 @@ def change_today(*, bot: Bot, version: PlanVersion, at: datetime) -> None:
         before = find_version(bot=bot, day=today)
         of_bots(bot.workspace, [bot]).filter(starts_on__gte=today).delete()
         BotPlan.objects.create(workspace=bot.workspace, bot=bot, starts_on=today, version=version)
-        ChangedBot.objects.create(workspace=bot.workspace, bot=bot)
+        totals.note_changed(workspace_id=bot.workspace_id, bots=[bot.pk])
         record("plan.changed", bot=bot, before=before, after=version, day=today)
 
 
@@ -186,7 +186,7 @@ def has_contract(*, workspace: Workspace, today: date) -> bool:
     """Tell whether a contract holds in a workspace, so that its bots have no plans of their own."""
     with in_workspace(workspace.pk):
         held = WorkspaceBilling.objects.for_workspace(workspace)
-        return held.filter(enterprise_from__lte=today).exists()
+        return held.under_contract_on(today).exists()
 
 
 def check_contract(*, workspace: Workspace, today: date) -> None:

@@ -34,13 +34,7 @@ class MoneyTable(Table):
 
     def say(self, amount: Decimal) -> str:
         """Return a balance in words, rounded down."""
-        code, decimals = self.currency.code, self.currency.decimals
-        return say_balance(amount, currency=code, decimals=decimals)
-
-    def say_exactly(self, amount: Decimal) -> str:
-        """Return a posted amount in words, unrounded."""
-        code, decimals = self.currency.code, self.currency.decimals
-        return say_exactly(amount, currency=code, decimals=decimals)
+        return say_balance(amount, self.currency)
 
 
 def link_manage(record: PlanRow, table: tables.Table) -> str:
@@ -208,7 +202,7 @@ class UseTable(MoneyTable):
 
     def render_amount(self, value: Decimal) -> str:
         """Return what was taken, unrounded: so it stands in the ledger."""
-        return self.say_exactly(value)
+        return say_exactly(value, self.currency)
 
 
 def link_extension(record: Extension) -> str:

@@ -2,12 +2,13 @@
 
 from typing import NamedTuple
 
-from django.db import connection
+from django.db import connection, transaction
 
 from accounts.models import Workspace
-from accounts.tenancy import in_workspace
+from accounts.tenancy import WORKSPACE, admit
 
-LOCK = "SELECT FROM plans_workspacebilling WHERE workspace_id = %(workspace)s FOR UPDATE"
+# All checks see the ledger at one instant, whoever charges meanwhile, and nobody waits for them.
+ONE_INSTANT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
 # Each has the rows that differ: what they are, what is kept, what the entries say.
 SUMS = """
 SELECT 'posting ' || posting.key, '0', coalesce(sum(entry.amount)::text, 'no entries')
@@ -90,10 +91,13 @@ class Difference(NamedTuple):
 
 
 def verify(workspace: Workspace) -> list[Difference]:
-    """Return every difference found in a workspace; none in one that is whole."""
-    with in_workspace(workspace.pk), connection.cursor() as cursor:
-        # All checks see the ledger at one instant, whoever charges meanwhile.
-        cursor.execute(LOCK, {"workspace": workspace.pk})
+    """Return every difference found in a workspace; none in one that is whole.
+
+    In a transaction of its own.
+    """
+    with transaction.atomic(durable=True), connection.cursor() as cursor:
+        cursor.execute(ONE_INSTANT)
+        admit({WORKSPACE: workspace.pk})
         found: list[Difference] = []
         for check in CHECKS:
             cursor.execute(check, {"workspace": workspace.pk})

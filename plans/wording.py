@@ -1,27 +1,37 @@
-"""How pages say amounts of money and days. No database, no clock."""
+"""How pages say amounts of money and days. Nothing is read, and no clock."""
 
 from datetime import date
 from decimal import Decimal
 
-from plans.money import round_down
+from plans.models import Currency
+from plans.money import DECIMALS, round_amount, round_down
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
 
 
-def say_balance(amount: Decimal, *, currency: str, decimals: int) -> str:
-    """Return a balance in words, rounded down to the minor unit: ``1,234.56 USD``."""
-    rounded = round_down(amount, decimals=decimals)
-    sign = MINUS if rounded < 0 else ""
-    return f"{sign}{abs(rounded):,.{decimals}f}{NO_BREAK}{currency}"
+def say_amount(amount: Decimal, currency: Currency) -> str:
+    """Return an amount in words, with the decimals of its currency: ``1,234.50 USD``."""
+    return say_exactly(round_amount(amount, decimals=currency.decimals), currency)
 
 
-def say_exactly(amount: Decimal, *, currency: str, decimals: int) -> str:
-    """Return a posted amount in words: unrounded, with at least the minor unit's decimals."""
-    digits = f"{abs(amount):,.4f}"
-    while digits[-1] == "0" and len(digits.partition(".")[2]) > decimals:
-        digits = digits[:-1]
-    return f"{MINUS if amount < 0 else ''}{digits.rstrip('.')}{NO_BREAK}{currency}"
+def say_balance(amount: Decimal, currency: Currency) -> str:
+    """Return a balance in words, rounded down to the minor unit."""
+    return say_amount(round_down(amount, decimals=currency.decimals), currency)
+
+
+def say_exactly(amount: Decimal, currency: Currency) -> str:
+    """Return an amount in words, unrounded: with the decimals of its currency, or those it has."""
+    sign = MINUS if amount < 0 else ""
+    return f"{sign}{write(abs(amount), currency, grouped=True)}{NO_BREAK}{currency.code}"
+
+
+def write(amount: Decimal, currency: Currency, *, grouped: bool = False) -> str:
+    """Return an amount as a person types it, unrounded; ``grouped``: with commas, to be read."""
+    whole, _, decimals = f"{amount:.{DECIMALS}f}".partition(".")
+    decimals = decimals.rstrip("0").ljust(currency.decimals, "0")
+    number = f"{int(whole):,}" if grouped else whole
+    return f"{number}.{decimals}" if decimals else number
 
 
 def say_day(day: date) -> str:

@@ -28,6 +28,7 @@ SELECT bot.workspace_id, bot.id, DATE '0001-01-01', version.id
 FROM accounts_bot bot, plans_planversion version JOIN plans_plan plan ON plan.id = version.plan_id
 WHERE version.withdrawn_at IS NULL AND plan.code = 'standard'
 ORDER BY bot.workspace_id, bot.id
+ON CONFLICT DO NOTHING
 """
 
 
@@ -35,6 +36,7 @@ class Migration(migrations.Migration):
     dependencies = [("plans", "0003_seed_catalog")]
 
     operations = [
-        migrations.RunSQL(FILL, migrations.RunSQL.noop),
+        # The trigger first: it waits for whoever adds a bot, and has those that come later.
         migrations.RunSQL(FIRST_PLAN, FIRST_PLAN_REVERSE),
+        migrations.RunSQL(FILL, migrations.RunSQL.noop),
     ]

@@ -12,7 +12,7 @@ from accounts.days import DAY
 from accounts.models import Bot, Role
 from accounts.months import Calendar, read_calendar
 from accounts.tables import show_page
-from plans import queries
+from plans import catalog, queries
 from plans.models import CreditLot, CreditLotQuerySet, Meter
 from plans.queries import Use
 from plans.tables import LotTable, UseRow, UseTable
@@ -49,7 +49,7 @@ def lot_list(request: WorkspaceRequest) -> HttpResponse:
     now = datetime.now(UTC)
     today = read_calendar(request.workspace).day_of(now)
     lots = visible_lots(request)
-    currency = queries.find_currency(request.workspace)
+    currency = catalog.find_currency(request.workspace)
     table = LotTable(queries.order_lots(lots), currency=currency)
     show_page(table, request)
     context = {
@@ -69,7 +69,7 @@ def lot(request: WorkspaceRequest, lot_id: int) -> HttpResponse:
     found = get_object_or_404(visible_lots(request).select_related("extends"), pk=lot_id)
     calendar = read_calendar(request.workspace)
     use = queries.read_use(found, bots=visible_bots(request))
-    currency = queries.find_currency(request.workspace)
+    currency = catalog.find_currency(request.workspace)
     rows = [UseRow(one, find_sessions(request, one, calendar=calendar)) for one in use.uses]
     table = UseTable(rows, currency=currency)
     show_page(table, request)

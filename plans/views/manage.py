@@ -3,50 +3,34 @@
 from datetime import UTC, datetime
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import bots
 from accounts import queries as account_queries
-from accounts.access import WorkspaceRequest, may, may_change_plan, workspace_view
+from accounts.access import (
+    WorkspaceRequest,
+    find_bot_to_bill,
+    find_bot_with_plan,
+    may,
+    may_change_plan,
+    workspace_view,
+)
 from accounts.models import Bot
-from plans import extensions, forms, low_balance, queries
+from plans import catalog, extensions, forms, low_balance, queries
 from plans.views.pending import tell_pending
 
 DRAWER = "drawer"  # what a request names that fills the panel beside the list
-
-
-def find_bot(request: WorkspaceRequest, bot_id: int) -> Bot:
-    """Return a bot whose plan the person sees.
-
-    Raises:
-        Http404: there is none with this number.
-    """
-    seen = Bot.objects.for_workspace(request.workspace).with_plan_for(request.membership)
-    return get_object_or_404(seen.select_related("owner", "workspace"), pk=bot_id)
-
-
-def find_bot_to_change(request: WorkspaceRequest, bot_id: int) -> Bot:
-    """Return a bot whose plan the person may change.
-
-    Raises:
-        Http404: they do not see it.
-        PermissionDenied: they see it, and may not change it.
-    """
-    found = find_bot(request, bot_id)
-    if not may_change_plan(request.membership, found):
-        raise PermissionDenied
-    return found
 
 
 @workspace_view("plans.view")
 @require_safe
 def manage(request: WorkspaceRequest, bot_id: int) -> HttpResponse:
     """Show a bot's plan, which others it may have, its credits, and what can be done."""
-    return show_manage(request, find_bot(request, bot_id))
+    return show_manage(request, find_bot_with_plan(request, bot_id))
 
 
 def show_manage(
@@ -54,8 +38,8 @@ def show_manage(
 ) -> HttpResponse:
     """Return the page, or what of it fills the panel beside the list."""
     now = datetime.now(UTC)
-    found = queries.read_managed(bot, told=tell_pending(request.workspace), at=now)
-    currency = queries.find_currency(request.workspace)
+    found = queries.read_managed(bot, told=tell_pending(request.membership), at=now)
+    currency = catalog.find_currency(request.workspace)
     drawn = request.htmx.target == DRAWER
     response = render(
         request,
@@ -82,8 +66,8 @@ def show_manage(
 @require_POST
 def change_limit(request: WorkspaceRequest, bot_id: int) -> HttpResponse:
     """Set below which balance a bot is low."""
-    changed = find_bot_to_change(request, bot_id)
-    form = forms.LowBalance(request.POST, currency=queries.find_currency(request.workspace))
+    changed = find_bot_to_bill(request, bot_id)
+    form = forms.LowBalance(request.POST, currency=catalog.find_currency(request.workspace))
     if not form.is_valid():
         return show_manage(request, changed, limit=form)
     low_balance.change(bot=changed, limit=form.cleaned_data["low_balance"])
@@ -95,7 +79,7 @@ def change_limit(request: WorkspaceRequest, bot_id: int) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def ask_extension(request: WorkspaceRequest, bot_id: int) -> HttpResponse:
     """Ask the operator for more days, after what they would do was shown."""
-    bot = find_bot_to_change(request, bot_id)
+    bot = find_bot_to_bill(request, bot_id)
     now = datetime.now(UTC)
     form = forms.NewExtension(request.POST or None)
     if form.is_valid():
@@ -115,7 +99,7 @@ def ask_extension(request: WorkspaceRequest, bot_id: int) -> HttpResponse:
     context = {
         "bot": bot,
         "form": form,
-        "currency": queries.find_currency(request.workspace),
+        "currency": catalog.find_currency(request.workspace),
         "longest": extensions.LONGEST,
     }
     try:
@@ -129,7 +113,7 @@ def ask_extension(request: WorkspaceRequest, bot_id: int) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def change_owner(request: WorkspaceRequest, bot_id: int) -> HttpResponse:
     """Give a bot another owner, after the effect was shown and a reason given."""
-    bot = find_bot(request, bot_id)
+    bot = find_bot_with_plan(request, bot_id)
     people = account_queries.list_possible_owners(request.workspace)
     form = forms.NewOwner(request.POST or None)
     if form.is_valid():

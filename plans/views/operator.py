@@ -9,10 +9,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import SignedInRequest, operator_view
 from accounts.models import Bot, Workspace
-from accounts.months import read_calendar
 from accounts.tables import show_page
 from accounts.tenancy import in_workspace
-from plans import extensions, forms, grants, queries
+from plans import catalog, extensions, forms, grants, queries
 from plans.models import Extension, ExtensionStatus
 from plans.tables import ExtensionTable
 
@@ -59,7 +58,7 @@ def extension(request: SignedInRequest, extension_id: int) -> HttpResponse:
     context = {"asked": asked, "form": form}
     with in_workspace(asked.workspace_id):
         workspace = Workspace.objects.get(pk=asked.workspace_id)
-        context["currency"] = queries.find_currency(workspace)
+        context["currency"] = catalog.find_currency(workspace)
         bot = Bot.objects.for_workspace(workspace).select_related("workspace").get(pk=asked.bot_id)
         try:
             context["effect"] = extensions.find_effect(bot=bot, days=asked.days, at=now)
@@ -87,7 +86,7 @@ def grant(request: SignedInRequest, slug: str) -> HttpResponse:
     """Give a workspace, or one of its bots, free credits."""
     workspace = find_workspace(slug)
     with in_workspace(workspace.pk):
-        currency = queries.find_currency(workspace)
+        currency = catalog.find_currency(workspace)
         bots = list(Bot.objects.for_workspace(workspace).in_use().order_by("name", "key"))
     form = forms.NewGrant(request.POST or None, currency=currency)
     if form.is_valid():
@@ -137,7 +136,7 @@ def contract(request: SignedInRequest, slug: str) -> HttpResponse:
             form.add_error("enterprise_from", str(error))
     with in_workspace(workspace.pk):
         since = queries.find_contract_day(workspace)
-        begun = since is not None and since <= read_calendar(workspace).day_of(now)
+        begun = queries.find_contract(workspace, at=now) is not None
     if not form.is_bound and since is not None:
         form.initial["enterprise_from"] = since.isoformat()
     context = {"workspace": workspace, "form": form, "since": since, "begun": begun}

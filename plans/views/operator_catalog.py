@@ -1,5 +1,7 @@
 """Pages of the catalog for operators: plans, new versions, and the amounts of currencies."""
 
+from collections import defaultdict
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from django.contrib import messages
@@ -10,8 +12,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.access import SignedInRequest, operator_view
 from plans import catalog
 from plans.catalog import NotPublishable, Offer
-from plans.catalog_forms import CurrencyAmounts, NewVersion, Withdrawal, fill_in, plainly
+from plans.catalog_forms import CurrencyAmounts, NewVersion, Withdrawal, fill_in
 from plans.models import Currency, Plan, PlanVersion
+from plans.wording import write
 
 AMOUNTS = ("free_credits", "top_up_from", "top_up_to", "low_balance")
 
@@ -20,14 +23,14 @@ AMOUNTS = ("free_credits", "top_up_from", "top_up_to", "low_balance")
 @require_safe
 def plan_list(request: SignedInRequest) -> HttpResponse:
     """Show all plans with what they cost, and the currencies."""
-    context = {
-        "plans": [
-            (plan, version, read_offers(version))
-            for plan in Plan.objects.order_by("place")
-            for version in [find_offered(plan)]
-        ],
-        "currencies": Currency.objects.order_by("code"),
-    }
+    offered = PlanVersion.objects.on_offer()
+    versions = {version.plan_id: version for version in offered}
+    offers = read_offers(offered)
+    plans = [
+        (plan, versions.get(plan.pk), offers[versions[plan.pk].pk] if plan.pk in versions else [])
+        for plan in Plan.objects.order_by("place")
+    ]
+    context = {"plans": plans, "currencies": Currency.objects.order_by("code")}
     return render(request, "plans/operator_plan_list.html", context)
 
 
@@ -36,11 +39,12 @@ def plan_list(request: SignedInRequest) -> HttpResponse:
 def plan(request: SignedInRequest, plan_code: str) -> HttpResponse:
     """Show a plan with all its versions, the newest first."""
     found = get_object_or_404(Plan, code=plan_code)
-    versions = PlanVersion.objects.filter(plan=found).order_by("-number")
+    versions = list(PlanVersion.objects.filter(plan=found).order_by("-number"))
+    offers = read_offers(versions)
     context = {
         "plan": found,
         "offered": find_offered(found),
-        "versions": [(version, read_offers(version)) for version in versions],
+        "versions": [(version, offers[version.pk]) for version in versions],
         "stays": found == catalog.find_first_plan(),
     }
     return render(request, "plans/operator_plan.html", context)
@@ -51,15 +55,13 @@ def find_offered(plan: Plan) -> PlanVersion | None:
     return PlanVersion.objects.on_offer().filter(plan=plan).first()
 
 
-def read_offers(version: PlanVersion | None) -> list[Offer]:
-    """Return a version in each currency that it is sold in."""
-    if version is None:
-        return []
-    found = (
-        catalog.read_offers([version], currency=code).get(version.pk)
-        for code in Currency.objects.order_by("code").values_list("code", flat=True)
-    )
-    return [offer for offer in found if offer is not None]
+def read_offers(versions: Iterable[PlanVersion]) -> defaultdict[int, list[Offer]]:
+    """Return by version what it offers in each currency that it is sold in."""
+    found: defaultdict[int, list[Offer]] = defaultdict(list)
+    for code in Currency.objects.order_by("code").values_list("code", flat=True):
+        for number, offer in catalog.read_offers(versions, currency=code).items():
+            found[number].append(offer)
+    return found
 
 
 @operator_view("catalog.change")
@@ -69,9 +71,8 @@ def version_new(request: SignedInRequest, plan_code: str) -> HttpResponse:
     found = get_object_or_404(Plan, code=plan_code, by_contract=False)
     currencies = list(Currency.objects.order_by("code"))
     latest = PlanVersion.objects.filter(plan=found).order_by("-number").first()
-    form = NewVersion(
-        request.POST or None, currencies=currencies, initial=fill_in(latest, read_offers(latest))
-    )
+    offers = read_offers([latest])[latest.pk] if latest else []
+    form = NewVersion(request.POST or None, currencies=currencies, initial=fill_in(latest, offers))
     if request.method == "POST" and form.is_valid():
         try:
             made = catalog.publish(
@@ -115,7 +116,7 @@ def plan_withdraw(request: SignedInRequest, plan_code: str) -> HttpResponse:
 def currency(request: SignedInRequest, currency_code: str) -> HttpResponse:
     """Change the amounts that hold in a currency."""
     found = get_object_or_404(Currency, code=currency_code)
-    start = {name: plainly(getattr(found, name), found.decimals) for name in AMOUNTS}
+    start = {name: write(getattr(found, name), found) for name in AMOUNTS}
     form = CurrencyAmounts(
         request.POST or None, currency=found, initial={**start, "free_days": str(found.free_days)}
     )

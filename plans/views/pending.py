@@ -2,20 +2,22 @@
 
 from collections.abc import Mapping
 
-from accounts.models import Workspace
+from django.urls import reverse
+
+from accounts.models import Membership
 from invoices.queries import list_open_orders
 from plans.queries import Notice
-from plans.wording import say_balance
+from plans.wording import say_amount
 
 
-def tell_pending(workspace: Workspace) -> Mapping[int | None, list[Notice]]:
-    """Return by bot (None: for all bots) which payments are pending. One statement."""
+def tell_pending(membership: Membership) -> Mapping[int | None, list[Notice]]:
+    """Return by bot (None: for all bots) which payments are pending of orders a person sees."""
     told: dict[int | None, list[Notice]] = {}
-    for order in list_open_orders(workspace):
-        amount = say_balance(
-            order.gross, currency=order.currency_id, decimals=order.currency.decimals
-        )
+    slug = membership.workspace.slug
+    for order in list_open_orders(membership):
+        amount = say_amount(order.gross, order.currency)
         kind = order.get_type_display().lower()
         text = f"A payment of {amount} is pending ({order}, {kind})."
-        told.setdefault(order.bot_id, []).append(Notice("credit-card-pay", text))
+        page = reverse("invoices:order", args=[slug, order.number])
+        told.setdefault(order.bot_id, []).append(Notice("credit-card-pay", text, page))
     return told

@@ -16,7 +16,7 @@ from accounts.exports import Value, guard, record_download, write_csv
 from accounts.models import Bot, Role, User
 from accounts.months import read_calendar
 from accounts.tables import show_page
-from plans import forms, queries
+from plans import catalog, forms, queries
 from plans.balances import BalanceStatus
 from plans.models import Plan
 from plans.money import round_down
@@ -48,9 +48,9 @@ def plan_list(request: WorkspaceRequest) -> HttpResponse:
     now = datetime.now(UTC)
     form = read_filter(request)
     today = read_calendar(request.workspace).day_of(now)
-    told = tell_pending(request.workspace)
+    told = tell_pending(request.membership)
     rows = list_rows(request, form, told=told, now=now)
-    currency = queries.find_currency(request.workspace)
+    currency = catalog.find_currency(request.workspace)
     table = PlanTable(rows, currency=currency, exclude=hidden_columns(request))
     show_page(table, request)
     owners = list_owners(request)
@@ -79,7 +79,7 @@ def plan_list(request: WorkspaceRequest) -> HttpResponse:
             "may_fund": request.membership.role in (Role.OWNER, Role.ADMIN),
             "may_change_owner": may(request.membership, "bots.change_owner"),
             "may_create": may(request.membership, "bots.create"),
-            "zone": read_calendar(request.workspace).zone_of(now.date()).key,
+            "zone": read_calendar(request.workspace).zone_of(today).key,
         },
     )
 
@@ -89,9 +89,9 @@ def plan_list(request: WorkspaceRequest) -> HttpResponse:
 def plan_export(request: WorkspaceRequest) -> HttpResponse:
     """Send what the list shows, all pages of it, as CSV."""
     form = read_filter(request)
-    currency = queries.find_currency(request.workspace)
+    currency = catalog.find_currency(request.workspace)
     now = datetime.now(UTC)
-    rows = list_rows(request, form, told=tell_pending(request.workspace), now=now)
+    rows = list_rows(request, form, told=tell_pending(request.membership), now=now)
     table = PlanTable(rows, currency=currency, exclude=hidden_columns(request))
     show_page(table, request)
     left_out = {"owner"} if "owner" in table.exclude else set()
