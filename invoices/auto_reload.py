@@ -71,13 +71,23 @@ def stop_after_failure(*, order: Order) -> None:
     """
     if order.type != OrderType.AUTO_RELOAD:
         return
-    found = AutoReload.objects.for_workspace(order.workspace).filter(bot=order.bot, is_on=True)
-    if found.update(is_on=False, off_because=FAILED):
+    found = AutoReload.objects.for_workspace(order.workspace).filter(bot=order.bot)
+    if reload := found.select_related("workspace", "bot").first():
+        stop(reload, because=FAILED, order=str(order))
+
+
+def stop(reload: AutoReload, *, because: str, order: str = "") -> None:
+    """Switch an auto-reload off that cannot go on, until a person turns it on.
+
+    The caller has the workspace's lock.
+    """
+    found = AutoReload.objects.for_workspace(reload.workspace_id).filter(pk=reload.pk, is_on=True)
+    if found.update(is_on=False, off_because=because):
         audit.record(
             "auto_reload.failed",
-            workspace=order.workspace,
-            target=name_wallet(order.bot),
-            after={"order": str(order), "reason": FAILED},
+            workspace=reload.workspace,
+            target=name_wallet(reload.bot),
+            after={"order": order, "reason": because},
         )
 
 

@@ -8,46 +8,21 @@ from django import forms
 from invoices.models import SavedMethod
 from invoices.orders import say_range
 from invoices.sandbox import Choice, SavedAnswer
-from plans.models import Currency
-from plans.money import NotAnAmount, parse_amount
+from plans.forms import AmountField, MoneyForm
+from plans.wording import write
 
 
-def read_amount(text: str, *, currency: Currency) -> Decimal:
-    """Return an amount of a currency.
+class Funds(MoneyForm):
+    """How many credits are to be bought at a time, in a currency; the amount is before tax."""
 
-    Raises:
-        ValidationError: it is none.
-    """
-    try:
-        return parse_amount(text, decimals=currency.decimals)
-    except NotAnAmount as error:
-        raise forms.ValidationError(str(error)) from None
-
-
-def read_top_up(text: str, *, currency: Currency) -> Decimal:
-    """Return an amount of credits that are sold at a time.
-
-    Raises:
-        ValidationError: it is none, too little or too much.
-    """
-    amount = read_amount(text, currency=currency)
-    if not currency.top_up_from <= amount <= currency.top_up_to:
-        raise forms.ValidationError(say_range(currency))
-    return amount
-
-
-class Funds(forms.Form):
-    """How many credits are to be bought, in a currency."""
-
-    amount = forms.CharField(max_length=40, error_messages={"required": "Write an amount."})
-
-    def __init__(self, *args: Any, currency: Currency, **kwargs: Any) -> None:  # Any: Django's
-        super().__init__(*args, **kwargs)
-        self.currency = currency
+    amount = AmountField()
 
     def clean_amount(self) -> Decimal:
-        """Return the amount before tax."""
-        return read_top_up(self.cleaned_data["amount"], currency=self.currency)
+        """Refuse what is not sold at a time."""
+        amount: Decimal = self.cleaned_data["amount"]
+        if not self.currency.top_up_from <= amount <= self.currency.top_up_to:
+            raise forms.ValidationError(say_range(self.currency))
+        return amount
 
 
 class Checkout(Funds):
@@ -64,17 +39,16 @@ class Checkout(Funds):
     keep_method = forms.BooleanField(required=False)
 
     def __init__(self, *args: Any, methods: list[tuple[str, str]], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, **kwargs)  # Any: Django's
         field = self.fields["method"]
-        assert isinstance(field, forms.ChoiceField)  # noqa: S101  # as above
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101  # declared so above
         field.choices = methods
 
 
-class Reload(forms.Form):
-    """When a wallet is to be reloaded, by how much, and what is charged for it."""
+class Reload(Funds):
+    """Below which limit a wallet is to be reloaded, by how much, and what is charged for it."""
 
-    amount = forms.CharField(max_length=40, error_messages={"required": "Write an amount."})
-    limit = forms.CharField(max_length=40, error_messages={"required": "Write a limit; 0 is one."})
+    limit = AmountField()
     saved_method = forms.ModelChoiceField(
         queryset=SavedMethod.objects.none(),
         error_messages={
@@ -83,11 +57,10 @@ class Reload(forms.Form):
         },
     )
 
-    def __init__(self, *args: Any, currency: Currency, methods: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, methods: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.currency = currency
         field = self.fields["saved_method"]
-        assert isinstance(field, forms.ModelChoiceField)  # noqa: S101  # as above
+        assert isinstance(field, forms.ModelChoiceField)  # noqa: S101  # declared so above
         field.queryset = methods
 
     def shown_amount(self) -> str:
@@ -106,19 +79,8 @@ class Reload(forms.Form):
         """Return an amount that was stored in the decimals of its currency, one typed as it was."""
         value = self[name].value()
         if isinstance(value, Decimal):
-            return f"{value:.{self.currency.decimals}f}"
+            return write(value, self.currency)
         return str(value or "")
-
-    def clean_amount(self) -> Decimal:
-        """Return the amount of one order, before tax."""
-        return read_top_up(self.cleaned_data["amount"], currency=self.currency)
-
-    def clean_limit(self) -> Decimal:
-        """Return the limit below which there is an order."""
-        limit = read_amount(self.cleaned_data["limit"], currency=self.currency)
-        if limit < 0:
-            raise forms.ValidationError("A limit is 0 or more.")
-        return limit
 
 
 class SandboxAnswer(forms.Form):

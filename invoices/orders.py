@@ -5,7 +5,7 @@ a provider repeats does nothing.
 """
 
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from django.db.models import Max
@@ -24,8 +24,9 @@ from invoices.models import (
     OrderStatus,
     OrderType,
 )
-from plans import billing, lots
-from plans.models import BotPlan, CreditLot, Currency, PlanVersion, WorkspaceBilling
+from plans import billing, lots, subscriptions
+from plans.models import CreditLot, Currency, PlanVersion
+from plans.wording import say_amount
 
 # What an order brings about when it is completed, in that transaction; the lot that it loads.
 Effect = Callable[[Order, datetime], CreditLot | None]
@@ -104,9 +105,9 @@ def find_currency(workspace: Workspace) -> Currency:
 
 def say_range(currency: Currency) -> str:
     """Return in words which amounts of credits are sold at a time."""
-    least = f"{currency.top_up_from:,.{currency.decimals}f}"
-    most = f"{currency.top_up_to:,.{currency.decimals}f}"
-    return f"Credits are sold from {least} to {most} {currency} at a time."
+    least = say_amount(currency.top_up_from, currency)
+    most = say_amount(currency.top_up_to, currency)
+    return f"Credits are sold from {least} to {most} at a time."
 
 
 def check_contract(*, workspace: Workspace, at: datetime) -> None:
@@ -116,8 +117,7 @@ def check_contract(*, workspace: Workspace, at: datetime) -> None:
         NotOrdered: it does.
     """
     today = read_calendar(workspace).day_of(at)
-    billed = WorkspaceBilling.objects.for_workspace(workspace)
-    if billed.filter(enterprise_from__lte=today).exists():
+    if subscriptions.has_contract(workspace=workspace, today=today):
         raise NotOrdered("A contract holds for this workspace; it needs no credits.")
 
 
@@ -200,20 +200,8 @@ def load_credits(order: Order, at: datetime) -> CreditLot:
         at=at,
         key=f"order:{order.number}",
         bot=order.bot,
-        last_day=find_last_day(order, at=at),
         reason=f"Order {order}",
     )
-
-
-def find_last_day(order: Order, *, at: datetime) -> date | None:
-    """Return the last day of bought credits: None, unless the plan of their bot says another."""
-    if order.bot is None:
-        return None
-    today = read_calendar(order.workspace).day_of(at)
-    plans = BotPlan.objects.for_workspace(order.workspace).filter(bot=order.bot)
-    plan = plans.in_force_on(today).select_related("version").first()
-    days = plan.version.bought_credit_days if plan else None
-    return today + timedelta(days=days) if days else None
 
 
 EFFECTS: dict[OrderType, Effect] = {

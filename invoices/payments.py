@@ -16,13 +16,14 @@ from accounts.models import Workspace
 from accounts.tenancy import in_workspace
 from invoices import orders, sandbox
 from invoices.models import (
+    OPEN,
     Method,
     Order,
     Payment,
     PaymentStatus,
     SavedMethod,
 )
-from invoices.providers import Answer, Places, Provider
+from invoices.providers import Answer, Provider
 from plans import billing
 
 # What a buyer agrees to who has their method kept; it is stored with the payment, word for word.
@@ -50,6 +51,10 @@ UNDECIDED = (PaymentStatus.STARTED, PaymentStatus.IN_REVIEW)
 
 class Unavailable(ValueError):
     """A method is not offered."""
+
+
+class NotOpen(ValueError):
+    """An order is not to be paid any more: it is paid, failed or canceled."""
 
 
 class UnknownPayment(LookupError):
@@ -95,9 +100,14 @@ def start(
     """Begin to pay an order by its method; where that was begun, return that payment.
 
     ``consent``: the words by which the buyer agrees to have the method saved.
+
+    Raises:
+        NotOpen: the order is not to be paid, perhaps since a moment ago.
     """
     with in_workspace(order.workspace_id):
         orders.lock(order)
+        if order.status not in OPEN:
+            raise NotOpen(f"{order} is not open any more.")
         payments = Payment.objects.for_workspace(order.workspace).filter(order=order)
         begun = payments.filter(method=order.method, status__in=UNDECIDED).first()
         if begun:
@@ -118,13 +128,13 @@ def start(
     return payment
 
 
-def open_page(*, payment: Payment, places: Places) -> str:
-    """Return the address of the page on which the buyer pays.
+def open_page(*, payment: Payment, return_to: str) -> str:
+    """Return the address of the page on which the buyer pays, and which leads back.
 
     Raises:
         Unavailable: the method is not offered any more.
     """
-    return find_provider(payment.method).open_page(payment, places=places)
+    return find_provider(payment.method).open_page(payment, return_to=return_to)
 
 
 def take_answer(*, workspace_id: int, answer: Answer, at: datetime) -> bool:

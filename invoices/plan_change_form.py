@@ -4,10 +4,10 @@ from typing import Any
 
 from django import forms
 
+from accounts.forms import LARGEST_ID
 from invoices.plan_changes import Seen
 from plans.money import DECIMALS, DIGITS
 
-LARGEST_ID = 2**63 - 1
 ANEW = {"required": "Open this page anew.", "invalid": "Open this page anew."}
 
 

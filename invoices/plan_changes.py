@@ -109,6 +109,8 @@ def quote(*, bot: Bot, version: PlanVersion, at: datetime) -> Quote:
     with in_workspace(workspace.pk):
         today = read_calendar(workspace).day_of(at)
         subscriptions.check_contract(workspace=workspace, today=today)
+        if bot.archived_at:
+            raise NotChangeable(f"{bot.name} is archived. Restore it to change its plan.")
         current, offer = read_offers(bot, version, today=today)
         scheduled = subscriptions.find_scheduled(workspace=workspace, bots=[bot], today=today)
         upgrade = None
@@ -268,7 +270,7 @@ def change(
     buyer: User,
     at: datetime,
     key: str,
-    method: Method,
+    method: Method | None,
 ) -> Order | None:
     """Change a bot's plan as it was quoted: now, from the next month on, or once an order is paid.
 
@@ -280,7 +282,7 @@ def change(
     """
     with in_workspace(bot.workspace_id):
         billing.lock(workspace=bot.workspace, at=at)
-        if placed := Order.objects.for_workspace(bot.workspace).filter(key=key).first():
+        if placed := find_placed(bot, key=key):
             return placed
         quoted = quote(bot=bot, version=version, at=at)
         if is_scheduled(quoted):
@@ -293,6 +295,8 @@ def change(
         if waiting := find_waiting(bot):
             raise NotChangeable(f"{say_waiting(waiting)} Pay or cancel it first.")
         if quoted.net:
+            if method is None:
+                raise NotChangeable("Choose a payment method.")
             from_credits = quoted.current.version.uses_credits
             return orders.place(
                 workspace=bot.workspace,
@@ -301,7 +305,7 @@ def change(
                 net=quoted.net,
                 at=at,
                 key=key,
-                method=method,
+                method=Method(method),
                 bot=bot,
                 version=version,
             )
@@ -310,6 +314,12 @@ def change(
         else:
             subscriptions.schedule(bot=bot, version=version, day=quoted.starts_on, at=at)
     return None
+
+
+def find_placed(bot: Bot, *, key: str) -> Order | None:
+    """Return the order that was placed under a key; None: none was."""
+    placed = Order.objects.for_workspace(bot.workspace).filter(key=key)
+    return placed.select_related("workspace", "currency").first()
 
 
 def is_scheduled(quoted: Quote) -> bool:

@@ -19,19 +19,11 @@ class Answer:
     saved_label: str = ""
 
 
-@dataclass(frozen=True)
-class Places:
-    """Where a hosted page leads back to, and the address to which its provider sends the answer."""
-
-    return_to: str
-    notify: str
-
-
 class Provider(Protocol):
     """Whoever takes the money of a method."""
 
-    def open_page(self, payment: Payment, *, places: Places) -> str:
-        """Return the address of the page on which the buyer pays."""
+    def open_page(self, payment: Payment, *, return_to: str) -> str:
+        """Return the address of the page on which the buyer pays, and which leads back."""
 
     def charge(self, payment: Payment) -> Answer | None:
         """Charge the saved method of a payment; None: the answer comes later.

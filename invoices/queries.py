@@ -1,10 +1,10 @@
 """What pages read of orders."""
 
-from accounts.models import Workspace
+from accounts.models import Membership
 from invoices.models import Order
 
 
-def list_open_orders(workspace: Workspace) -> list[Order]:
-    """Return the orders that wait for their payment or its review, the oldest first."""
-    orders = Order.objects.for_workspace(workspace).open().select_related("currency")
-    return list(orders.order_by("number"))
+def list_open_orders(membership: Membership) -> list[Order]:
+    """Return the orders a person sees that wait for their payment or its review, oldest first."""
+    orders = Order.objects.for_workspace(membership.workspace_id).visible_to(membership)
+    return list(orders.open().select_related("currency").order_by("number"))

@@ -112,7 +112,7 @@ def rate_upgrade(*, old: Offer, new: Offer, today: date) -> Upgrade:
         raise ValueError(f"{new.version} is no upgrade from {old.version}")
     days = count_days(today)
     left = days - today.day + 1
-    net = share(new.fee - old.fee, days=left, of=days, decimals=new.decimals)
+    net = share(new.fee - old.fee, days=left, of=days, decimals=new.currency.decimals)
     return Upgrade(old.fee, new.fee, left, days, net)
 
 
@@ -162,7 +162,7 @@ def rate_renewal(
 
 def rate_fee(offer: Offer, *, month: date, paid: Decimal = Decimal(0)) -> list[Line]:
     """Return the line of a month's fee, less what was paid of it; none where nothing is left."""
-    net = round_amount(offer.fee - paid, decimals=offer.decimals)
+    net = round_amount(offer.fee - paid, decimals=offer.currency.decimals)
     if net <= 0:
         return []
     return [Line(LineKind.FEE, offer, month, end_of_month(month), price=net, net=net)]
@@ -214,6 +214,7 @@ def rate_further(
     quantity = max(0, used - included)
     if priced is None or not quantity or not priced.price:
         return []
+    net = EXACTLY.multiply(priced.price, Decimal(quantity))
     return [
         Line(
             kind,
@@ -221,9 +222,7 @@ def rate_further(
             plan.first,
             plan.last,
             price=priced.price,
-            net=round_amount(
-                EXACTLY.multiply(priced.price, Decimal(quantity)), decimals=plan.offer.decimals
-            ),
+            net=round_amount(net, decimals=plan.offer.currency.decimals),
             quantity=quantity,
             meter=meter,
             used=used,

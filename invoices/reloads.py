@@ -8,13 +8,14 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from django.db import connections
-from django.db.models import Q, Sum
+from django.db.models import Sum
 
+from accounts.access import may_change_plan
 from accounts.days import DAY
-from accounts.models import Bot, Workspace
+from accounts.models import ADMINS, Bot, Membership, Workspace
 from accounts.months import read_calendar
 from accounts.tenancy import in_workspace
-from invoices import orders, payments
+from invoices import auto_reload, orders, payments
 from invoices.models import AutoReload, Method, Order, OrderType, Payment, PaymentStatus
 from plans import billing
 from plans.models import BotBilling, CreditLot, Posting, PostingKind
@@ -52,8 +53,11 @@ def order_for(*, workspace: Workspace, bot_id: int | None, now: datetime) -> boo
     with in_workspace(workspace.pk):
         billing.lock(workspace=workspace)
         found = AutoReload.objects.for_workspace(workspace).filter(bot=bot_id, is_on=True)
-        reload = found.select_related("bot", "saved_method").first()
+        reload = found.select_related("workspace", "bot", "saved_method").first()
         if reload is None or not is_due(reload, now=now):
+            return False
+        if refusal := find_refusal(reload):
+            auto_reload.stop(reload, because=refusal)
             return False
         today = read_calendar(workspace).day_of(now)
         number = count_orders(reload, now=now) + 1
@@ -68,10 +72,26 @@ def order_for(*, workspace: Workspace, bot_id: int | None, now: datetime) -> boo
                 method=Method(reload.saved_method.method),
                 bot=reload.bot,
             )
-        except orders.NotOrdered:  # the limits, or the contract, are others by now
+        except orders.NotOrdered as error:  # the limits, or the contract, are others by now
+            auto_reload.stop(reload, because=str(error))
             return False
         payments.start(order=order, at=now, saved_method=reload.saved_method)
     return True
+
+
+def find_refusal(reload: AutoReload) -> str:
+    """Return why a wallet is not to be reloaded any more; empty: it is.
+
+    A method is charged for what whoever had it saved may pay for, and can turn off.
+    """
+    bot = reload.bot
+    if bot and bot.archived_at:
+        return "The bot is archived."
+    members = Membership.objects.for_workspace(reload.workspace_id)
+    payer = members.filter(user=reload.saved_method.saved_by_id).first()
+    if payer and (may_change_plan(payer, bot) if bot else payer.role in ADMINS):
+        return ""
+    return "Whoever had the payment method saved may not pay for these credits any more."
 
 
 def is_due(reload: AutoReload, *, now: datetime) -> bool:
@@ -123,9 +143,8 @@ def was_charged(*, workspace: Workspace, bot: Bot | None, since: datetime) -> bo
 
 def find_balance(*, workspace: Workspace, bot: Bot | None, today: date) -> Decimal:
     """Return what is left in a wallet, free and bought, less the overdraft that it would pay."""
-    lots = CreditLot.objects.for_workspace(workspace).filter(bot=bot)
-    usable = lots.filter(Q(last_day=None) | Q(last_day__gte=today))
-    left: Decimal | None = usable.aggregate(left=Sum("balance"))["left"]
+    lots = CreditLot.objects.for_workspace(workspace).usable_on(today)
+    left: Decimal | None = lots.filter(bot=bot).aggregate(left=Sum("balance"))["left"]
     billed = BotBilling.objects.for_workspace(workspace)
     if bot:
         billed = billed.filter(bot=bot)

@@ -12,14 +12,14 @@ from datetime import timedelta
 from typing import Any
 
 from celery import current_app
-from django.conf import settings
 from django.core import signing
 from django.db import models
 from django.urls import reverse
 from django.utils.crypto import salted_hmac
 
 from invoices.models import Payment, PaymentStatus
-from invoices.providers import Answer, Places
+from invoices.providers import Answer
+from plans.wording import say_amount
 
 SALT = "invoices.sandbox"
 SIGNATURE = "X-Sandbox-Signature"
@@ -54,16 +54,14 @@ class NotSigned(ValueError):
 
 @dataclass(frozen=True)
 class Bill:
-    """What the token of a page says: what is to be paid, and who is to be told."""
+    """What the token of a page says: what is to be paid, and where it leads back to."""
 
     workspace: int
     reference: str
     order: str
     amount: str
-    currency: str
     keeps_method: bool
     return_to: str
-    notify: str
 
 
 STATUSES = {
@@ -80,18 +78,16 @@ STATUSES = {
 class Sandbox:
     """The sandbox as payments see it."""
 
-    def open_page(self, payment: Payment, *, places: Places) -> str:
+    def open_page(self, payment: Payment, *, return_to: str) -> str:
         """Return the address of the page for one payment; it is good for a day."""
         order = payment.order
         bill = Bill(
             workspace=payment.workspace_id,
             reference=payment.reference,
             order=str(order),
-            amount=f"{order.gross:,.{order.currency.decimals}f}",
-            currency=order.currency_id,
+            amount=say_amount(order.gross, order.currency),
             keeps_method=bool(payment.consent),
-            return_to=places.return_to,
-            notify=places.notify,
+            return_to=return_to,
         )
         token = signing.dumps(asdict(bill), salt=SALT, compress=True)
         return reverse("sandbox:pay", args=[token])
@@ -103,8 +99,7 @@ class Sandbox:
         choice = Choice(payment.saved_method.reference)
         answer = Answer(payment.reference, STATUSES[choice])
         if choice == Choice.LATE:
-            address = f"{settings.PUBLIC_ADDRESS}{reverse('sandbox:answers')}"
-            send(answer, workspace_id=payment.workspace_id, address=address, after=LATE)
+            send(answer, workspace_id=payment.workspace_id, after=LATE)
             return None
         return answer
 
@@ -131,14 +126,13 @@ def decide(bill: Bill, *, choice: Choice, saved: SavedAnswer) -> None:
         send(
             answer,
             workspace_id=bill.workspace,
-            address=bill.notify,
             after=LATE if choice == Choice.LATE else 0,
         )
 
 
-def send(answer: Answer, *, workspace_id: int, address: str, after: int) -> None:
+def send(answer: Answer, *, workspace_id: int, after: int) -> None:
     """Have a worker send an answer to the console, after some seconds."""
-    call = {"address": address, "body": write_callback(answer, workspace_id=workspace_id)}
+    call = {"body": write_callback(answer, workspace_id=workspace_id)}
     # By its name: the module of tasks imports this one.
     current_app.send_task(
         "invoices.tasks.deliver_sandbox_answer", kwargs=call, countdown=after, retry=False

@@ -26,6 +26,6 @@ def run_reloads(*, workspace_id: int, now: str) -> None:
 
 
 @shared_task(autoretry_for=(OSError,), retry_backoff=5, max_retries=6)
-def deliver_sandbox_answer(*, address: str, body: str) -> None:
+def deliver_sandbox_answer(*, body: str) -> None:
     """Send an answer of the sandbox to the console; where it is not taken, again later."""
-    callbacks.deliver(address=address, body=body)
+    callbacks.deliver(body=body)

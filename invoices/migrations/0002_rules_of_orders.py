@@ -27,8 +27,9 @@ BEGIN
     IF NEW.status <> OLD.status AND (OLD.status, NEW.status) NOT IN (
         ('pending', 'in_review'), ('pending', 'completed'), ('pending', 'failed'),
         ('pending', 'canceled'), ('in_review', 'completed'), ('in_review', 'failed'),
-        ('in_review', 'canceled'), ('failed', 'pending'), ('failed', 'completed'),
-        ('canceled', 'completed'), ('completed', 'refunded'))
+        ('in_review', 'canceled'), ('failed', 'completed'), ('canceled', 'completed'),
+        ('completed', 'refunded'))
+        AND NOT (OLD.status = 'failed' AND NEW.status = 'pending' AND NEW.type = 'renewal')
     THEN
         RAISE EXCEPTION 'order % does not move from % to %', OLD.number, OLD.status, NEW.status
             USING ERRCODE = 'restrict_violation';

@@ -1,11 +1,8 @@
 """What templates of orders use."""
 
-from decimal import Decimal
-
 from django import template
 
 from invoices.models import OrderStatus
-from plans.models import Currency
 
 register = template.Library()
 
@@ -17,12 +14,6 @@ MOODS = {
     OrderStatus.CANCELED: "",
     OrderStatus.REFUNDED: "",
 }
-
-
-@register.filter
-def money(amount: Decimal, currency: Currency) -> str:
-    """Return an amount with the decimals of its currency, such as 1,234.50 USD."""
-    return f"{amount:,.{currency.decimals}f}\N{NO-BREAK SPACE}{currency.code}"
 
 
 @register.filter

@@ -5,15 +5,16 @@ from datetime import UTC, datetime
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from accounts.access import WorkspaceRequest, may_change_plan, workspace_view
+from accounts.access import WorkspaceRequest, find_bot_to_bill, workspace_view
 from accounts.models import ADMINS, Bot
 from invoices import forms, orders, payments, tax
-from invoices.models import OPEN, Method, OrderType
-from invoices.views.orders import lead_to_payment
+from invoices.models import Method, OrderType
+from invoices.views.orders import pay
+from plans.models import Currency
 
 
 @workspace_view("plans.change")
@@ -26,8 +27,7 @@ def add_funds(request: WorkspaceRequest, bot_id: int | None = None) -> HttpRespo
     """
     bot = find_wallet(request, bot_id)
     try:
-        currency = orders.find_currency(request.workspace)
-        orders.check_contract(workspace=request.workspace, at=datetime.now(UTC))
+        currency = check_wallet(request, bot)
         methods = payments.list_methods()
     except (orders.NotOrdered, payments.Unavailable) as error:
         return refuse(request, bot, error)
@@ -65,25 +65,23 @@ def order_credits(
 ) -> HttpResponse:
     """Place the order of a checkout, once, and lead to its payment."""
     values = checkout.cleaned_data
-    now = datetime.now(UTC)
     wallet = bot.pk if bot else "shared"
-    order = orders.place(
-        workspace=request.workspace,
-        type=OrderType.CREDIT_PURCHASE,
-        buyer=request.user,
-        net=values["amount"],
-        at=now,
-        # With all of what is ordered: a page that is gone back to may order something else.
-        key=f"page:{request.user.pk}:{values['key']}:{wallet}:{values['amount']}",
-        method=Method(values["method"]),
-        bot=bot,
-        comments=values["comments"],
-    )
-    if order.status not in OPEN:
-        return redirect("invoices:order", request.workspace.slug, order.number)
-    consent = payments.CONSENT if values["keep_method"] else ""
-    payment = payments.start(order=order, at=now, consent=consent)
-    return lead_to_payment(request, payment)
+    try:
+        order = orders.place(
+            workspace=request.workspace,
+            type=OrderType.CREDIT_PURCHASE,
+            buyer=request.user,
+            net=values["amount"],
+            at=datetime.now(UTC),
+            # With all of what is ordered: a page that is gone back to may order something else.
+            key=f"page:{request.user.pk}:{values['key']}:{wallet}:{values['amount']}",
+            method=Method(values["method"]),
+            bot=bot,
+            comments=values["comments"],
+        )
+    except orders.NotOrdered as error:  # what was checked is otherwise by now
+        return refuse(request, bot, error)
+    return pay(request, order, consent=payments.CONSENT if values["keep_method"] else "")
 
 
 def find_wallet(request: WorkspaceRequest, bot_id: int | None) -> Bot | None:
@@ -97,8 +95,16 @@ def find_wallet(request: WorkspaceRequest, bot_id: int | None) -> Bot | None:
         if request.membership.role not in ADMINS:
             raise PermissionDenied
         return None
-    seen = Bot.objects.for_workspace(request.workspace).with_plan_for(request.membership)
-    bot = get_object_or_404(seen.in_use(), pk=bot_id)
-    if not may_change_plan(request.membership, bot):
-        raise PermissionDenied
-    return bot
+    return find_bot_to_bill(request, bot_id)
+
+
+def check_wallet(request: WorkspaceRequest, bot: Bot | None) -> Currency:
+    """Return the currency in which credits are bought for a wallet.
+
+    Raises:
+        NotOrdered: none are: the bot is archived, a contract holds, or nothing is sold here.
+    """
+    if bot and bot.archived_at:
+        raise orders.NotOrdered(f"{bot.name} is archived. Restore it to buy credits for it.")
+    orders.check_contract(workspace=request.workspace, at=datetime.now(UTC))
+    return orders.find_currency(request.workspace)

@@ -1,6 +1,7 @@
 """The page of one order, on which a buyer comes back from a payment."""
 
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -14,7 +15,6 @@ from accounts.access import WorkspaceRequest, may, workspace_view
 from accounts.models import ADMINS
 from invoices import payments
 from invoices.models import OF_CREDITS, OPEN, Method, Order, Payment
-from invoices.providers import Places
 
 ANSWER_EXPECTED = timedelta(minutes=3)  # after a payment was begun the page asks by itself
 REFRESH = 5  # seconds, without a script
@@ -25,16 +25,22 @@ LARGEST_NUMBER = 2**31 - 1
 @never_cache
 @require_safe
 def show_order(request: WorkspaceRequest, order_number: int) -> HttpResponse:
-    """Show an order: what it is for, what it costs and how far it is."""
+    """Show an order: what it is for, what it costs and how far it is.
+
+    A page that asks by itself gets nothing new while there is nothing: focus and readers stay.
+    """
     order = find_order(request, order_number)
     payment = find_payment(order)
     begun = payment is not None and datetime.now(UTC) - payment.started_at < ANSWER_EXPECTED
+    asks_again = order.status in OPEN and begun
+    if request.htmx and asks_again and request.GET.get("seen") == order.status:
+        return HttpResponse(status=HTTPStatus.NO_CONTENT)
     context = {
         "order": order,
         "payment": payment,
         "is_open": order.status in OPEN,
         "refresh_seconds": REFRESH,
-        "asks_again": order.status in OPEN and begun,
+        "asks_again": asks_again,
         "of_credits": order.type in OF_CREDITS,
         "may_pay": may_pay(request, order),
         "is_sandbox": order.method == Method.SANDBOX,
@@ -47,15 +53,7 @@ def show_order(request: WorkspaceRequest, order_number: int) -> HttpResponse:
 @require_POST
 def pay_order(request: WorkspaceRequest, order_number: int) -> HttpResponse:
     """Lead to the page on which an order that is open is paid."""
-    order = find_order_to_pay(request, order_number)
-    if order.status not in OPEN:
-        return redirect("invoices:order", request.workspace.slug, order.number)
-    try:
-        payments.find_provider(order.method)
-        return lead_to_payment(request, payments.start(order=order, at=datetime.now(UTC)))
-    except payments.Unavailable as error:
-        messages.error(request, str(error))
-    return redirect("invoices:order", request.workspace.slug, order.number)
+    return pay(request, find_order_to_pay(request, order_number))
 
 
 @workspace_view("plans.change")
@@ -106,10 +104,18 @@ def find_payment(order: Order) -> Payment | None:
     return payments_of.order_by("-pk").first()
 
 
-def lead_to_payment(request: WorkspaceRequest, payment: Payment) -> HttpResponse:
-    """Lead to the page of a provider on which a payment is made."""
-    places = Places(
-        return_to=reverse("invoices:order", args=[request.workspace.slug, payment.order.number]),
-        notify=request.build_absolute_uri(reverse("sandbox:answers")),
-    )
-    return redirect(payments.open_page(payment=payment, places=places))
+def pay(request: WorkspaceRequest, order: Order, *, consent: str = "") -> HttpResponse:
+    """Lead to the page of a provider, or to the order's where it is not to be paid any more.
+
+    ``consent``: the words by which the buyer agrees to have the method saved.
+    """
+    back = reverse("invoices:order", args=[request.workspace.slug, order.number])
+    try:
+        payments.find_provider(order.method)
+        payment = payments.start(order=order, at=datetime.now(UTC), consent=consent)
+        return redirect(payments.open_page(payment=payment, return_to=back))
+    except payments.Unavailable as error:
+        messages.error(request, str(error))
+    except payments.NotOpen:
+        pass  # its page says how far it is
+    return redirect(back)

@@ -1,26 +1,27 @@
 """Pages on which the plan of a bot is changed, and a scheduled change undone."""
 
+import re
 import uuid
 from datetime import UTC, datetime
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts.access import WorkspaceRequest, may_change_plan, workspace_view
+from accounts.access import WorkspaceRequest, find_bot_to_bill, workspace_view
 from accounts.models import Bot
 from accounts.months import read_calendar
 from invoices import payments, plan_changes
-from invoices.models import OPEN, Method, Order
-from invoices.plan_change_form import LARGEST_ID, PlanChange
+from invoices.plan_change_form import PlanChange
 from invoices.plan_changes import Quote
-from invoices.views.orders import lead_to_payment
+from invoices.views.orders import pay
 from plans import catalog, eligibility, subscriptions
 from plans.models import PlanVersion
 from plans.subscriptions import NotChangeable
+
+NUMBER = re.compile("[0-9]{1,18}")  # any that a version may have
 
 
 @workspace_view("plans.change")
@@ -28,7 +29,7 @@ from plans.subscriptions import NotChangeable
 @require_http_methods(["GET", "HEAD", "POST"])
 def plan_change(request: WorkspaceRequest, bot_id: int) -> HttpResponse:
     """Change a bot's plan: choose one, see what that does, then confirm it."""
-    bot = find_bot(request, bot_id)
+    bot = find_bot_to_bill(request, bot_id)
     if request.method == "POST":
         return confirm(request, bot)
     version = find_version(request.GET.get("version", ""))
@@ -41,23 +42,9 @@ def plan_change(request: WorkspaceRequest, bot_id: int) -> HttpResponse:
     return show_quote(request, quoted)
 
 
-def find_bot(request: WorkspaceRequest, bot_id: int) -> Bot:
-    """Return a bot whose plan the person may change.
-
-    Raises:
-        Http404: they see no such bot, or no plan of it.
-        PermissionDenied: they see it, and may not change it.
-    """
-    seen = Bot.objects.for_workspace(request.workspace).with_plan_for(request.membership)
-    found = get_object_or_404(seen.select_related("workspace"), pk=min(bot_id, LARGEST_ID))
-    if not may_change_plan(request.membership, found):
-        raise PermissionDenied
-    return found
-
-
 def find_version(text: str) -> PlanVersion | None:
     """Return the version that an address asks for; None: there is no such one."""
-    if not (text.isascii() and text.isdigit() and int(text) <= LARGEST_ID):
+    if not NUMBER.fullmatch(text):
         return None
     return PlanVersion.objects.select_related("plan").filter(pk=int(text)).first()
 
@@ -90,11 +77,11 @@ def show_quote(
     """Return the page that says what a change would be."""
     methods = list_methods() if quoted.net else []
     start = {"key": uuid.uuid4(), "method": methods[0][0] if methods else ""}
+    form = form or PlanChange(initial=start, methods=methods)
     context = {
         "bot": quoted.bot,
         "quote": quoted,
-        "form": form or PlanChange(initial=start, methods=methods),
-        "key": start["key"],
+        "form": form,
         "methods": methods,
         "zone": read_calendar(request.workspace).zone_of(quoted.today).key,
         "waiting": plan_changes.find_waiting(quoted.bot),
@@ -117,6 +104,9 @@ def confirm(request: WorkspaceRequest, bot: Bot) -> HttpResponse:
     now = datetime.now(UTC)
     if version is None:
         return show_choice(request, bot, error="Choose a plan.")
+    key = f"plan:{request.user.pk}:{form['key'].value()}:{bot.pk}:{version.pk}"[:200]
+    if placed := plan_changes.find_placed(bot, key=key):
+        return pay(request, placed)
     try:
         quoted = plan_changes.quote(bot=bot, version=version, at=now)
         if quoted.net and not form.data.get("method"):
@@ -129,26 +119,15 @@ def confirm(request: WorkspaceRequest, bot: Bot) -> HttpResponse:
             seen=form.seen,
             buyer=request.user,
             at=now,
-            key=f"plan:{request.user.pk}:{form.cleaned_data['key']}:{bot.pk}:{version.pk}",
-            method=Method(form.cleaned_data["method"] or Method.SANDBOX),
+            key=key,
+            method=form.cleaned_data["method"] or None,
         )
     except NotChangeable as error:
         return show_choice(request, bot, error=str(error))
     if order:
-        return pay(request, order, at=now)
+        return pay(request, order)
     messages.success(request, say_done(quoted))
     return redirect("invoices:plan_change", request.workspace.slug, bot.pk)
-
-
-def pay(request: WorkspaceRequest, order: Order, *, at: datetime) -> HttpResponse:
-    """Lead to where an order is paid, or to its page where it is not open any more."""
-    if order.status in OPEN:
-        try:
-            payments.find_provider(order.method)
-            return lead_to_payment(request, payments.start(order=order, at=at))
-        except payments.Unavailable as error:
-            messages.error(request, str(error))
-    return redirect("invoices:order", request.workspace.slug, order.number)
 
 
 def say_done(quoted: Quote) -> str:
@@ -165,7 +144,7 @@ def say_done(quoted: Quote) -> str:
 @require_POST
 def plan_change_undo(request: WorkspaceRequest, bot_id: int) -> HttpResponse:
     """Undo the change that is scheduled for a bot."""
-    bot = find_bot(request, bot_id)
+    bot = find_bot_to_bill(request, bot_id)
     try:
         if subscriptions.undo(bot=bot, at=datetime.now(UTC)):
             messages.success(request, f"{bot.name} keeps its plan.")

@@ -12,7 +12,7 @@ from accounts.models import Bot
 from invoices import auto_reload, forms, orders
 from invoices.models import AutoReload, SavedMethod
 from invoices.reloads import MOST_A_DAY
-from invoices.views.funds import find_wallet, refuse
+from invoices.views.funds import check_wallet, find_wallet, refuse
 
 
 @workspace_view("plans.change")
@@ -21,8 +21,7 @@ def change_reload(request: WorkspaceRequest, bot_id: int | None = None) -> HttpR
     """Show when a wallet is reloaded, and turn that on, or change it."""
     bot = find_wallet(request, bot_id)
     try:
-        currency = orders.find_currency(request.workspace)
-        orders.check_contract(workspace=request.workspace, at=datetime.now(UTC))
+        currency = check_wallet(request, bot)
     except orders.NotOrdered as error:
         return refuse(request, bot, error)
     reload = find_reload(request, bot)
@@ -61,7 +60,7 @@ def change_reload(request: WorkspaceRequest, bot_id: int | None = None) -> HttpR
 @workspace_view("plans.change")
 @require_POST
 def stop_reload(request: WorkspaceRequest, bot_id: int | None = None) -> HttpResponse:
-    """Turn auto-reload of a wallet off."""
+    """Turn auto-reload of a wallet off, also of an archived bot."""
     bot = find_wallet(request, bot_id)
     if auto_reload.turn_off(workspace=request.workspace, bot=bot):
         messages.success(request, "Auto-reload is off.")
