@@ -19,6 +19,7 @@ from benchmarks import pages, scratch
 from benchmarks.measures import TIMES, Result, make_key, seconds, web_server
 from plans import billing, charging
 from plans.models import ChargedDay
+from usage import totals
 
 CLIENTS = 4
 ASKED_BOTS = 50
@@ -76,7 +77,7 @@ def mark_all(workspace: Workspace) -> None:
     """Have all bots looked at."""
     with in_workspace(workspace.pk):
         found = list(Bot.objects.for_workspace(workspace).values_list("pk", flat=True))
-    charging.mark(workspace_id=workspace.pk, bots=found)
+        totals.note_changed(workspace_id=workspace.pk, bots=found)
 
 
 def count_plainly(workspace: Workspace) -> Days:

@@ -259,7 +259,7 @@ def post_all(address: str, key: str, batches: list[bytes]) -> float:
 DERIVED = (
     "TRUNCATE usage_billingsession, usage_conversation, usage_usagebucket, usage_usageday,"
     " usage_usagesixhours, usage_usagedayinall,"
-    " usage_usagemonth, usage_agent, usage_dirtystream"
+    " usage_usagemonth, usage_agent, usage_dirtystream, usage_changedbot"
 )
 # The marks of the import: what is due is no difference to report.
 KEEP_MARKS = "CREATE TABLE marks AS SELECT * FROM usage_dirtystream"

@@ -7,7 +7,7 @@ that order.
 
 import io
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from itertools import islice
 from pathlib import Path
 from time import monotonic
@@ -44,7 +44,6 @@ def fill(*, now: datetime, sign_ins: SignIns, say: Say) -> None:
     for planned in plan.WORKSPACES:
         workspace = set_up(planned, now=now, sign_ins=sign_ins)
         import_outstanding(planned, workspace, now=now, say=say)
-        roll_up(workspace, now=now, say=say)
         tell_story(workspace, now=now, say=say)
 
 
@@ -81,10 +80,9 @@ def find_opening(planned: DemoWorkspace, *, now: datetime) -> datetime:
     """Return the first instant of a new workspace, as if it had been there all the time."""
     if not planned.bots:
         return CHITCHAT_OPENED
-    today = now.astimezone(ZoneInfo(planned.zone)).date()
-    month = today.year * 12 + today.month - 1 - plan.MONTHS
-    day = date(month // 12, month % 12 + 1, min(today.day, 28))
-    return datetime.combine(day, time(), ZoneInfo(planned.zone))
+    zone = ZoneInfo(planned.zone)
+    opened = plan.shift_months(now.astimezone(zone).date(), -plan.MONTHS)
+    return datetime.combine(opened, time(), zone)
 
 
 def add_person(workspace: Workspace, person: DemoPerson, *, sign_ins: SignIns) -> None:
@@ -173,35 +171,20 @@ def find_latest(planned: DemoWorkspace, workspace: Workspace) -> datetime | None
     return latest if isinstance(latest, datetime) else None
 
 
-def roll_up(workspace: Workspace, *, now: datetime, say: Say) -> None:
-    """Roll a workspace up, whoever else does."""
-    pace = Pace(say)
-    total = 0
-
-    def progress(streams: int) -> None:
-        nonlocal total
-        total += streams
-        pace.say(f"{workspace.name}: {total:,} streams rolled up")
-
-    rollup.run(workspace_id=workspace.pk, now=now, wait=True, progress=progress)
-    say(f"{workspace.name}: rolled up, {total:,} streams had something new")
-
-
 def tell_story(workspace: Workspace, *, now: datetime, say: Say) -> None:
-    """Have happen what has not happened yet: purchases, plans, charges; day by day."""
+    """Have happen what has not happened yet, day by day: roll-ups, charges, purchases and plans."""
     pace = Pace(say)
     with in_workspace(workspace.pk):
         opened = billing.open_billing(workspace=workspace, at=workspace.created_at)
-        bots = list(Bot.objects.for_workspace(workspace).values_list("pk", flat=True))
     for at, acts in story.find_days(workspace, now=now).items():
         if opened.charged_at and at <= opened.charged_at:
             continue
         story.act(workspace, acts, at=at)
-        charging.mark(workspace_id=workspace.pk, bots=bots)
+        rollup.run(workspace_id=workspace.pk, now=at, wait=True)
         charging.run(workspace_id=workspace.pk, now=at)
         reloads.run(workspace_id=workspace.pk, now=at)
-        pace.say(f"{workspace.name}: charged up to {at:%-d %B %Y}")
-    say(f"{workspace.name}: charged")
+        pace.say(f"{workspace.name}: counted and charged up to {at:%-d %B %Y}")
+    say(f"{workspace.name}: counted and charged")
 
 
 class Pace:

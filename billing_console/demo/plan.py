@@ -5,10 +5,11 @@ The workspace `chitchat` holds real conversations; README.md beside this file sa
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
 from billing_console.demo.traffic import Rhythm, Traffic
 
-MONTHS = 13
+MONTHS = 13  # of the past
 OPERATOR = "operator@console.example"
 
 
@@ -269,3 +270,9 @@ CHITCHAT = DemoWorkspace(
 CHITCHAT_BOT = "chitchat"
 
 WORKSPACES = (LARKSPUR, LINDENKAMP, SAHYADRI, CHITCHAT)
+
+
+def shift_months(day: date, months: int) -> date:
+    """Return the day so many months later (or earlier), at most the 28th of its month."""
+    number = day.year * 12 + day.month - 1 + months
+    return date(number // 12, number % 12 + 1, min(day.day, 28))

@@ -1,4 +1,4 @@
-"""What happened to the demo's plans and credits: who did what, so many days ago.
+"""What happened to the demo's plans and credits: who did what, on which day.
 
 Each act is done by the console's own functions with the clock of its day; between the days usage is
 charged and wallets are reloaded, as the beat does.
@@ -6,8 +6,9 @@ charged and wallets are reloaded, as the beat does.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from accounts.days import DAY
 from accounts.models import Bot, User, Workspace
@@ -18,8 +19,8 @@ from invoices import auto_reload, orders, payments, plan_changes
 from invoices.models import Method, Order, OrderType, PaymentStatus, SavedMethod
 from invoices.providers import Answer
 from invoices.sandbox import SavedAnswer
-from plans import billing, extensions, grants
-from plans.models import BotBilling, Extension, PlanVersion
+from plans import billing, extensions, grants, low_balance
+from plans.models import Extension, PlanVersion
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class Scene:
 
 
 Act = Callable[[Scene], None]
+MORNING = time(10)
+FORTNIGHT = 14 * DAY
 
 
 def buy(
@@ -185,11 +188,9 @@ def limit_low(bot: str, amount: int) -> Act:
     """Return how a bot gets a limit of its own, below which its balance is low."""
 
     def act(scene: Scene) -> None:
-        BotBilling.objects.update_or_create(
-            workspace=scene.workspace,
-            bot=scene.find_bot(bot),
-            defaults={"low_balance": Decimal(amount)},
-        )
+        found = scene.find_bot(bot)
+        if found is not None:
+            low_balance.change(bot=found, limit=Decimal(amount))
 
     return act
 
@@ -211,7 +212,7 @@ def begin_contract(reason: str) -> Act:
 
 @dataclass(frozen=True)
 class Chapter:
-    """Acts that happened so many days before now."""
+    """Acts that happened so many days before the demo was first filled."""
 
     days_ago: int
     acts: Sequence[Act]
@@ -219,7 +220,7 @@ class Chapter:
 
 MARA, TOBIAS, NADIA = plan.MARA, plan.TOBIAS, plan.NADIA
 
-# By workspace. Days are told back from now, so that what is due soon always is.
+# By workspace. Days are told back, so that what is due soon always is.
 STORY: Mapping[str, Sequence[Chapter]] = {
     plan.LARKSPUR.slug: [
         Chapter(360, [buy(2000, by=MARA, saved=SavedAnswer.ACCEPT)]),
@@ -292,17 +293,23 @@ STORY: Mapping[str, Sequence[Chapter]] = {
 def find_days(workspace: Workspace, *, now: datetime) -> dict[datetime, Sequence[Act]]:
     """Return what happens at which instant from the workspace's beginning up to now, in order.
 
-    Every second week is there too: usage is charged then.
+    Every second week is there too, and now: usage is counted and charged then.
     """
+    if workspace.slug not in STORY:
+        return {now: ()}
+    zone = ZoneInfo(workspace.timezone)
+    opened = workspace.created_at.astimezone(zone).date()
+    told = plan.shift_months(opened, plan.MONTHS)  # the day on which the demo was first filled
     days: dict[datetime, Sequence[Act]] = {
-        now - chapter.days_ago * DAY: chapter.acts for chapter in STORY.get(workspace.slug, ())
+        datetime.combine(told - chapter.days_ago * DAY, MORNING, zone): chapter.acts
+        for chapter in STORY[workspace.slug]
     }
     at = workspace.created_at
-    while at < now and workspace.slug in STORY:
+    while at < now:
         days.setdefault(at, ())
-        at += 14 * DAY
+        at += FORTNIGHT
     days.setdefault(now, ())
-    return {at: days[at] for at in sorted(days) if at >= workspace.created_at}
+    return {at: days[at] for at in sorted(days) if at <= now}
 
 
 def act(workspace: Workspace, acts: Sequence[Act], *, at: datetime) -> None:

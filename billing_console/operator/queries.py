@@ -1,6 +1,6 @@
 """What operators read, over all workspaces, as the role `console_operator`."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import connections
@@ -19,6 +19,7 @@ from django.db.models import (
 )
 from django.db.models.functions import Cast, Coalesce
 
+from accounts.days import DAY
 from accounts.models import (
     ApiKey,
     AuditEntry,
@@ -30,7 +31,6 @@ from accounts.models import (
 from usage.models import Event, UsageMonth
 
 ALIAS = "operator"
-DAY = timedelta(days=1)
 
 # By workspace, so that index rejected_by_time leads to the rows.
 COUNT_REJECTED = """
