@@ -12,18 +12,22 @@ from tests.browser.people import check_accessibility, check_width, sign_in
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
 
-NOW = datetime.now(UTC)
-YESTERDAY = NOW.replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
+
+@pytest.fixture
+def yesterday() -> datetime:
+    """Noon of the day before the test, which may run long after this file was read."""
+    return datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
 
 
 @pytest.fixture
-def owner() -> Membership:
+def owner(yesterday: datetime) -> Membership:
+    now = datetime.now(UTC)
     acme = make.workspace("acme", name="Acme Ltd")
-    seat = make.event("agent.seat_assigned", at=YESTERDAY, subject="alpha", agent="ann")
-    alerts = [make.event("alert.delivered", at=YESTERDAY, subject="beta") for _ in range(2)]
-    talk = make.talk(0, 10, 20, 31, start=YESTERDAY, subject="alpha")
-    make.take_in(acme, *talk, seat, *alerts, now=NOW)
-    make.roll_up(acme, now=NOW)
+    seat = make.event("agent.seat_assigned", at=yesterday, subject="alpha", agent="ann")
+    alerts = [make.event("alert.delivered", at=yesterday, subject="beta") for _ in range(2)]
+    talk = make.talk(0, 10, 20, 31, start=yesterday, subject="alpha")
+    make.take_in(acme, *talk, seat, *alerts, now=now)
+    make.roll_up(acme, now=now)
     return make.member(acme, Role.OWNER)
 
 
@@ -34,7 +38,7 @@ def usage(page: Page, owner: Membership) -> Page:
     return page
 
 
-def test_tooltip_of_a_point_says_four_things(usage: Page) -> None:
+def test_tooltip_of_a_point_says_four_things(usage: Page, yesterday: datetime) -> None:
     usage.set_viewport_size({"width": 1280, "height": 1200})
     point = usage.locator(".trace.bars").first.locator(".point").nth(5)
     box = point.bounding_box()
@@ -44,7 +48,7 @@ def test_tooltip_of_a_point_says_four_things(usage: Page) -> None:
 
     lines = usage.locator(".hovertext tspan.line")
     expect(lines).to_have_text(
-        [f"Date: {YESTERDAY:%a, %-d %b %Y}", "Sessions: 3", "Voice Sessions: 0", "Agents: 1"]
+        [f"Date: {yesterday:%a, %-d %b %Y}", "Sessions: 3", "Voice Sessions: 0", "Agents: 1"]
     )
 
 
@@ -111,14 +115,14 @@ def test_page_is_accessible_and_fits_a_phone(usage: Page) -> None:
 
 
 def test_table_stands_there_without_a_script(
-    browser: Browser, live_server: LiveServer, owner: Membership
+    browser: Browser, live_server: LiveServer, owner: Membership, yesterday: datetime
 ) -> None:
     context = browser.new_context(base_url=live_server.url, java_script_enabled=False)
     page = context.new_page()
     sign_in(page, owner.user.email)
     page.goto("/w/acme/usage/")
 
-    row = page.get_by_role("row").filter(has_text=f"{YESTERDAY:%-d %b %Y}")
+    row = page.get_by_role("row").filter(has_text=f"{yesterday:%-d %b %Y}")
     expect(row.get_by_role("cell").nth(1)).to_have_text("5")
     page.get_by_label("Bot", exact=True).fill("beta")
     page.get_by_role("button", name="Apply").click()

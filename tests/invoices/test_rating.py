@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from invoices import rating
 from invoices.rating import LineKind, PlanDays, Start
 from plans.catalog import Offer, PricedMeter
-from plans.models import Meter, Plan, PlanVersion
+from plans.models import Currency, Meter, Plan, PlanVersion
 
 MARCH, APRIL, MAY = date(2026, 3, 1), date(2026, 4, 1), date(2026, 5, 1)
 SESSIONS, SEATS = Meter.BILLING_SESSIONS, Meter.AGENTS
@@ -29,7 +29,7 @@ def offer(
     currency: str = "USD",
 ) -> Offer:
     version = PlanVersion(plan=Plan(code=name, name=name), number=1, uses_credits=uses_credits)
-    return Offer(version, currency, decimals, Decimal(fee), meters)
+    return Offer(version, Currency(code=currency, decimals=decimals), Decimal(fee), meters)
 
 
 STANDARD = offer("Standard", "0", PricedMeter(SESSIONS, 0, Decimal("0.20")), uses_credits=True)

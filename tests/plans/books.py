@@ -1,4 +1,4 @@
-"""What the ledger says, for tests: sums of accounts, and whether kept balances agree with it."""
+"""Credits for tests, and what the ledger says of them."""
 
 from collections import defaultdict
 from datetime import date
@@ -7,7 +7,10 @@ from zoneinfo import ZoneInfo
 
 from accounts.models import Bot, Workspace
 from accounts.tenancy import in_workspace
+from plans import lots as credit_lots
 from plans.models import Account, BotBilling, CreditLot, LedgerEntry, Plan, WorkspaceBilling
+from tests import make
+from usage import totals
 
 
 def open_without_credits(of: Workspace) -> Workspace:
@@ -19,6 +22,38 @@ def open_without_credits(of: Workspace) -> Workspace:
             open_month=date(2026, 3, 1),
         )
     return of
+
+
+def free(
+    of: Workspace, amount: int | str, *, last_day: date = date.max, bot: Bot | None = None
+) -> CreditLot:
+    """Grant free credits."""
+    return credit_lots.grant_free(
+        workspace=of,
+        amount=Decimal(amount),
+        at=make.NOON,
+        last_day=last_day,
+        key=f"free:{next(make.numbers)}",
+        bot=bot,
+    )
+
+
+def buy(of: Workspace, amount: int | str, *, bot: Bot | None = None) -> CreditLot:
+    """Buy credits, without tax."""
+    return credit_lots.add_bought(
+        workspace=of,
+        net=Decimal(amount),
+        tax=Decimal(0),
+        at=make.NOON,
+        key=f"order:{next(make.numbers)}",
+        bot=bot,
+    )
+
+
+def mark(*bots: Bot) -> None:
+    """Have bots of a workspace looked at by the next charging."""
+    with in_workspace(bots[0].workspace_id):
+        totals.note_changed(workspace_id=bots[0].workspace_id, bots=[bot.pk for bot in bots])
 
 
 def sums(of: Workspace) -> dict[Account, Decimal]:

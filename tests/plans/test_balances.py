@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Bot, Workspace
 from accounts.tenancy import in_workspace
-from plans import balances, lots
+from plans import balances
 from plans.balances import Balance, BalanceStatus
 from plans.models import BotBilling, BotPlan, PlanVersion, WorkspaceBilling
 from tests import make
@@ -30,28 +30,6 @@ def bot(acme: Workspace) -> Bot:
     return make.bot(acme)
 
 
-def free(of: Workspace, amount: int, *, last_day: date = TODAY, bot: Bot | None = None) -> None:
-    lots.grant_free(
-        workspace=of,
-        amount=Decimal(amount),
-        at=make.NOON,
-        last_day=last_day,
-        key=f"free:{next(make.numbers)}",
-        bot=bot,
-    )
-
-
-def buy(of: Workspace, amount: int, *, bot: Bot | None = None) -> None:
-    lots.add_bought(
-        workspace=of,
-        net=Decimal(amount),
-        tax=Decimal(0),
-        at=make.NOON,
-        key=f"order:{next(make.numbers)}",
-        bot=bot,
-    )
-
-
 def read(bot: Bot, *, today: date = TODAY) -> Balance:
     return balances.read(workspace=bot.workspace, bots=[bot.pk], today=today)[bot.pk]
 
@@ -59,11 +37,11 @@ def read(bot: Bot, *, today: date = TODAY) -> Balance:
 def test_a_bot_has_its_own_and_the_shared_credits_less_what_it_owes(
     acme: Workspace, bot: Bot
 ) -> None:
-    free(acme, 1, bot=bot)
-    buy(acme, 20, bot=bot)
-    free(acme, 300)
-    buy(acme, 4000)
-    buy(acme, 50_000, bot=make.bot(acme, "other"))
+    books.free(acme, 1, bot=bot)
+    books.buy(acme, 20, bot=bot)
+    books.free(acme, 300)
+    books.buy(acme, 4000)
+    books.buy(acme, 50_000, bot=make.bot(acme, "other"))
     with in_workspace(acme.pk):
         BotBilling.objects.create(workspace=acme, bot=bot, overdraft=2, low_balance=7)
 
@@ -82,7 +60,7 @@ def test_a_bot_has_its_own_and_the_shared_credits_less_what_it_owes(
 
 
 def test_credits_whose_last_day_is_over_are_not_there(acme: Workspace, bot: Bot) -> None:
-    free(acme, 5, last_day=TODAY)
+    books.free(acme, 5, last_day=TODAY)
 
     assert read(bot).remaining == 5
     assert read(bot, today=TODAY + timedelta(days=1)).remaining == 0
@@ -90,11 +68,11 @@ def test_credits_whose_last_day_is_over_are_not_there(acme: Workspace, bot: Bot)
 
 def test_the_status_is_the_first_that_is_true(acme: Workspace, bot: Bot) -> None:
     seen = [read(bot).status]
-    buy(acme, 49)
+    books.buy(acme, 49)
     seen.append(read(bot).status)
-    buy(acme, 1)
+    books.buy(acme, 1)
     seen.append(read(bot).status)
-    free(acme, 1, bot=bot)
+    books.free(acme, 1, bot=bot)
     seen.append(read(bot).status)
 
     assert seen == [
@@ -112,7 +90,7 @@ def test_a_bot_that_owes_all_that_it_has_is_inactive() -> None:
 
 
 def test_a_plan_without_credits_has_a_dash(acme: Workspace, bot: Bot) -> None:
-    buy(acme, 100)
+    books.buy(acme, 100)
     with in_workspace(acme.pk):
         BotPlan.objects.create(
             workspace=acme,
@@ -134,7 +112,7 @@ def test_a_contract_has_a_dash_from_its_first_day_on(acme: Workspace, bot: Bot) 
 
 
 def test_many_bots_take_as_many_statements_as_one(acme: Workspace) -> None:
-    buy(acme, 100)
+    books.buy(acme, 100)
     bots = [make.bot(acme, f"bot-{number}").pk for number in range(20)]
 
     with CaptureQueriesContext(
@@ -150,6 +128,6 @@ def test_many_bots_take_as_many_statements_as_one(acme: Workspace) -> None:
 
 def test_another_workspace_has_its_own_credits(acme: Workspace) -> None:
     globex = books.open_without_credits(make.workspace("globex"))
-    buy(acme, 100)
+    books.buy(acme, 100)
 
     assert read(make.bot(globex)).remaining == 0

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from accounts.models import Bot, Workspace
+from accounts.models import Workspace
 from accounts.tenancy import in_workspace
 from plans import billing, charging, lots, verification
 from plans.models import (
@@ -60,29 +60,7 @@ def change_plan(of: Workspace, plan: str, *, day: date, bot: str = "support") ->
             starts_on=day,
             defaults={"version": PlanVersion.objects.get(plan__code=plan)},
         )
-        charging.mark(workspace_id=of.pk, bots=[make.bot(of, bot).pk])
-
-
-def free(of: Workspace, amount: int, *, last_day: date = date.max, bot: Bot | None = None) -> None:
-    lots.grant_free(
-        workspace=of,
-        amount=Decimal(amount),
-        at=make.NOON,
-        last_day=last_day,
-        key=f"free:{next(make.numbers)}",
-        bot=bot,
-    )
-
-
-def buy(of: Workspace, amount: int, *, bot: Bot | None = None) -> None:
-    lots.add_bought(
-        workspace=of,
-        net=Decimal(amount),
-        tax=Decimal(0),
-        at=make.NOON,
-        key=f"order:{next(make.numbers)}",
-        bot=bot,
-    )
+        books.mark(make.bot(of, bot))
 
 
 def charged(of: Workspace) -> dict[tuple[date, int], Decimal]:
@@ -109,10 +87,10 @@ def test_usage_is_taken_from_free_credits_before_bought_and_own_before_shared(
     acme: Workspace,
 ) -> None:
     bot = make.bot(acme)
-    buy(acme, 1)
-    buy(acme, 1, bot=bot)
-    free(acme, 1)
-    free(acme, 1, bot=bot)
+    books.buy(acme, 1)
+    books.buy(acme, 1, bot=bot)
+    books.free(acme, 1)
+    books.free(acme, 1, bot=bot)
     left = []
 
     for number in range(4):
@@ -151,14 +129,14 @@ def test_a_second_run_posts_nothing(acme: Workspace) -> None:
     charge(acme)
 
     again = charge(acme)
-    charging.mark(workspace_id=acme.pk, bots=[make.bot(acme).pk])
+    books.mark(make.bot(acme))
     marked = charge(acme)
 
     assert (again, marked, count_postings(acme)) == (0, 0, 1)
 
 
 def test_eight_at_once_post_what_one_posts(acme: Workspace) -> None:
-    free(acme, 1)
+    books.free(acme, 1)
     for bot in range(6):
         use(acme, 2, bot=f"bot-{bot}")
 
@@ -203,12 +181,12 @@ def test_late_usage_is_posted_as_the_difference(acme: Workspace) -> None:
 
 
 def test_what_no_lot_pays_is_an_overdraft_that_the_next_lot_pays(acme: Workspace) -> None:
-    free(acme, 1)
+    books.free(acme, 1)
     use(acme, 7)
     charge(acme)
     owed = books.overdraft(make.bot(acme))
 
-    buy(acme, 10)
+    books.buy(acme, 10)
 
     assert owed == Decimal("0.4")
     assert books.balances(acme) == [0, Decimal("9.6")]
@@ -217,7 +195,7 @@ def test_what_no_lot_pays_is_an_overdraft_that_the_next_lot_pays(acme: Workspace
 
 
 def test_a_lot_serves_days_up_to_its_last(acme: Workspace) -> None:
-    free(acme, 10, last_day=TODAY)
+    books.free(acme, 10, last_day=TODAY)
     use(acme, 1)
     use(acme, 1, at=make.NOON + DAY)
 
@@ -228,8 +206,8 @@ def test_a_lot_serves_days_up_to_its_last(acme: Workspace) -> None:
 
 
 def test_an_upgrade_gives_the_charges_of_its_days_back(acme: Workspace) -> None:
-    free(acme, 1)
-    buy(acme, 1)
+    books.free(acme, 1)
+    books.buy(acme, 1)
     use(acme, 2)
     use(acme, 9, at=make.NOON + DAY)
     charge(acme)
@@ -246,7 +224,7 @@ def test_an_upgrade_gives_the_charges_of_its_days_back(acme: Workspace) -> None:
 
 
 def test_what_goes_back_to_a_lapsed_lot_lapses_at_once(acme: Workspace) -> None:
-    free(acme, 1, last_day=TODAY)
+    books.free(acme, 1, last_day=TODAY)
     use(acme, 2)
     charge(acme)
     lots.lapse_due(workspace_id=acme.pk, now=make.LONG_AFTER)
@@ -260,7 +238,7 @@ def test_what_goes_back_to_a_lapsed_lot_lapses_at_once(acme: Workspace) -> None:
 
 
 def test_what_goes_back_to_a_shared_lot_pays_what_another_bot_owes(acme: Workspace) -> None:
-    free(acme, 1)
+    books.free(acme, 1)
     use(acme, 5, bot="first")
     charge(acme)
     use(acme, 3, bot="second")
@@ -277,7 +255,7 @@ def test_what_goes_back_to_a_shared_lot_pays_what_another_bot_owes(acme: Workspa
 
 
 def test_bots_that_pay_each_other_s_overdrafts_get_all_back(acme: Workspace) -> None:
-    free(acme, 1)
+    books.free(acme, 1)
     for bot in ("first", "second", "third"):
         use(acme, 4, bot=bot)
         charge(acme)
@@ -294,7 +272,7 @@ def test_bots_that_pay_each_other_s_overdrafts_get_all_back(acme: Workspace) -> 
 def test_what_was_paid_later_goes_back_to_who_paid_it(acme: Workspace) -> None:
     use(acme, 5)
     charge(acme)
-    buy(acme, 10)
+    books.buy(acme, 10)
 
     change_plan(acme, "essential", day=TODAY)
     charge(acme)
@@ -306,7 +284,7 @@ def test_what_was_paid_later_goes_back_to_who_paid_it(acme: Workspace) -> None:
 def test_days_corrected_one_after_the_other_give_back_no_more_than_was_used(
     acme: Workspace,
 ) -> None:
-    free(acme, 1)
+    books.free(acme, 1)
     use(acme, 5)  # takes the lot
     charge(acme)
     use(acme, 5, at=make.NOON + DAY)  # is owed
@@ -347,7 +325,7 @@ def test_days_of_a_contract_are_not_charged(acme: Workspace) -> None:
     with in_workspace(acme.pk):
         WorkspaceBilling.objects.for_workspace(acme).update(enterprise_from=TODAY + DAY)
 
-    charging.mark(workspace_id=acme.pk, bots=[make.bot(acme).pk])
+    books.mark(make.bot(acme))
     charge(acme)
 
     assert by_day(acme) == {TODAY: PRICE}
@@ -372,7 +350,7 @@ def test_days_are_those_of_the_zone_that_their_month_has() -> None:
     before = by_day(berlin)
 
     zones.change(workspace=berlin, zone="America/New_York", at=make.NOON)
-    charging.mark(workspace_id=berlin.pk, bots=[make.bot(berlin).pk])
+    books.mark(make.bot(berlin))
     charge(berlin)
     waiting = by_day(berlin)
     zones.recount(workspace_id=berlin.pk)

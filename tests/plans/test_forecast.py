@@ -7,9 +7,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts.models import Bot, Workspace
+from accounts.models import Bot
 from accounts.tenancy import in_workspace
-from plans import forecast, lots
+from plans import forecast
 from plans.forecast import Credits, Pace, RunOut
 from plans.models import ChargedDay, PlanVersion
 from tests import make
@@ -80,25 +80,14 @@ def charge(bot: Bot, *amounts: int) -> None:
         )
 
 
-def buy(of: Workspace, amount: int, *, bot: Bot | None = None) -> None:
-    lots.add_bought(
-        workspace=of,
-        net=Decimal(amount),
-        tax=Decimal(0),
-        at=make.NOON,
-        key=f"order:{next(make.numbers)}",
-        bot=bot,
-    )
-
-
 @pytest.mark.django_db(transaction=True)
 def test_shared_credits_last_as_all_bots_let_them_and_own_ones_longer() -> None:
     acme = books.open_without_credits(make.workspace("acme"))
     first, second, idle = (make.bot(acme, key) for key in ("first", "second", "idle"))
     charge(first, *[1] * 7)
     charge(second, *[3] * 7)
-    buy(acme, 20)
-    buy(acme, 3, bot=second)
+    books.buy(acme, 20)
+    books.buy(acme, 3, bot=second)
 
     found = forecast.read(workspace=acme, bots=[first.pk, second.pk, idle.pk], today=TODAY)
 

@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.db.models import Q
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
@@ -50,7 +51,7 @@ def set_total(bot: Bot, *, day: date, sessions: int) -> None:
             "notifications": 0,
         },
     )
-    charging.mark(workspace_id=bot.workspace_id, bots=[bot.pk])
+    books.mark(bot)
 
 
 def make_bots(of: Workspace) -> list[Bot]:
@@ -136,7 +137,7 @@ class Ledger(RuleBasedStateMachine):
                 starts_on=day,
                 defaults={"version": PlanVersion.objects.get(plan__code=plan)},
             )
-            charging.mark(workspace_id=self.of.pk, bots=[self.bots[bot].pk])
+            books.mark(self.bots[bot])
         self.plans[bot, day] = plan
         self.charged = False
 
@@ -156,7 +157,7 @@ class Ledger(RuleBasedStateMachine):
         """Look at everything again, where nothing changed."""
         charging.run(workspace_id=self.of.pk, now=self.now)
         before = books.balances(self.of), books.sums(self.of)
-        charging.mark(workspace_id=self.of.pk, bots=[bot.pk for bot in self.bots])
+        books.mark(*self.bots)
 
         posted = charging.run(workspace_id=self.of.pk, now=self.now)
 
@@ -176,10 +177,8 @@ class Ledger(RuleBasedStateMachine):
         """A bot owes only where every lot that it may use today is empty."""
         with in_workspace(self.of.pk):
             for owing in BotBilling.objects.filter(overdraft__gt=0):
-                usable = CreditLot.objects.for_workspace(self.of).usable_by(owing.bot_id)
-                for lot in usable.filter(lapsed_at=None, balance__gt=0):
-                    assert lot.last_day is not None
-                    assert lot.last_day < self.today
+                usable = CreditLot.objects.for_workspace(self.of).usable_on(self.today)
+                assert not usable.filter(Q(bot=None) | Q(bot=owing.bot_id)).exists()
 
     @invariant()
     def days_cost_what_was_counted(self) -> None:

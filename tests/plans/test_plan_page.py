@@ -19,7 +19,6 @@ from tests.pages import HUGE, count_reads, sign_in, words
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PLAN = "/w/acme/plan/"
-OPEN_MONTH = datetime.now(UTC).date().replace(day=1)
 
 
 def today() -> date:
@@ -43,7 +42,7 @@ def open_without_credits(of: Workspace) -> Workspace:
         WorkspaceBilling.objects.create(
             workspace=of,
             default_plan=Plan.objects.get(code="standard"),
-            open_month=OPEN_MONTH,
+            open_month=today().replace(day=1),
         )
     return of
 
