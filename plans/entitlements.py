@@ -6,28 +6,30 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from django.db import connection
-
 from accounts.models import PublishStatus, Workspace
-from accounts.tenancy import in_workspace
+from accounts.prepared import Prepared
+from accounts.tenancy import WORKSPACE, in_workspace
 from plans import billing
 from plans.balances import Balance, BalanceStatus
 
 # The local day of charging, as `accounts.months.Calendar` has it; the bot by its unique key; its
 # plan, billing, marks and lots by primary keys and the index of lots by workspace.
-FIND = """
+FIND = Prepared(
+    "entitlement",
+    types=["bigint", "text", "timestamptz"],
+    text="""
 WITH today AS MATERIALIZED (
     SELECT coalesce(
-        (SELECT greatest(month, (%(now)s::timestamptz AT TIME ZONE zone)::date)
+        (SELECT greatest(month, ($3 AT TIME ZONE zone)::date)
          FROM (
             SELECT month, zone, coalesce(lag(zone) OVER (ORDER BY month), zone) AS before
-            FROM accounts_monthzone WHERE workspace_id = %(workspace)s
+            FROM accounts_monthzone WHERE workspace_id = $1
          ) zones
-         WHERE month::timestamp AT TIME ZONE before <= %(now)s
+         WHERE month::timestamp AT TIME ZONE before <= $3
          ORDER BY month DESC LIMIT 1),
-        (%(now)s::timestamptz AT TIME ZONE workspace.timezone)::date
+        ($3 AT TIME ZONE workspace.timezone)::date
     ) AS day, workspace.currency
-    FROM accounts_workspace workspace WHERE workspace.id = %(workspace)s
+    FROM accounts_workspace workspace WHERE workspace.id = $1
 )
 SELECT
     CASE WHEN bot.archived_at IS NULL THEN bot.publish_status ELSE 'suspended' END,
@@ -42,19 +44,19 @@ SELECT
     coalesce(unpaid.overdraft, 0),
     coalesce(unpaid.low_balance, currency.low_balance, 0),
     today.currency,
-    least(%(now)s,
+    least($3,
         (SELECT min(greatest(due_at, marked_at)) FROM usage_dirtystream
-         WHERE workspace_id = %(workspace)s AND bot_id = bot.id AND due_at <= %(now)s),
-        (SELECT min(marked_at) FROM usage_changedbot WHERE workspace_id = %(workspace)s))
+         WHERE workspace_id = $1 AND bot_id = bot.id AND due_at <= $3),
+        (SELECT min(marked_at) FROM usage_changedbot WHERE workspace_id = $1))
 FROM today
-JOIN accounts_bot bot ON bot.workspace_id = %(workspace)s AND bot.key = %(key)s
-LEFT JOIN plans_workspacebilling billing ON billing.workspace_id = %(workspace)s
+JOIN accounts_bot bot ON bot.workspace_id = $1 AND bot.key = $2
+LEFT JOIN plans_workspacebilling billing ON billing.workspace_id = $1
 LEFT JOIN plans_botbilling unpaid
-    ON unpaid.workspace_id = %(workspace)s AND unpaid.bot_id = bot.id
+    ON unpaid.workspace_id = $1 AND unpaid.bot_id = bot.id
 LEFT JOIN plans_currency currency ON currency.code = today.currency
 JOIN plans_planversion version ON version.id = (
     SELECT version_id FROM plans_botplan
-    WHERE workspace_id = %(workspace)s AND bot_id = bot.id AND starts_on <= today.day
+    WHERE workspace_id = $1 AND bot_id = bot.id AND starts_on <= today.day
     ORDER BY starts_on DESC LIMIT 1)
 CROSS JOIN LATERAL (
     SELECT
@@ -63,11 +65,12 @@ CROSS JOIN LATERAL (
         coalesce(sum(balance) FILTER (WHERE bot_id IS NULL AND kind = 'free'), 0),
         coalesce(sum(balance) FILTER (WHERE bot_id IS NULL AND kind = 'bought'), 0)
     FROM plans_creditlot
-    WHERE workspace_id = %(workspace)s AND (bot_id IS NULL OR bot_id = bot.id)
+    WHERE workspace_id = $1 AND (bot_id IS NULL OR bot_id = bot.id)
         AND lapsed_at IS NULL AND balance > 0
         AND (last_day IS NULL OR last_day >= today.day)
 ) lots (own_free, own_bought, shared_free, shared_bought)
-"""
+""",
+)
 
 
 class Reason(StrEnum):
@@ -121,11 +124,10 @@ def find(*, workspace_id: int, key: str, now: datetime) -> Entitlement:
     Raises:
         UnknownBot: the workspace has no such bot.
     """
-    with in_workspace(workspace_id):
-        row = read(workspace_id, key=key, now=now)
-        if not row[1]:  # the beat opens the billing of a new workspace within a minute
-            workspace = Workspace.objects.get(pk=workspace_id)
-            billing.open_billing(workspace=workspace, at=now)
+    row = read(workspace_id, key=key, now=now)
+    if not row[1]:  # the beat opens the billing of a new workspace within a minute
+        with in_workspace(workspace_id):
+            billing.open_billing(workspace=Workspace.objects.get(pk=workspace_id), at=now)
             row = read(workspace_id, key=key, now=now)
     publish_status, _, uses_credits, by_contract, expired, *amounts, currency, as_of = row
     own_free, own_bought, shared_free, shared_bought, overdraft, limit = amounts
@@ -168,9 +170,7 @@ def read(workspace_id: int, *, key: str, now: datetime) -> tuple[Any, ...]:
     """
     if "\0" in key:
         raise UnknownBot(key)
-    with connection.cursor() as cursor:
-        cursor.execute(FIND, {"workspace": workspace_id, "key": key, "now": now})
-        row: tuple[Any, ...] | None = cursor.fetchone()
+    row = FIND.fetch_one([workspace_id, key, now], admitting=(WORKSPACE, workspace_id))
     if row is None:
         raise UnknownBot(key)
     return row

@@ -15,6 +15,7 @@ from accounts.models import Workspace
 from accounts.tenancy import in_workspace
 from usage import counting, staging, totals
 from usage.models import RolledBot
+from usage.postgres_time import from_count
 from usage.reading import STREAM_OF_CLAIM, find_agents, open_claim
 
 STREAMS_AT_ONCE = 2000
@@ -94,7 +95,7 @@ def roll_up_next(*, workspace_id: int, now: datetime, wait: bool = False) -> int
         claim = open_claim(workspace=workspace, now=rolled.advance(now))
         claim.execute(CLAIM_STREAMS, bot=rolled.bot_id, limit=STREAMS_AT_ONCE)
         streams: int
-        streams, waited_since = claim.cursor.fetchone() or (0, None)
+        streams, waited_since = claim.cursor.fetchone() or (0, None)  # an instant as a count
         staged = counting.count_claimed(claim)
         counting.count_agents(claim, streams=find_agents(claim))
         staging.write(claim, staged)
@@ -103,7 +104,7 @@ def roll_up_next(*, workspace_id: int, now: datetime, wait: bool = False) -> int
             staging.read_slots(claim),
             rolled=rolled,
             zone=ZoneInfo(workspace.timezone),
-            waited_since=waited_since,
+            waited_since=None if waited_since is None else from_count(waited_since),
         )
         rolled.save(update_fields=["rolled_to"])
     return streams

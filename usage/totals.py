@@ -245,7 +245,7 @@ def replace_slots(
     sixes = {floor_to_six(slot) for _, slot in changed}
     replace(REPLACE_SIX_HOURS, sixes, workspace=workspace_id, bots=bots)
     if rolled.zone != zone.key:
-        replace_all_days(rolled=[rolled], zone=zone)
+        replace_all_days(rolled=[rolled], zone=zone, waited_since=waited_since)
         return
     if changed:
         days = {slot.astimezone(zone).date() for _, slot in changed}
@@ -280,13 +280,18 @@ def write_first(*, rolled: Sequence[RolledBot], zone: ZoneInfo, sessions: Counte
     note_changed(workspace_id=rolled[0].workspace_id, bots=[of.bot_id for of in rolled])
 
 
-def replace_all_days(*, rolled: Sequence[RolledBot], zone: ZoneInfo) -> None:
-    """Count all days and months of some bots again from their buckets, and note their zone."""
+def replace_all_days(
+    *, rolled: Sequence[RolledBot], zone: ZoneInfo, waited_since: datetime | None = None
+) -> None:
+    """Count all days and months of some bots again from their buckets, and note their zone.
+
+    ``waited_since``: as of `note_changed`.
+    """
     workspace_id, bots = rolled[0].workspace_id, [of.bot_id for of in rolled]
     days = list_days(rolled, zone=zone)
     replace_days(days, every=True, workspace_id=workspace_id, bots=bots, zone=zone)
     note_zone(rolled, zone=zone)
-    note_changed(workspace_id=workspace_id, bots=bots)
+    note_changed(workspace_id=workspace_id, bots=bots, since=waited_since)
 
 
 def list_days(rolled: Sequence[RolledBot], *, zone: ZoneInfo) -> list[date]:

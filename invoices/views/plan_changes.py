@@ -104,7 +104,9 @@ def confirm(request: WorkspaceRequest, bot: Bot) -> HttpResponse:
     now = datetime.now(UTC)
     if version is None:
         return show_choice(request, bot, error="Choose a plan.")
-    key = f"plan:{request.user.pk}:{form['key'].value()}:{bot.pk}:{version.pk}"[:200]
+    # Looked up first: what was placed from this page may have changed what can be confirmed.
+    form.is_valid()
+    key = f"plan:{request.user.pk}:{form.cleaned_data.get('key')}:{bot.pk}:{version.pk}"
     if placed := plan_changes.find_placed(bot, key=key):
         return pay(request, placed)
     try:

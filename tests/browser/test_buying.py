@@ -54,8 +54,10 @@ def badge(page: Page) -> Locator:
     return page.locator(".order-status .badge")
 
 
-def test_each_answer(page: Page, owner: Membership, start_worker: WorkerStarter) -> None:
-    start_worker()
+def test_each_answer(
+    page: Page, owner: Membership, live_server: LiveServer, start_worker: WorkerStarter
+) -> None:
+    start_worker(PUBLIC_ADDRESS=live_server.url)
     sign_in(page, owner.user.email)
 
     for number, (button, status) in enumerate(BUTTONS.items(), 1):
@@ -68,9 +70,9 @@ def test_each_answer(page: Page, owner: Membership, start_worker: WorkerStarter)
 
 
 def test_answer_before_the_browser_is_back(
-    page: Page, owner: Membership, start_worker: WorkerStarter
+    page: Page, owner: Membership, live_server: LiveServer, start_worker: WorkerStarter
 ) -> None:
-    start_worker()
+    start_worker(PUBLIC_ADDRESS=live_server.url)
     sign_in(page, owner.user.email)
     check_out(page)
 
@@ -87,7 +89,7 @@ def test_answer_before_the_browser_is_back(
 def test_without_a_script(
     page: Page, owner: Membership, live_server: LiveServer, start_worker: WorkerStarter
 ) -> None:
-    start_worker()
+    start_worker(PUBLIC_ADDRESS=live_server.url)
     assert page.context.browser is not None
     context = page.context.browser.new_context(base_url=live_server.url, java_script_enabled=False)
     plain = context.new_page()
@@ -101,9 +103,9 @@ def test_without_a_script(
 
 
 def test_review_is_ended_and_auto_reload_turned_on(
-    page: Page, owner: Membership, start_worker: WorkerStarter
+    page: Page, owner: Membership, live_server: LiveServer, start_worker: WorkerStarter
 ) -> None:
-    start_worker()
+    start_worker(PUBLIC_ADDRESS=live_server.url)
     sign_in(page, owner.user.email)
     check_out(page, save=True)
     page.get_by_label("When the saved method is charged later").select_option("declines")

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 from hypothesis import HealthCheck, given
 from hypothesis import settings as with_settings
 from hypothesis import strategies as st
@@ -42,9 +43,8 @@ class Sent:
         """Hand all of it in; return the statuses."""
         statuses = []
         for call, _ in self.calls:
-            path = call["address"].removeprefix("http://testserver")
             answer = Client().post(
-                path,
+                reverse("sandbox:answers"),
                 call["body"],
                 content_type="application/json",
                 headers={SIGNATURE: sign(call["body"])},
@@ -179,10 +179,10 @@ def test_paid_order_is_not_paid_again(client: Client, owner: Membership) -> None
 
 
 SENTENCES = {
-    "99.99": "Credits are sold from 100.00 to 20,000.00 USD at a time.",
-    "20000.01": "Credits are sold from 100.00 to 20,000.00 USD at a time.",
-    "-100": "Credits are sold from 100.00 to 20,000.00 USD at a time.",
-    "0": "Credits are sold from 100.00 to 20,000.00 USD at a time.",
+    "99.99": "Credits are sold from 100.00 USD to 20,000.00 USD at a time.",
+    "20000.01": "Credits are sold from 100.00 USD to 20,000.00 USD at a time.",
+    "-100": "Write an amount of 0 or more.",
+    "0": "Credits are sold from 100.00 USD to 20,000.00 USD at a time.",
     "100.001": "at most 2 decimals",
     "20,000": "Write an amount such as 1234.56.",
     "NaN": "Write an amount such as 1234.56.",
@@ -247,7 +247,14 @@ def test_no_credits_are_bought_for_an_archived_bot(client: Client, owner: Member
     bot = make.bot(owner.workspace)
     bots.archive(bot=bot, reason="Unused.", at=make.NOON)
 
-    assert client.get(f"/w/acme/plan/bots/{bot.pk}/funds").status_code == 404
+    for answer in (
+        client.get(f"/w/acme/plan/bots/{bot.pk}/funds"),
+        client.post(
+            f"/w/acme/plan/bots/{bot.pk}/funds", {"amount": "250", "key": KEY, "method": "sandbox"}
+        ),
+    ):
+        assert "is archived. Restore it to buy credits for it." in words(answer)
+    assert placed(owner) == []
 
 
 def test_member_buys_for_their_own_bots_and_sees_their_own_orders(owner: Membership) -> None:
@@ -376,7 +383,7 @@ def test_reload_is_turned_on_changed_and_off(client: Client, owner: Membership) 
     ("wrong", "sentence"),
     [
         ({"amount": "99.99"}, "Credits are sold from 100.00"),
-        ({"limit": "-0.01"}, "A limit is 0 or more."),
+        ({"limit": "-0.01"}, "Write an amount of 0 or more."),
         ({"limit": "NaN"}, "Write an amount such as"),
         ({"saved_method": "999"}, "Choose a saved payment method."),
         ({"saved_method": ""}, "Choose a saved payment method."),

@@ -12,8 +12,15 @@ from pytest_django.fixtures import Settings
 
 from accounts.models import AuditEntry, Membership, Workspace
 from accounts.tenancy import in_workspace
-from invoices import payments, sandbox
-from invoices.models import Order, OrderStatus, Payment, PaymentStatus, SavedMethod
+from invoices import orders, payments, sandbox
+from invoices.models import (
+    Order,
+    OrderStatus,
+    OrderType,
+    Payment,
+    PaymentStatus,
+    SavedMethod,
+)
 from invoices.providers import Answer
 from tests import make
 from tests.at_once import at_once
@@ -135,15 +142,17 @@ def test_payment_of_an_open_order_is_begun_once(order: Order, payment: Payment) 
     assert again.pk == payment.pk
 
 
-def test_two_payments_of_one_order_load_its_credits_once(acme: Workspace, order: Order) -> None:
+def test_second_payment_of_an_order_completes_nothing_again(acme: Workspace) -> None:
+    order = buying.order(acme, type=OrderType.RENEWAL)
     first = payments.start(order=order, at=make.NOON)
     buying.answer(first, "declined")
+    assert orders.move(order=order, to=OrderStatus.PENDING)  # it is charged once more
     second = payments.start(order=order, at=make.NOON)
 
     buying.answer(second, "accepted")
     buying.answer(first, "accepted")
 
-    assert buying.bought(acme) == [100]
+    assert buying.status(order) == OrderStatus.COMPLETED
     with in_workspace(acme.pk):
         entries = AuditEntry.objects.for_workspace(acme).filter(action="payment.surplus")
         assert [entry.target for entry in entries] == ["O-000001"]

@@ -1,5 +1,6 @@
 """Usage is charged once, whatever comes late, twice, at once or in another order."""
 
+from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -71,7 +72,11 @@ def charged(of: Workspace) -> dict[tuple[date, int], Decimal]:
 
 
 def by_day(of: Workspace) -> dict[date, Decimal]:
-    return {day: amount for (day, _), amount in charged(of).items()}
+    """Return what is charged by day, which at the change of a plan is of two versions."""
+    days: defaultdict[date, Decimal] = defaultdict(Decimal)
+    for (day, _), amount in charged(of).items():
+        days[day] += amount
+    return dict(days)
 
 
 def count_postings(of: Workspace) -> int:
@@ -374,6 +379,17 @@ def test_a_run_that_leaves_nothing_says_when(acme: Workspace) -> None:
     with in_workspace(acme.pk):
         assert WorkspaceBilling.objects.get().charged_at == make.LONG_AFTER
         assert not ChangedBot.objects.exists()
+
+
+def test_usage_around_midnight_is_charged_by_a_clock_that_is_behind(acme: Workspace) -> None:
+    midnight = datetime(2026, 3, 3, tzinfo=UTC)
+    use(acme, 2, at=midnight - make.MINUTE)
+
+    behind = charge(acme, now=midnight - timedelta(seconds=1))
+    again = charge(acme, now=midnight + make.HOUR)
+
+    assert (behind, again) == (2, 0)
+    assert by_day(acme) == {TODAY: PRICE, TODAY + DAY: PRICE}
 
 
 def test_another_workspace_is_left_alone(acme: Workspace) -> None:

@@ -94,7 +94,7 @@ def test_lapsing_credits_last_longer_and_are_not_there_twice(bot: Bot, op: User)
 
     assert effect.amount == 400
     assert list_lots(bot) == [
-        ("0.00", TODAY + 9 * DAY, True),
+        ("0.00", TODAY + 9 * DAY, False),
         ("100.00", TODAY + 50 * DAY, False),
         ("400.00", TODAY + 39 * DAY, False),
     ]

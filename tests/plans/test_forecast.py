@@ -87,15 +87,16 @@ def test_shared_credits_last_as_all_bots_let_them_and_own_ones_longer() -> None:
     charge(first, *[1] * 7)
     charge(second, *[3] * 7)
     books.buy(acme, 20)
-    books.buy(acme, 3, bot=second)
+    books.buy(acme, 7, bot=second)
 
     found = forecast.read(workspace=acme, bots=[first.pk, second.pk, idle.pk], today=TODAY)
 
     shared_end = TODAY + 4 * DAY  # 4 a day
+    own_end = shared_end + 2 * DAY  # 3 a day, from the day that ends the shared ones on
     assert forecast.read_shared(workspace=acme, today=TODAY) == RunOut(shared_end, shared_end)
     assert found == {
         first.pk: RunOut(shared_end, shared_end),
-        second.pk: RunOut(shared_end, shared_end),
+        second.pk: RunOut(own_end, own_end),
         idle.pk: None,
     }
 

@@ -119,7 +119,7 @@ def test_double_click_is_one_grant(acme: Workspace, operator: Client) -> None:
     ("amount", "says"),
     [
         ("0", "Give more than 0"),
-        ("-5", "Give more than 0"),
+        ("-5", "Write an amount of 0 or more."),
         ("1000000.01", "at most 1,000,000"),
         ("20,000", "Write an amount such as 1234.56."),
         ("NaN", "Write an amount such as 1234.56."),

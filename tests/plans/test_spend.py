@@ -103,9 +103,9 @@ def test_page_exports_and_api_say_what_is_charged(acme: Workspace) -> None:
     with in_workspace(acme.pk):
         charged = ChargedDay.objects.for_workspace(acme).aggregate(of=Sum("amount"))["of"]
     assert charged == Decimal("1.0000")
-    assert by_time.count("1.00 USD") == 3  # card, day, total
-    assert "0.60 USD" in by_bot
-    assert "0.40 USD" in by_bot
+    assert by_time.count("1.00\xa0USD") == 3  # card, day, total
+    assert "0.60\xa0USD" in by_bot
+    assert "0.40\xa0USD" in by_bot
     assert sum(Decimal(row["charged"]) for row in days) == charged
     assert bots == {"alpha": "0.6000", "beta": "0.4000"}
     assert {row["currency"] for row in days} == {"USD"}
@@ -120,7 +120,7 @@ def test_a_member_sees_what_their_own_bots_cost(acme: Workspace) -> None:
     rows = {row["bot"]: row["charged"] for row in export(client, rows="bot")}
 
     assert "Charged covers the bots that you own." in page
-    assert "0.40 USD" not in page
+    assert "0.40\xa0USD" not in page
     assert rows == {"alpha": "0.6000", "beta": ""}
 
 
@@ -148,14 +148,14 @@ def test_what_is_not_made_of_charged_days_has_a_dash(
     page = get(client, view="table", **filters)
 
     assert sentence in page
-    assert "1.00 USD" not in page
+    assert "1.00\xa0USD" not in page
     assert {row["charged"] for row in export(client, **filters)} == {""}
 
 
 def test_hours_have_a_dash_and_their_days_a_total(acme: Workspace) -> None:
     page = get(sign_in(make.member(acme)), view="table", range="7d", by="hour")
 
-    assert page.count("1.00 USD") == 2  # card, total
+    assert page.count("1.00\xa0USD") == 2  # card, total
 
 
 def test_api_has_no_amounts_for_days_of_another_zone(acme: Workspace) -> None:
@@ -187,7 +187,7 @@ def test_the_dashboard_says_what_the_month_cost_and_who_needs_credits(acme: Work
     assert "Charged this month" in page
     assert "Shared credits left" in page
     assert page.count("No credits left") == 2  # alpha, beta
-    assert "1.00 USD" in page
+    assert "1.00\xa0USD" in page
     assert own.count("No credits left") == 1
-    assert "0.60 USD" in own
+    assert "0.60\xa0USD" in own
     assert "Shared credits left" not in own
