@@ -187,6 +187,7 @@ def test_lag_is_since_the_oldest_event_came_in_not_since_it_happened() -> None:
     acme = make.workspace("acme")
     assert find_backlog(now=make.LONG_AFTER).lag(now=make.LONG_AFTER) == timedelta(0)
     make.take_in(acme, *make.talk(0, 1), now=make.LONG_AFTER)
+    make.date_marks("usage_dirtystream", make.LONG_AFTER)
     make.take_in(acme, make.event(user="u2"), now=make.LONG_AFTER + timedelta(minutes=1))
 
     backlog = find_backlog(now=make.LONG_AFTER + timedelta(minutes=5))
@@ -200,6 +201,7 @@ def test_lag_of_an_open_conversation_begins_when_it_is_to_be_closed() -> None:
     acme = make.workspace("acme")
     make.take_in(acme, *make.talk(0, 1), now=make.NOON + 2 * make.MINUTE)
     make.roll_up(acme, make.NOON + 2 * make.MINUTE)
+    make.date_marks("usage_dirtystream", make.NOON + 2 * make.MINUTE)
 
     early = find_backlog(now=make.NOON + 10 * make.MINUTE)
     later = find_backlog(now=make.NOON + 30 * make.MINUTE)

@@ -5,17 +5,14 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
-import psycopg
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from psycopg.sql import SQL, Identifier
 
 from accounts import bots, months
 from accounts.models import Bot, MonthZone, PublishStatus, Scope, Workspace
 from accounts.tenancy import in_workspace
-from benchmarks.scratch import address
 from plans import balances, charging, entitlements
 from plans.entitlements import Reason, UnknownBot
 from plans.models import BotBilling, BotPlan, PlanVersion, WorkspaceBilling
@@ -42,15 +39,6 @@ def put_on(plan: str, bot: Bot) -> None:
     with in_workspace(bot.workspace_id):
         version = PlanVersion.objects.on_offer().get(plan__code=plan)
         BotPlan.objects.create(workspace=bot.workspace, bot=bot, starts_on=TODAY, version=version)
-
-
-def date_marks(table: str, at: datetime) -> None:
-    """Have what waits to be counted or charged wait since some time, which nobody may write."""
-    with psycopg.connect(address("owner")) as owner:
-        owner.execute(
-            SQL("UPDATE {} SET marked_at = %s").format(Identifier(table)),
-            [at],
-        )
 
 
 def bill(bot: Bot, **values: Any) -> None:
@@ -217,7 +205,7 @@ def test_a_charged_block_is_in_it_and_until_then_as_of_says_so(acme: Workspace, 
     books.buy(acme, "100")
     now = make.NOON + timedelta(hours=2)
     make.take_in(acme, *make.talk(0, 5), now=make.NOON + 5 * make.MINUTE)
-    date_marks("usage_dirtystream", now - make.MINUTE)
+    make.date_marks("usage_dirtystream", now - make.MINUTE)
 
     waiting = find(bot, now)
     make.roll_up(acme, now)
@@ -236,7 +224,7 @@ def test_a_block_that_is_not_complete_yet_does_not_hold_up(acme: Workspace, bot:
     make.take_in(acme, *make.talk(0, 5), now=make.NOON + 5 * make.MINUTE)
     make.roll_up(acme, make.NOON + 6 * make.MINUTE)
     charging.run(workspace_id=acme.pk, now=make.NOON + 6 * make.MINUTE)
-    date_marks("usage_dirtystream", make.NOON)
+    make.date_marks("usage_dirtystream", make.NOON)
 
     running = find(bot, make.NOON + 7 * make.MINUTE)
     forgotten = find(bot, make.NOON + make.HOUR)
