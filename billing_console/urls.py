@@ -7,6 +7,7 @@ from billing_console.health import live, ready
 from billing_console.metrics import show_metrics
 
 urlpatterns = [
+    path("api/v1/", api.urls),  # first, for those who ask most often
     path("", include("accounts.urls")),
     path("", include("accounts.sign_in_urls")),
     path("w/<slug:slug>/", include("usage.urls")),
@@ -15,7 +16,6 @@ urlpatterns = [
     path("", include("invoices.sandbox_urls")),
     path("operator/", include("billing_console.operator.urls")),
     path("operator/", include("plans.operator_urls")),
-    path("api/v1/", api.urls),
     path("healthz", live, name="live"),
     path("readyz", ready, name="ready"),
     path("metrics", show_metrics, name="metrics"),

@@ -467,6 +467,12 @@ class ChargedDay(LargeTable):
 
     objects = WorkspaceOwnedQuerySet["ChargedDay"].as_manager()
 
+    class Meta:
+        indexes: ClassVar = [
+            # What all bots cost in some weeks or a month (`forecast`, `glance`).
+            models.Index("workspace", "day", name="charged_day_of_workspace"),
+        ]
+
     def __str__(self) -> str:
         return f"bot {self.bot_id} on {self.day}: {self.amount}"
 

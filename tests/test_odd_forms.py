@@ -20,6 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "oper
 
 LEFT_OUT = {"sign-out"}  # nothing would be signed in after it
 OF_OTHERS = ("Globex", "globex", "theirbot", "their-user")
+taking_forms: dict[bool, list[str]] = {}  # by whether they are operators'
 
 
 def list_forms(of: type[forms.BaseForm] = forms.BaseForm) -> Iterator[type[forms.BaseForm]]:
@@ -45,7 +46,7 @@ VALUES = st.one_of(
 )
 SENT = st.dictionaries(st.sampled_from(list_names()), st.lists(VALUES, min_size=1, max_size=3))
 FUZZ = settings(
-    max_examples=15,
+    max_examples=10,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -69,15 +70,17 @@ def parts(acme: Workspace) -> dict[str, str]:
 
 
 def list_addresses(client: Client, parts: dict[str, str], *, operator: bool) -> list[str]:
-    """Return the addresses that take a form."""
-    addresses = [
-        complete(address, parts)
-        for address, _ in patterns()
-        if not address.startswith("api/")
-        and address not in LEFT_OUT
-        and address.startswith("operator/") == operator
-    ]
-    return [address for address in addresses if client.post(address).status_code != 405]
+    """Return the addresses that take a form; which these are is asked once."""
+    if operator not in taking_forms:
+        taking_forms[operator] = [
+            address
+            for address, _ in patterns()
+            if not address.startswith("api/")
+            and address not in LEFT_OUT
+            and address.startswith("operator/") == operator
+            and client.post(complete(address, parts)).status_code != 405
+        ]
+    return [complete(address, parts) for address in taking_forms[operator]]
 
 
 def send(client: Client, address: str, sent: dict[str, list[str]]) -> None:

@@ -198,15 +198,18 @@ ORDERED_BY = {"shared": MEMBER, "owned": MEMBER, "other": OWNER, "their": OWNER}
 BOT_QUERIES = ("", "?status=archived", "?sort=owner", "?sort=-shares", "?owner={}", "?q=o")
 
 
-def fill() -> dict[str, int | str]:
-    """Make two workspaces; return what stands in addresses for their parameters."""
+def fill(*, alerts: int = 4) -> dict[str, int | str]:
+    """Make two workspaces; return what stands in addresses for their parameters.
+
+    ``alerts``: what `otherbot` has of them.
+    """
     acme, globex = make.workspace("acme"), make.workspace("globex", name="Globex Corp")
     make.take_in(
         acme,
         *make.talk(0, 10, 20, subject="sharedbot", user="seen-user"),
         *make.talk(0, 16, subject="ownedbot", user="own-user"),
         *make.talk(0, 10, subject="otherbot", user="unseen-user", channel="hidden-channel"),
-        *(make.event("alert.delivered", subject="otherbot", user="alerted") for _ in range(4321)),
+        *(make.event("alert.delivered", subject="otherbot", user="alerted") for _ in range(alerts)),
     )
     make.take_in(globex, *make.talk(0, subject="theirbot", user="their-user"))
     users = {"shared": "seen-user", "owned": "own-user", "other": "unseen-user"}
@@ -361,7 +364,7 @@ def test_menu_has_what_the_role_may_see(role: Role) -> None:
 
 
 def test_shared_user_learns_of_nothing_else() -> None:
-    values = fill()
+    values = fill(alerts=4321)
     client = enter(SHARED)
     member = make.member(make.workspace("acme"), MEMBER)
     secrets = (*SECRETS, "4,3", "432", *(f"Known {role.value}" for role in Role if role != SHARED))
