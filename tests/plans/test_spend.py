@@ -19,7 +19,7 @@ from plans import charging
 from plans.models import ChargedDay, CreditLot, Currency
 from plans.wording import say_exactly
 from tests import make
-from tests.pages import sign_in
+from tests.pages import count_reads, sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -191,3 +191,40 @@ def test_the_dashboard_says_what_the_month_cost_and_who_needs_credits(acme: Work
     assert own.count("No credits left") == 1
     assert "0.60\xa0USD" in own
     assert "Shared credits left" not in own
+
+
+# A member's page also looks up which of the bots they own.
+@pytest.mark.parametrize(("role", "most"), [(Role.OWNER, 12), (Role.MEMBER, 13)])
+@pytest.mark.parametrize("path", ["/w/acme/usage/", "/w/acme/usage/?view=table&rows=bot"])
+def test_the_usage_page_reads_as_much_for_many_bots_as_for_few(
+    acme: Workspace, role: Role, path: str, most: int
+) -> None:
+    client = share(acme, role)
+    client.get(path)
+
+    few = count_reads(lambda: client.get(path))
+    add_bots(acme)
+    many = count_reads(lambda: client.get(path))
+
+    assert many == few <= most
+
+
+def test_the_dashboard_reads_as_much_for_many_bots_as_for_few(acme: Workspace) -> None:
+    client = sign_in(make.member(acme))
+    client.get("/w/acme/")
+
+    few = count_reads(lambda: client.get("/w/acme/"))
+    add_bots(acme)
+
+    assert count_reads(lambda: client.get("/w/acme/")) == few
+
+
+def add_bots(acme: Workspace) -> None:
+    """Make more bots, with usage that is charged."""
+    keys = [f"more-{number}" for number in range(12)]
+    for key in keys:
+        make.bot(acme, key)
+    alerts = [make.event("alert.delivered", at=YESTERDAY, subject=key) for key in keys]
+    make.take_in(acme, *alerts, now=NOW)
+    make.roll_up(acme, now=NOW)
+    charging.run(workspace_id=acme.pk, now=NOW)

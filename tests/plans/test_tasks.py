@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -71,3 +72,17 @@ def test_the_task_charges_one_workspace(acme: Workspace) -> None:
         assert CreditLot.objects.get().granted_at == make.NOON
     with in_workspace(acme.pk):
         assert not CreditLot.objects.exists()
+
+
+def test_the_beat_has_what_is_due_charged(acme: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    globex = make.workspace("globex")
+    sent: list[dict[str, Any]] = []  # Any: what a task is called with
+    monkeypatch.setattr(
+        tasks.charge_workspace, "apply_async", lambda **options: sent.append(options)
+    )
+
+    tasks.find_due_charges()
+
+    assert [call["kwargs"]["workspace_id"] for call in sent] == [globex.pk]
+    tasks.charge_workspace(**sent[0]["kwargs"])
+    assert due(datetime.now(UTC)) == []
