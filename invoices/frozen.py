@@ -120,6 +120,11 @@ class DocumentLine:
     category: TaxCategory
     rate: Decimal = NONE
 
+    @property
+    def days(self) -> tuple[date, date] | None:
+        """Return the first and the last service day, where there are any."""
+        return (self.first, self.last) if self.first and self.last else None
+
 
 @dataclass(frozen=True, kw_only=True)
 class TaxRow:
@@ -203,9 +208,8 @@ class Document:
     @property
     def service_days(self) -> tuple[date, date] | None:
         """Return the first and the last day of all services; None where no line has any."""
-        firsts = [line.first for line in self.lines if line.first]
-        lasts = [line.last for line in self.lines if line.last]
-        return (min(firsts), max(lasts)) if firsts and lasts else None
+        days = [line.days for line in self.lines if line.days]
+        return (min(days)[0], max(last for _, last in days)) if days else None
 
 
 def add_up(amounts: Iterable[Decimal]) -> Decimal:
@@ -249,8 +253,7 @@ def check_line(line: DocumentLine, currency: Denomination) -> None:
     net = round_amount(line.quantity * line.price, decimals=currency.decimals)
     require(line.net == net, f"{line.quantity} x {line.price} is not {line.net}: {line.text}")
     require((line.first is None) == (line.last is None), f"half of service days: {line.text}")
-    ordered = line.first is None or line.last is None or line.first <= line.last
-    require(ordered, f"service days end before they begin: {line.text}")
+    require(line.days is None or line.days[0] <= line.days[1], f"service days end before they begin: {line.text}")
 
 
 def check_taxes(document: Document) -> None:

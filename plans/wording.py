@@ -2,12 +2,24 @@
 
 from datetime import date
 from decimal import Decimal
+from typing import Protocol
 
-from plans.models import Currency
 from plans.money import DECIMALS, round_amount, round_down
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
+
+
+class Currency(Protocol):
+    """A currency of the catalog, or what a document keeps of one."""
+
+    @property
+    def code(self) -> str:
+        """Its ISO 4217 code."""
+
+    @property
+    def decimals(self) -> int:
+        """How many decimals its minor unit has."""
 
 
 def say_amount(amount: Decimal, currency: Currency) -> str:

@@ -1,0 +1,103 @@
+"""A document as PDF/A-3b with its XML inside: the same bytes for the same document.
+
+That holds for the same versions of WeasyPrint and of the fonts; what was sent is kept as a file.
+"""
+
+from datetime import UTC, datetime, time
+from typing import Any
+
+import pydyf
+from django.template.loader import render_to_string
+from weasyprint import HTML, Attachment
+from weasyprint import Document as Layout
+from weasyprint.text.fonts import FontConfiguration
+from weasyprint.urls import URLFetcher, URLFetcherResponse
+
+from invoices import facturx
+from invoices.frozen import Document, Kind
+
+LOGO = "document:logo"
+XML_NAME = "factur-x.xml"  # by which readers find it
+TITLES = {Kind.INVOICE: "Invoice", Kind.CREDIT_NOTE: "Credit note"}
+VARIANT = "pdf/a-3b"
+UNDRAWABLE = "?"
+
+
+class Refused(ValueError):
+    """A document asks for something beside its logo."""
+
+
+class OnlyLogo(URLFetcher):  # type: ignore[misc]  # WeasyPrint ships no types
+    """Gives the document's logo to the page, and nothing else of the machine or the network."""
+
+    def __init__(self, logo: bytes | None) -> None:
+        """Keep the logo."""
+        super().__init__()
+        self.logo = logo
+
+    def fetch(self, url: str, headers: Any = None) -> URLFetcherResponse:
+        """Return the logo.
+
+        Raises:
+            Refused: something else is asked for.
+        """
+        if url != LOGO or self.logo is None:
+            raise Refused(f"{url} is not part of the document")
+        return URLFetcherResponse(url, self.logo, {"Content-Type": "image/png"})
+
+
+def render(document: Document) -> bytes:
+    """Return the PDF of a document; characters that no font of the machine has are ``?``."""
+    xml = facturx.write(document)
+    html = write_html(document)
+    drawn, missing = draw(html, document, xml)
+    if missing:
+        drawn, _ = draw(html.translate(dict.fromkeys(missing, UNDRAWABLE)), document, xml)
+    return drawn
+
+
+def write_html(document: Document) -> str:
+    """Return the page that is drawn."""
+    context = {
+        "document": document,
+        "kind": TITLES[document.kind],
+        "created": write_instant(document),
+        "logo": LOGO,
+    }
+    return facturx.clean(render_to_string("invoices/document.html", context))
+
+
+def write_instant(document: Document) -> str:
+    """Return the instant that the file says it was made at."""
+    return f"{document.issued_on:%Y-%m-%d}T00:00:00Z"
+
+
+def draw(html: str, document: Document, xml: bytes) -> tuple[bytes, set[int]]:
+    """Return the PDF, and the characters for which there is no font."""
+    at = datetime.combine(document.issued_on, time(), UTC)
+    attachment = Attachment(
+        string=xml,
+        name=XML_NAME,
+        description=f"{TITLES[document.kind]} {document.number} by EN 16931",
+        relationship="Alternative",
+        created=at,
+        modified=at,
+    )
+    page = HTML(string=html, url_fetcher=OnlyLogo(document.seller.logo))
+    layout = page.render(font_config=FontConfiguration(), pdf_variant=VARIANT)
+    pdf = layout.write_pdf(pdf_variant=VARIANT, attachments=[attachment], finisher=finish)
+    return pdf, {character for font in layout.fonts.values() for character in font.missing}
+
+
+def finish(layout: Layout, pdf: pydyf.PDF) -> None:
+    """Say in the metadata that the XML is there, and name it once among the associated files."""
+    (metadata,) = (
+        each
+        for each in pdf.objects
+        if isinstance(each, pydyf.Stream) and each.extra.get("Type") == "/Metadata"
+    )
+    said = render_to_string("invoices/factur-x.xmp", {"name": XML_NAME}).encode()
+    written = b"\n".join(metadata.stream)
+    metadata.stream = [written.replace(b"</rdf:RDF>", said + b"</rdf:RDF>")]
+    metadata.compress = False
+    pdf.catalog["AF"] = pydyf.Array(pdf.catalog["AF"][:1])

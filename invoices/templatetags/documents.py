@@ -1,0 +1,60 @@
+"""What templates of invoices and credit notes use."""
+
+from datetime import date
+from decimal import Decimal
+
+from django import template
+
+from invoices.frozen import Denomination, DocumentLine, TaxCategory, TaxRow
+from plans.wording import say_day, say_days, write
+
+register = template.Library()
+register.filter("day", say_day)
+
+CATEGORIES = {
+    TaxCategory.STANDARD: "Tax",
+    TaxCategory.ZERO: "Zero rate",
+    TaxCategory.EXEMPT: "Exempt",
+    TaxCategory.REVERSE_CHARGE: "Reverse charge",
+    TaxCategory.OUT_OF_SCOPE: "Not subject to tax",
+    TaxCategory.EXPORT: "Export",
+}
+
+
+@register.filter
+def figure(amount: Decimal, currency: Denomination) -> str:
+    """Return an amount as it stands in a column: without its currency."""
+    return write(amount, currency, grouped=True)
+
+
+@register.filter
+def number(quantity: Decimal) -> str:
+    """Return a quantity with commas and the decimals that it has: ``1,234.5``."""
+    return f"{quantity.normalize():,f}"
+
+
+@register.filter
+def rate(taxed: DocumentLine | TaxRow) -> str:
+    """Return a rate of tax, ``5.5 %``; a dash for what is outside the scope of tax."""
+    if taxed.category == TaxCategory.OUT_OF_SCOPE:
+        return "\N{EN DASH}"
+    return f"{taxed.rate.normalize():f}\N{NO-BREAK SPACE}%"
+
+
+@register.filter
+def treatment(category: TaxCategory) -> str:
+    """Return in words how tax is treated."""
+    return CATEGORIES[category]
+
+
+@register.filter
+def days(range_of_days: tuple[date, date]) -> str:
+    """Return a range of days in words."""
+    return say_days(*range_of_days)
+
+
+@register.filter
+def fours(iban: str) -> str:
+    """Return an account's number in groups of four, as it is read out."""
+    plain = iban.replace(" ", "")
+    return " ".join(plain[start : start + 4] for start in range(0, len(plain), 4))
