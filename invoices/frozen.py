@@ -3,6 +3,7 @@
 All that is printed of a document, and its XML, comes from these values alone.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -10,10 +11,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from invoices.countries import COUNTRIES
 from plans.money import DECIMALS, round_amount
 
-PNG = b"\x89PNG\r\n\x1a\n"
+COUNTRY = re.compile("[A-Z]{2}")
 ADDRESS_LINES = 3
 MOST_DECIMALS = 2  # of the minor unit of a currency that EN 16931 can express
 NONE = Decimal(0)
@@ -37,7 +37,7 @@ class TaxCategory(StrEnum):
     ZERO = "Z"
     EXEMPT = "E"
     REVERSE_CHARGE = "AE"
-    OUT_OF_SCOPE = "O"
+    OUTSIDE = "O"
     EXPORT = "G"
 
 
@@ -54,7 +54,10 @@ class Denomination(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Party:
-    """Who sells or buys. ``country``: ISO 3166-1 alpha-2; what is not given is empty."""
+    """Who sells or buys; what is not given is empty.
+
+    ``country``: ISO 3166-1 alpha-2; ``country_name``: as the address says it.
+    """
 
     legal_name: str
     address: tuple[str, ...] = ()
@@ -62,6 +65,7 @@ class Party:
     city: str = ""
     region: str = ""
     country: str
+    country_name: str
     vat_id: str = ""
     tax_number: str = ""
     register_number: str = ""
@@ -69,13 +73,8 @@ class Party:
 
     def __post_init__(self) -> None:
         require(bool(self.legal_name.strip()), "a party has no legal name")
-        require(self.country in COUNTRIES, f"unknown country: {self.country!r}")
+        require(bool(COUNTRY.fullmatch(self.country)), f"no country: {self.country!r}")
         require(len(self.address) <= ADDRESS_LINES, "an address has more than three lines")
-
-    @property
-    def country_name(self) -> str:
-        """Return the country as an address names it."""
-        return COUNTRIES[self.country]
 
 
 class Bank(NamedTuple):
@@ -88,7 +87,7 @@ class Bank(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class SellerParty(Party):
-    """Who issues the document. ``logo``: a PNG as `logos.prepare` returns it."""
+    """Who issues the document. ``logo``: a picture that was checked."""
 
     bank: Bank | None = None
     logo: bytes | None = None
@@ -96,7 +95,6 @@ class SellerParty(Party):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(self.logo is None or self.logo.startswith(PNG), "the logo is no PNG")
         known = self.vat_id or self.tax_number or self.register_number
         require(bool(known), "the seller has no VAT id, tax number or register number")
 
@@ -283,7 +281,7 @@ def check_ids(document: Document) -> None:
     wanted: Mapping[TaxCategory, bool] = {
         TaxCategory.REVERSE_CHARGE: bool(seller.vat_id and buyer.vat_id),
         TaxCategory.EXPORT: bool(seller.vat_id),
-        TaxCategory.OUT_OF_SCOPE: len(document.taxes) == 1,  # beside it no other may be
+        TaxCategory.OUTSIDE: len(document.taxes) == 1,  # beside it no other may be
     }
     known = bool(seller.vat_id or seller.tax_number)
     for row in document.taxes:

@@ -4,10 +4,12 @@ That holds for the same versions of WeasyPrint and of the fonts; what was sent i
 """
 
 from datetime import UTC, datetime, time
+from io import BytesIO
 from typing import Any
 
 import pydyf
 from django.template.loader import render_to_string
+from PIL import Image
 from weasyprint import HTML, Attachment
 from weasyprint import Document as Layout
 from weasyprint.text.fonts import FontConfiguration
@@ -17,10 +19,15 @@ from invoices import facturx
 from invoices.frozen import Document, Kind
 
 LOGO = "document:logo"
+LOGO_SIZE = (1200, 400)  # pixels at most, printed 60 x 20 mm at most
+PICTURES = ("PNG", "JPEG")
 XML_NAME = "factur-x.xml"  # by which readers find it
 TITLES = {Kind.INVOICE: "Invoice", Kind.CREDIT_NOTE: "Credit note"}
 VARIANT = "pdf/a-3b"
 UNDRAWABLE = "?"
+# Invisible characters by which a name could make figures read backwards; letters of a script that
+# is read from the right need none of them.
+OVERRIDES = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 
 
 class Refused(ValueError):
@@ -33,7 +40,7 @@ class OnlyLogo(URLFetcher):  # type: ignore[misc]  # WeasyPrint ships no types
     def __init__(self, logo: bytes | None) -> None:
         """Keep the logo."""
         super().__init__()
-        self.logo = logo
+        self.logo = logo and draw_logo(logo)
 
     def fetch(self, url: str, headers: Any = None) -> URLFetcherResponse:
         """Return the logo.
@@ -44,6 +51,16 @@ class OnlyLogo(URLFetcher):  # type: ignore[misc]  # WeasyPrint ships no types
         if url != LOGO or self.logo is None:
             raise Refused(f"{url} is not part of the document")
         return URLFetcherResponse(url, self.logo, {"Content-Type": "image/png"})
+
+
+def draw_logo(logo: bytes) -> bytes:
+    """Return a picture as a small PNG in RGB: PDF/A allows no colors but those of its profile."""
+    with Image.open(BytesIO(logo), formats=PICTURES) as picture:
+        drawn = picture.convert("RGBA")
+    drawn.thumbnail(LOGO_SIZE)
+    written = BytesIO()
+    drawn.save(written, "PNG")
+    return written.getvalue()
 
 
 def render(document: Document) -> bytes:
@@ -64,7 +81,8 @@ def write_html(document: Document) -> str:
         "created": write_instant(document),
         "logo": LOGO,
     }
-    return facturx.clean(render_to_string("invoices/document.html", context))
+    html = render_to_string("invoices/document.html", context)
+    return facturx.clean(html).translate(OVERRIDES)
 
 
 def write_instant(document: Document) -> str:

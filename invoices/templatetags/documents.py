@@ -12,11 +12,11 @@ register = template.Library()
 register.filter("day", say_day)
 
 CATEGORIES = {
-    TaxCategory.STANDARD: "Tax",
+    TaxCategory.STANDARD: "Standard rate",
     TaxCategory.ZERO: "Zero rate",
     TaxCategory.EXEMPT: "Exempt",
     TaxCategory.REVERSE_CHARGE: "Reverse charge",
-    TaxCategory.OUT_OF_SCOPE: "Not subject to tax",
+    TaxCategory.OUTSIDE: "Not subject to tax",
     TaxCategory.EXPORT: "Export",
 }
 
@@ -36,7 +36,7 @@ def number(quantity: Decimal) -> str:
 @register.filter
 def rate(taxed: DocumentLine | TaxRow) -> str:
     """Return a rate of tax, ``5.5 %``; a dash for what is outside the scope of tax."""
-    if taxed.category == TaxCategory.OUT_OF_SCOPE:
+    if taxed.category == TaxCategory.OUTSIDE:
         return "\N{EN DASH}"
     return f"{taxed.rate.normalize():f}\N{NO-BREAK SPACE}%"
 

@@ -26,6 +26,7 @@ SELLER = SellerParty(
     postal_code="10969",
     city="Berlin",
     country="DE",
+    country_name="Germany",
     vat_id="DE136695976",
     tax_number="37/123/45678",
     register_number="HRB 123456 B",
@@ -39,13 +40,14 @@ BUYER = Party(
     postal_code="75002",
     city="Paris",
     country="FR",
+    country_name="France",
     vat_id="FR40303265045",
     email="comptes@acme.example",
 )
 REASONS = {
     TaxCategory.EXEMPT: ("Exempt from tax", "VATEX-EU-132"),
     TaxCategory.REVERSE_CHARGE: ("Reverse charge", "VATEX-EU-AE"),
-    TaxCategory.OUT_OF_SCOPE: ("Not subject to tax", "VATEX-EU-O"),
+    TaxCategory.OUTSIDE: ("Not subject to tax", "VATEX-EU-O"),
     TaxCategory.EXPORT: ("Export outside the EU", "VATEX-EU-G"),
 }
 
