@@ -47,6 +47,10 @@ def make_settings(*, format: str, level: str) -> dict[str, Any]:  # Any: logging
             "gunicorn.error": {"handlers": [], "propagate": True},
             # A line for each request is the reverse proxy's.
             "gunicorn.access": {"handlers": [], "propagate": False},
+            # Each step of each invoice, and letters that no font has, which `invoices.pdf` sees to.
+            "weasyprint": {"level": "ERROR"},
+            "weasyprint.progress": {"level": "ERROR"},
+            "factur-x": {"level": "WARNING"},
         },
     }
 

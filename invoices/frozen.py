@@ -251,7 +251,10 @@ def check_line(line: DocumentLine, currency: Denomination) -> None:
     net = round_amount(line.quantity * line.price, decimals=currency.decimals)
     require(line.net == net, f"{line.quantity} x {line.price} is not {line.net}: {line.text}")
     require((line.first is None) == (line.last is None), f"half of service days: {line.text}")
-    require(line.days is None or line.days[0] <= line.days[1], f"service days end before they begin: {line.text}")
+    require(
+        line.days is None or line.days[0] <= line.days[1],
+        f"service days end before they begin: {line.text}",
+    )
 
 
 def check_taxes(document: Document) -> None:

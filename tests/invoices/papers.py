@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from invoices.frozen import (
     Bank,
@@ -44,6 +44,7 @@ BUYER = Party(
     vat_id="FR40303265045",
     email="comptes@acme.example",
 )
+Value = TypeVar("Value", Document, DocumentLine, TaxRow, Party, SellerParty)
 REASONS = {
     TaxCategory.EXEMPT: ("Exempt from tax", "VATEX-EU-132"),
     TaxCategory.REVERSE_CHARGE: ("Reverse charge", "VATEX-EU-AE"),
@@ -133,6 +134,6 @@ def of_category(category: TaxCategory, **more: Any) -> Document:
     return document(line(category=category), line("Scout", category=category), **more)
 
 
-def changed(original: Document, **values: Any) -> Document:
-    """Return a document in which some values are others."""
+def changed(original: Value, **values: Any) -> Value:
+    """Return a document, or a part of one, in which some values are others."""
     return replace(original, **values)
