@@ -16,11 +16,12 @@ RUN python -m venv /opt/venv \
 
 
 FROM python:3.13.11-slim-bookworm
-# WeasyPrint's libraries, and a font for what it draws.
+# WeasyPrint's libraries, and fonts for the names and addresses that it draws: of most scripts, of
+# Chinese, Japanese and Korean, and of signs such as emoji.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends \
         libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz0b libharfbuzz-subset0 \
-        fontconfig fonts-dejavu-core \
+        fontconfig fonts-dejavu-core fonts-noto-core fonts-noto-cjk fonts-symbola \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --home-dir /console --shell /usr/sbin/nologin console
 ENV PATH=/opt/venv/bin:$PATH \

@@ -159,10 +159,10 @@ def describe_payment(document: Document) -> Fields:
     """Return how and until when to pay: a credit note is paid back, not paid."""
     if document.is_credit_note:
         return {"BT-20": PAID_BACK}
-    fields: Fields = {"BT-20": clean(document.seller.terms)}
-    if document.due:
-        fields["BT-9"] = document.due_on
-    if document.due and (bank := document.seller.bank):
+    if not document.due:
+        return {}
+    fields: Fields = {"BT-9": document.due_on, "BT-20": clean(document.seller.terms)}
+    if bank := document.seller.bank:
         sepa = document.currency.code == "EUR"
         fields |= {
             "BT-81": SEPA_TRANSFER if sepa else TRANSFER,

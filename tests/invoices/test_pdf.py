@@ -39,10 +39,10 @@ def read_text(document: Document) -> str:
         for page in file.pages:
             fonts = {name: read_letters(font) for name, font in page.Resources.Font.items()}
             letters: dict[int, str] = {}
-            for operands, operator in pikepdf.parse_content_stream(page):
-                if str(operator) == "Tf":
-                    letters = fonts[str(operands[0])]
-                for string in strings(str(operator), operands):
+            for step in pikepdf.parse_content_stream(page):
+                if str(step.operator) == "Tf":
+                    letters = fonts[str(step.operands[0])]
+                for string in strings(str(step.operator), step.operands):
                     codes = zip(string[::2], string[1::2], strict=True)
                     found += "".join(letters.get(high * 256 + low, "") for high, low in codes)
     return found
