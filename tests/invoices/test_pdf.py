@@ -3,11 +3,11 @@
 import re
 from functools import cache
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import pikepdf
 import pytest
+from django.template.loader import render_to_string
 from lxml import etree
 from PIL import Image
 
@@ -234,7 +234,7 @@ def test_the_page_of_a_document_is_a_table_to_read() -> None:
 
 
 def test_styles_are_in_the_document() -> None:
-    css = Path("templates/invoices/document.css").read_text()
+    css = render_to_string("invoices/document.css")
 
     assert "url(" not in css
     assert "@import" not in css
