@@ -249,6 +249,7 @@ CELERY_BEAT_SCHEDULE = {
     "find old zones": {"task": "usage.tasks.find_old_zones", "schedule": 60.0},
     "find due charges": {"task": "plans.tasks.find_due_charges", "schedule": 60.0},
     "find due reloads": {"task": "invoices.tasks.find_due_reloads", "schedule": 60.0},
+    "find due renewals": {"task": "invoices.tasks.find_due_renewals", "schedule": 60.0},
     "seal audit log": {"task": "accounts.tasks.seal_audit_log", "schedule": 60.0},
     # An invitation starts this itself; the beat finds what was lost, or failed.
     "find unsent invitations": {"task": "accounts.tasks.find_unsent_invitations", "schedule": 60.0},

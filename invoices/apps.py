@@ -7,7 +7,8 @@ class InvoicesConfig(AppConfig):
     name = "invoices"
 
     def ready(self) -> None:
-        """Have completed orders of plan changes change the plan, in every process."""
-        from invoices import plan_changes
+        """Have completed orders of plans do what they are for, in every process."""
+        from invoices import collecting, plan_changes
 
         plan_changes.register()
+        collecting.register()

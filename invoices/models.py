@@ -15,7 +15,7 @@ from accounts.models import (
     WorkspaceOwned,
     WorkspaceOwnedQuerySet,
 )
-from plans.models import CreditLot, Currency, PlanVersion
+from plans.models import CreditLot, Currency, Meter, PlanVersion
 from plans.money import DECIMALS, DIGITS
 
 
@@ -44,6 +44,7 @@ class OrderStatus(models.TextChoices):
 
 
 OPEN = frozenset({OrderStatus.PENDING, OrderStatus.IN_REVIEW})
+OWED = OPEN | {OrderStatus.FAILED}  # what a renewal is that is not paid
 PAID = frozenset({OrderStatus.COMPLETED, OrderStatus.REFUNDED})
 # All moves that there are; the database refuses others (migration 0002). A success that arrives
 # for a failed or canceled order completes it: the money is there.
@@ -82,13 +83,18 @@ class OrderQuerySet(WorkspaceOwnedQuerySet["Order"]):
         """Keep those of which it is not known yet what becomes of them."""
         return self.filter(status__in=OPEN)
 
+    def owed(self) -> Self:
+        """Keep the renewals that are not paid, also those whose payment failed."""
+        return self.filter(type=OrderType.RENEWAL, status__in=OWED)
+
 
 class Order(WorkspaceOwned):
     """A purchase, shown by its number, which is gapless in its workspace: O-000123.
 
     ``key`` makes it once. ``buyer``: None where the workspace itself ordered (auto-reload,
-    renewal). ``bot``: None for the credits that all bots share. ``lot``: the credits that it
-    loaded. What was ordered never changes; ``status`` moves as `MOVES` says.
+    renewal). ``bot``: None for the credits that all bots share, and of a renewal. ``lot``: the
+    credits that it loaded. ``due_on``: the local day on which a renewal is to be paid. What was
+    ordered never changes; ``status`` moves as `MOVES` says.
     """
 
     number = models.PositiveIntegerField()
@@ -107,6 +113,7 @@ class Order(WorkspaceOwned):
     bot = models.ForeignKey(Bot, on_delete=models.PROTECT, null=True, blank=True)
     version = models.ForeignKey(PlanVersion, on_delete=models.PROTECT, null=True, blank=True)
     lot = models.ForeignKey(CreditLot, on_delete=models.PROTECT, null=True, blank=True)
+    due_on = models.DateField(null=True, blank=True)
     created_at = models.DateTimeField()
     completed_at = models.DateTimeField(null=True, blank=True)
 
@@ -146,13 +153,77 @@ class Order(WorkspaceOwned):
                 | Q(lot__isnull=False),
                 name="order_paid_has_lot",
             ),
+            models.CheckConstraint(
+                condition=~Q(type=OrderType.RENEWAL)
+                | Q(due_on__isnull=False, bot=None, buyer=None),
+                name="order_renewal_is_due",
+            ),
         ]
         indexes: ClassVar = [
             models.Index("workspace", "type", "bot", "created_at", name="order_of_wallet"),
+            # Few at any time: renewals that are owed.
+            models.Index(
+                "workspace",
+                "due_on",
+                condition=Q(type=OrderType.RENEWAL, status__in=sorted(OWED)),
+                name="order_owed",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"O-{self.number:06d}"
+
+
+class LineKind(models.TextChoices):
+    """What a line of an order is for."""
+
+    UPGRADE = "upgrade", "Upgrade"
+    FEE = "fee", "Fee"
+    USAGE = "usage", "Further usage"
+    SEATS = "seats", "Seats"
+    LATE = "late", "Late usage"
+
+
+class OrderLine(WorkspaceOwned):
+    """A line of an order for a bot's plan; rows are never changed.
+
+    Its numbers are those of `invoices.rating.Line`, ``number`` its place in the order.
+    ``first_day``, ``last_day``: of the service, both included.
+    """
+
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="lines")
+    number = models.PositiveIntegerField()
+    bot = models.ForeignKey(Bot, on_delete=models.PROTECT)
+    kind = models.CharField(max_length=7, choices=LineKind.choices)
+    version = models.ForeignKey(PlanVersion, on_delete=models.PROTECT)
+    first_day = models.DateField()
+    last_day = models.DateField()
+    meter = models.CharField(max_length=20, choices=Meter.choices, blank=True)
+    used = models.PositiveIntegerField()
+    included = models.PositiveIntegerField()
+    quantity = models.PositiveIntegerField()
+    price = models.DecimalField(max_digits=DIGITS, decimal_places=DECIMALS)
+    net = models.DecimalField(max_digits=DIGITS, decimal_places=DECIMALS)
+
+    objects = WorkspaceOwnedQuerySet["OrderLine"].as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("workspace", "order", "number", name="order_line_unique"),
+            models.CheckConstraint(
+                condition=Q(kind__in=LineKind.values), name="order_line_kind_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(net__gte=0, price__gte=0, last_day__gte=F("first_day")),
+                name="order_line_in_range",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index("workspace", "bot", "first_day", name="order_line_of_bot"),
+        ]
+
+    def __str__(self) -> str:
+        return f"line {self.number} of order {self.order_id}"
 
 
 class PaymentStatus(models.TextChoices):

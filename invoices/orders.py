@@ -4,8 +4,8 @@ Whoever does so holds the lock of the workspace's billing row, so that numbers h
 a provider repeats does nothing.
 """
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
 from decimal import Decimal
 
 from django.db.models import Max
@@ -14,7 +14,7 @@ from accounts import audit
 from accounts.models import Bot, User, Workspace
 from accounts.months import read_calendar
 from accounts.tenancy import in_workspace
-from invoices import auto_reload, documents, tax
+from invoices import auto_reload, documents, order_lines, tax
 from invoices.models import (
     MOVES,
     OF_CREDITS,
@@ -24,6 +24,7 @@ from invoices.models import (
     OrderStatus,
     OrderType,
 )
+from invoices.order_lines import BotLine
 from plans import billing, lots, subscriptions
 from plans.models import CreditLot, Currency, PlanVersion
 from plans.wording import say_amount
@@ -48,11 +49,13 @@ def place(
     bot: Bot | None = None,
     version: PlanVersion | None = None,
     comments: str = "",
+    due_on: date | None = None,
+    lines: Sequence[BotLine] = (),
 ) -> Order:
     """Place an order, which is then pending; the same key again returns the order that there is.
 
-    ``bot``: None for the credits that all bots share. ``buyer``: None where the workspace itself
-    orders.
+    ``bot``: None for the credits that all bots share, and of a renewal. ``buyer``: None where the
+    workspace itself orders. ``due_on``: of a renewal. ``lines``: of plans; ``net`` is their sum.
 
     Raises:
         NotOrdered: credits of this amount are not sold here, or the key is that of another order.
@@ -85,8 +88,10 @@ def place(
             method=method,
             bot=bot,
             version=version,
+            due_on=due_on,
             created_at=at,
         )
+        order_lines.keep(order=order, lines=lines)
         audit.record("order.placed", workspace=workspace, target=str(order), after=describe(order))
     return order
 
@@ -153,8 +158,8 @@ def fail(*, order: Order) -> bool:
 
 
 def cancel(*, order: Order) -> bool:
-    """Cancel an order that is open; False: it is not."""
-    return move(order=order, to=OrderStatus.CANCELED)
+    """Cancel an order that is open; False: it is not, or a renewal, which stays owed."""
+    return order.type != OrderType.RENEWAL and move(order=order, to=OrderStatus.CANCELED)
 
 
 def try_again(*, order: Order) -> bool:

@@ -28,9 +28,11 @@ from plans import billing
 
 # What a buyer agrees to who has their method kept; it is stored with the payment, word for word.
 CONSENT = (
-    "I agree that this payment method is saved and charged without me being present whenever an "
-    "auto-reload of this workspace that uses it is due, until that is turned off."
+    "I agree that this payment method is saved and charged without me being present: for the "
+    "monthly renewals of this workspace's plans, and whenever an auto-reload that uses it is due, "
+    "until that is turned off."
 )
+FOR_RENEWALS = (CONSENT,)  # of all words that were ever agreed to, those that speak of renewals
 ASK_AGAIN = timedelta(minutes=5)  # a provider that was asked to charge and has not answered
 
 # What may follow on what a provider said; anything else came late, or again.
@@ -99,23 +101,27 @@ def start(
 ) -> Payment:
     """Begin to pay an order by its method; where that was begun, return that payment.
 
-    ``consent``: the words by which the buyer agrees to have the method saved.
+    A renewal that failed waits for its payment again. ``consent``: the words by which the buyer
+    agrees to have the method saved. ``saved_method``: what is charged without the buyer.
 
     Raises:
         NotOpen: the order is not to be paid, perhaps since a moment ago.
     """
     with in_workspace(order.workspace_id):
         orders.lock(order)
-        if order.status not in OPEN:
+        if order.status not in OPEN and not orders.try_again(order=order):
             raise NotOpen(f"{order} is not open any more.")
+        method = saved_method.method if saved_method else order.method
         payments = Payment.objects.for_workspace(order.workspace).filter(order=order)
-        begun = payments.filter(method=order.method, status__in=UNDECIDED).first()
-        if begun:
+        open_ones = payments.filter(method=method, status__in=UNDECIDED)
+        if saved_method:  # a person's own payment is not charged without them
+            open_ones = open_ones.filter(saved_method=saved_method)
+        if begun := open_ones.first():
             return begun
         payment = Payment.objects.create(
             workspace=order.workspace,
             order=order,
-            method=order.method,
+            method=method,
             reference=uuid.uuid4().hex,
             consent=consent,
             saved_method=saved_method,

@@ -15,9 +15,10 @@ from accounts.days import DAY, next_month, previous_month
 from accounts.models import Bot, User
 from accounts.months import read_calendar
 from accounts.tenancy import in_workspace
-from invoices import orders, rating
-from invoices.models import Method, Order, OrderType
-from invoices.rating import Count, Line, LineKind, Start, Upgrade
+from invoices import orders, rating, renewal_rating
+from invoices.models import LineKind, Method, Order, OrderType
+from invoices.order_lines import BotLine
+from invoices.rating import Count, Line, Start, Upgrade
 from plans import billing, catalog, eligibility, ledger, lots, subscriptions
 from plans.catalog import Offer
 from plans.ledger import Entry
@@ -27,10 +28,8 @@ from plans.models import (
     BotPlan,
     ChargedDay,
     CreditLot,
-    LedgerEntry,
     Meter,
     PlanVersion,
-    Posting,
     PostingKind,
 )
 from plans.money import round_amount
@@ -186,9 +185,7 @@ def expect_bills(
     priced = catalog.read_offers(
         [plan.version_id for plan in kept], currency=bot.workspace.currency
     )
-    starts = [
-        Start(plan.starts_on, priced[plan.version_id]) for plan in kept if plan.version_id in priced
-    ]
+    starts = renewal_rating.make_starts(kept, priced)
     if not starts:  # it began today and is replaced today
         starts = [Start(today, current)]
     starts.append(Start(starts_on, offer))
@@ -196,24 +193,13 @@ def expect_bills(
     bills = [Bill(today, [make_upgrade_line(offer, upgrade, today=today)])] if upgrade else []
     month = today if today.day == 1 else next_month(today)
     while len(bills) < INVOICES_SHOWN:
-        paid = find_paid(bot, month=month)
+        paid = renewal_rating.find_paid(bot.workspace, [bot.pk], month=month)[bot.pk]
         if upgrade and month == today:
             paid += upgrade.net
         lines = rating.rate_renewal(month=month, starts=starts, count=count, paid=paid)
         bills.append(Bill(month, lines))
         month = next_month(month)
     return bills
-
-
-def find_paid(bot: Bot, *, month: date) -> Decimal:
-    """Return what upgrades on the first day of a month have paid of that month's fee."""
-    postings = Posting.objects.for_workspace(bot.workspace).filter(
-        bot=bot, kind=PostingKind.SUBSCRIPTION, service_day=month, key__startswith="order:"
-    )
-    entries = LedgerEntry.objects.for_workspace(bot.workspace).filter(
-        posting_id__in=postings.values("id"), account=Account.REVENUE_SUBSCRIPTIONS
-    )
-    return -(entries.aggregate(sum=Sum("amount"))["sum"] or Decimal(0))
 
 
 def make_upgrade_line(offer: Offer, upgrade: Upgrade, *, today: date) -> Line:
@@ -294,7 +280,7 @@ def change(
             )
         if waiting := find_waiting(bot):
             raise NotChangeable(f"{say_waiting(waiting)} Pay or cancel it first.")
-        if quoted.net:
+        if quoted.upgrade and quoted.net:
             if method is None:
                 raise NotChangeable("Choose a payment method.")
             from_credits = quoted.current.version.uses_credits
@@ -308,6 +294,11 @@ def change(
                 method=Method(method),
                 bot=bot,
                 version=version,
+                lines=[
+                    BotLine(
+                        bot.pk, make_upgrade_line(quoted.offer, quoted.upgrade, today=quoted.today)
+                    )
+                ],
             )
         if quoted.upgrade:
             subscriptions.change_today(bot=bot, version=version, at=at)

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Context, Decimal
-from enum import StrEnum
 from itertools import pairwise
 from typing import NamedTuple
 
 from accounts.days import DAY, next_month, previous_month
+from invoices.models import LineKind
 from plans.catalog import Offer
 from plans.models import SEATS, Meter
 from plans.money import round_amount
@@ -23,15 +23,6 @@ EXACTLY = Context(prec=60)
 
 # How many of a meter a bot used from a first to a last local day, both included.
 Count = Callable[[Meter, date, date], int]
-
-
-class LineKind(StrEnum):
-    """What a line is for."""
-
-    UPGRADE = "upgrade"
-    FEE = "fee"
-    USAGE = "usage"
-    SEATS = "seats"
 
 
 class Start(NamedTuple):
@@ -152,12 +143,19 @@ def rate_renewal(
     The fee of this month in advance; seats and further usage of the month before in arrears.
     ``paid``: what upgrades on the first day of the month have paid of its fee.
     """
-    before = previous_month(month)
-    ended = split_month(starts, month=before)
+    lines = []
+    for plan in split_month(starts, month=month)[:1]:  # that of its first day
+        lines += rate_fee(plan.offer, month=month, paid=paid)
+    return lines + rate_ended(month=previous_month(month), starts=starts, count=count)
+
+
+def rate_ended(*, month: date, starts: Sequence[Start], count: Count) -> list[Line]:
+    """Return the lines of what a bot used and held in a month that is over, in arrears."""
+    ended = split_month(starts, month=month)
     lines = [line for plan in ended for line in rate_usage(plan, count=count)]
     if ended:
-        lines += rate_seats(ended[-1].offer, month=before, count=count)
-    return [*rate_fee(split_month(starts, month=month)[0].offer, month=month, paid=paid), *lines]
+        lines += rate_seats(ended[-1].offer, month=month, count=count)
+    return lines
 
 
 def rate_fee(offer: Offer, *, month: date, paid: Decimal = Decimal(0)) -> list[Line]:

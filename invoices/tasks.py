@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from celery import shared_task
 
-from invoices import callbacks, reloads
+from invoices import callbacks, reloads, renewals
 
 EXPIRES = 60  # seconds; a call that waited that long was followed by others that say the same
 
@@ -23,6 +23,22 @@ def find_due_reloads() -> None:
 def run_reloads(*, workspace_id: int, now: str) -> None:
     """Order and charge what is due in one workspace."""
     reloads.run(workspace_id=workspace_id, now=datetime.fromisoformat(now))
+
+
+@shared_task
+def find_due_renewals() -> None:
+    """Have months closed that are over, and renewals paid; sent by the beat every minute."""
+    now = datetime.now(UTC)
+    for workspace_id in renewals.find_due(now=now):
+        run_renewals.apply_async(
+            kwargs={"workspace_id": workspace_id, "now": now.isoformat()}, expires=EXPIRES
+        )
+
+
+@shared_task
+def run_renewals(*, workspace_id: int, now: str) -> None:
+    """Close months of one workspace, charge its renewals, and say which plans are past due."""
+    renewals.run(workspace_id=workspace_id, now=datetime.fromisoformat(now))
 
 
 @shared_task(autoretry_for=(OSError,), retry_backoff=5, max_retries=6)

@@ -74,6 +74,7 @@ WRITTEN = {
     "plans_workspacebilling": CHANGED,
     "invoices_autoreload": CHANGED,
     "invoices_order": CHANGED,
+    "invoices_orderline": ADDED,
     "invoices_payment": CHANGED,
     "invoices_savedmethod": ADDED,
 }

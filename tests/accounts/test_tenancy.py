@@ -10,7 +10,16 @@ from django.db.utils import ProgrammingError
 
 from accounts.models import Bot, BotShare, Membership, Role, User, Workspace, WorkspaceOwned
 from accounts.tenancy import USER, WORKSPACE, admit, admitted, in_workspace
-from invoices.models import AutoReload, Method, Order, OrderType, Payment, SavedMethod
+from invoices.models import (
+    AutoReload,
+    LineKind,
+    Method,
+    Order,
+    OrderLine,
+    OrderType,
+    Payment,
+    SavedMethod,
+)
 from plans.models import (
     Account,
     BotBilling,
@@ -131,6 +140,21 @@ def fill_orders(of: Workspace, *, by: User) -> None:
         currency=dollars,
         method=Method.SANDBOX,
         created_at=make.NOON,
+    )
+    OrderLine.objects.create(
+        workspace=of,
+        order=order,
+        number=1,
+        bot=make.bot(of),
+        kind=LineKind.FEE,
+        version=PlanVersion.objects.earliest("pk"),
+        first_day=date(2026, 3, 1),
+        last_day=date(2026, 3, 31),
+        used=0,
+        included=0,
+        quantity=1,
+        price=60,
+        net=60,
     )
     Payment.objects.create(
         workspace=of,

@@ -45,6 +45,7 @@ def order(
         key=key or f"test:{next(keys)}",
         method=Method.SANDBOX,
         bot=bot,
+        due_on=at.date() if type == OrderType.RENEWAL else None,
     )
 
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from invoices import rating
-from invoices.rating import LineKind, PlanDays, Start
+from invoices.models import LineKind
+from invoices.rating import PlanDays, Start
 from plans.catalog import Offer, PricedMeter
 from plans.models import Currency, Meter, Plan, PlanVersion
 

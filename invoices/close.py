@@ -1,0 +1,136 @@
+"""Months of a workspace are closed, for ever, and with each its renewal order is placed."""
+
+from datetime import date, datetime, timedelta
+
+from accounts import audit
+from accounts.days import DAY, next_month
+from accounts.models import Bot, Workspace
+from accounts.months import read_calendar
+from accounts.tenancy import in_workspace
+from invoices import collecting, orders, rating, renewal_rating
+from invoices.models import OrderType
+from invoices.renewal_rating import Overcharge
+from plans import billing, charging
+from plans.models import WorkspaceBilling
+from usage.models import ChangedBot, DirtyStream
+
+CLOSES_AFTER = timedelta(hours=24)
+DUE_AFTER = 14 * DAY
+
+
+def run(*, workspace_id: int, now: datetime) -> int:
+    """Close the months of a workspace that ended 24 hours ago or earlier; return how many.
+
+    The oldest first, each in a transaction of its own that also places its renewal. Everything that
+    is outstanding is charged before. While usage of the month waits to be counted, or bots wait to
+    be charged, it stays open: the next beat tries again. What arrives later is booked in the next
+    month; of plans without credits it is late usage of a later renewal. Safe to repeat.
+    """
+    closed = 0
+    while is_over(workspace_id=workspace_id, now=now):
+        charging.run(workspace_id=workspace_id, now=now)
+        if not close_next(workspace_id=workspace_id, now=now):
+            break
+        closed += 1
+    return closed
+
+
+def is_over(*, workspace_id: int, now: datetime) -> bool:
+    """Tell whether the oldest open month is to be closed."""
+    with in_workspace(workspace_id):
+        held = WorkspaceBilling.objects.for_workspace(workspace_id).select_related("workspace")
+        found = held.first()
+        return found is not None and closes_at(found) <= now
+
+
+def closes_at(held: WorkspaceBilling) -> datetime:
+    """Return when the oldest open month is to be closed: 24 hours after its local end.
+
+    Source: product doc, "A month of a workspace closes 24 hours after its local end".
+    """
+    calendar = read_calendar(held.workspace)
+    return calendar.start_of(next_month(held.open_month)) + CLOSES_AFTER
+
+
+def close_next(*, workspace_id: int, now: datetime) -> bool:
+    """Close the oldest open month, if it is over and nothing of it is outstanding."""
+    with in_workspace(workspace_id):
+        workspace = Workspace.objects.get(pk=workspace_id)
+        held = billing.lock(workspace=workspace, at=now)
+        if closes_at(held) > now or is_outstanding(held, now=now):
+            return False
+        ended, held.open_month = held.open_month, next_month(held.open_month)
+        held.save(update_fields=["open_month"])
+        audit.record("month.closed", workspace=workspace, target=f"{ended:%Y-%m}")
+        if not is_under_contract(held, ended=ended):
+            place_renewal(workspace, month=held.open_month, at=now)
+    return True
+
+
+def is_outstanding(held: WorkspaceBilling, *, now: datetime) -> bool:
+    """Tell whether something waits that may be of the oldest open month.
+
+    A mark of a changed bot does not say of which days its changes are.
+    """
+    if ChangedBot.objects.for_workspace(held.workspace_id).exists():
+        return True
+    end = read_calendar(held.workspace).start_of(next_month(held.open_month))
+    waiting = DirtyStream.objects.for_workspace(held.workspace_id)
+    return waiting.filter(due_at__lte=now, touched_from__lt=end).exists()
+
+
+def is_under_contract(held: WorkspaceBilling, *, ended: date) -> bool:
+    """Tell whether a contract held on the day on which a month was to be closed.
+
+    From then on nothing is ordered, nor for what was used before.
+    """
+    if held.enterprise_from is None:
+        return False
+    calendar = read_calendar(held.workspace)
+    return held.enterprise_from <= calendar.day_of(
+        calendar.start_of(next_month(ended)) + CLOSES_AFTER
+    )
+
+
+def place_renewal(workspace: Workspace, *, month: date, at: datetime) -> None:
+    """Place the order for which a month begins, unless there is nothing to pay."""
+    rated = renewal_rating.rate(workspace=workspace, month=month, now=at)
+    record_overcharges(workspace, rated.overcharges)
+    net = rating.add_up(of.line for of in rated.lines)
+    if not net:
+        return
+    orders.place(
+        workspace=workspace,
+        type=OrderType.RENEWAL,
+        buyer=None,
+        net=net,
+        at=at,
+        key=f"renewal:{month:%Y-%m}",
+        method=collecting.find_method(workspace),
+        due_on=read_calendar(workspace).day_of(at) + DUE_AFTER,
+        lines=rated.lines,
+    )
+
+
+def record_overcharges(workspace: Workspace, overcharges: list[Overcharge]) -> None:
+    """Note what is to be given back: a later close notes it again for as long as it is so.
+
+    No order has a negative line; a credit note gives it back.
+    """
+    if not overcharges:
+        return
+    named = Bot.objects.for_workspace(workspace).in_bulk([of.service.bot for of in overcharges])
+    acts = [
+        audit.Act(
+            named[of.service.bot].key,
+            after={
+                "meter": of.service.meter,
+                "from": of.service.first,
+                "to": of.service.last,
+                "net": of.net,
+                "currency": workspace.currency,
+            },
+        )
+        for of in overcharges
+    ]
+    audit.record_all("usage.overcharged", workspace=workspace, acts=acts)

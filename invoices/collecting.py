@@ -1,0 +1,148 @@
+"""Renewals are paid: by a saved method without the buyer, or by a person on the order's page."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.db.models import Prefetch
+
+from accounts.days import DAY
+from accounts.models import ADMINS, Membership, Workspace
+from accounts.months import read_calendar
+from accounts.tenancy import in_workspace
+from invoices import dunning, orders, payments, sandbox
+from invoices.models import (
+    LineKind,
+    Method,
+    Order,
+    OrderLine,
+    OrderStatus,
+    OrderType,
+    Payment,
+    PaymentStatus,
+    SavedMethod,
+)
+from plans import billing, ledger
+from plans.ledger import Entry
+from plans.models import Account, CreditLot, PostingKind
+
+# A saved method is charged at once, and so long after the attempt before: 3 and 7 days in all.
+PAUSES = (timedelta(0), 3 * DAY, 4 * DAY)
+ON_PAGE = sandbox.PAGE_LASTS  # so long a person who began to pay may still be at it
+REVENUES = {
+    LineKind.FEE: Account.REVENUE_SUBSCRIPTIONS,
+    LineKind.SEATS: Account.REVENUE_SUBSCRIPTIONS,
+    LineKind.USAGE: Account.REVENUE_USAGE,
+    LineKind.LATE: Account.REVENUE_USAGE,
+}
+
+
+def run(*, workspace_id: int, now: datetime) -> int:
+    """Charge the saved method for renewals that are due for it; return how many were tried.
+
+    A worker that dies in between leaves a payment that `reloads.run` charges.
+    """
+    with in_workspace(workspace_id):
+        workspace = Workspace.objects.get(pk=workspace_id)
+        owed = Order.objects.for_workspace(workspace).owed().order_by("number")
+        begun = Payment.objects.for_workspace(workspace).order_by("pk")
+        owed = owed.prefetch_related(Prefetch("payments", begun))
+        waiting = [order.pk for order in owed if is_due(order, list(order.payments.all()), now=now)]
+    tried = [begin(workspace, order_id=order_id, now=now) for order_id in waiting]
+    found = [payment for payment in tried if payment]
+    for payment in found:
+        payments.charge(payment=payment, at=now)
+    return len(found)
+
+
+def is_due(order: Order, begun: Sequence[Payment], *, now: datetime) -> bool:
+    """Tell whether the saved method is to be charged (again): no payment is under way.
+
+    Source: product doc, "a saved method is charged at once, again after 3 and 7 days".
+    """
+    tried = [payment for payment in begun if payment.saved_method_id]
+    latest = tried[-1].started_at if tried else order.created_at
+    if len(tried) == len(PAUSES) or now < latest + PAUSES[len(tried)]:
+        return False
+    return order.status != OrderStatus.IN_REVIEW and not any(
+        payment.status == PaymentStatus.STARTED
+        and (payment.saved_method_id or now < payment.started_at + ON_PAGE)
+        for payment in begun
+    )
+
+
+def begin(workspace: Workspace, *, order_id: int, now: datetime) -> Payment | None:
+    """Begin a payment by the saved method; None: there is none, or the payment is not due now."""
+    with in_workspace(workspace.pk):
+        billing.lock(workspace=workspace)
+        found = Order.objects.for_workspace(workspace).owed().select_related("workspace")
+        order = found.filter(pk=order_id).first()
+        saved = find_saved(workspace)
+        if order is None or saved is None:
+            return None
+        begun = Payment.objects.for_workspace(workspace).filter(order=order)
+        if not is_due(order, list(begun.order_by("pk")), now=now):
+            return None
+        return payments.start(order=order, at=now, saved_method=saved)
+
+
+def find_saved(workspace: Workspace) -> SavedMethod | None:
+    """Return the method that renewals are paid by; None: a person has to pay them.
+
+    The latest whose buyer, an owner or admin still, agreed to that.
+    """
+    admins = Membership.objects.for_workspace(workspace).filter(role__in=ADMINS)
+    methods = SavedMethod.objects.for_workspace(workspace).filter(
+        saved_by__in=admins.values("user"),
+        consent__in=payments.FOR_RENEWALS,
+        method__in=list(payments.find_providers()),
+    )
+    return methods.order_by("consented_at", "pk").last()
+
+
+def find_method(workspace: Workspace) -> Method:
+    """Return the method of a renewal that is placed: the saved one, else the first on offer.
+
+    Where none is on offer, a transfer.
+    """
+    if saved := find_saved(workspace):
+        return Method(saved.method)
+    return next(iter(payments.find_providers()), Method.WIRE)
+
+
+def apply(order: Order, at: datetime) -> CreditLot | None:
+    """Post what a paid renewal brought, and have plans active again that waited for it."""
+    post(order, at=at)
+    today = read_calendar(order.workspace).day_of(at)
+    dunning.renew(workspace=order.workspace, today=today, paid=order)
+    return None
+
+
+def post(order: Order, *, at: datetime) -> None:
+    """Post a renewal: payments to revenue and tax."""
+    held = billing.lock(workspace=order.workspace, at=at)
+    today = read_calendar(order.workspace).day_of(at)
+    sums = dict.fromkeys(REVENUES.values(), Decimal(0))
+    lines = OrderLine.objects.for_workspace(order.workspace).filter(order=order)
+    for kind, net in lines.values_list("kind", "net"):
+        sums[REVENUES[LineKind(kind)]] += net
+    entries = [
+        Entry(Account.PAYMENTS, order.gross),
+        *(Entry(account, -net) for account, net in sums.items()),
+        Entry(Account.TAX_PAYABLE, -order.tax),
+    ]
+    ledger.post(
+        workspace=order.workspace,
+        key=f"renewal:{order.number}",
+        kind=PostingKind.SUBSCRIPTION,
+        at=at,
+        booking_month=held.book(today),
+        entries=[entry for entry in entries if entry.amount],
+        service_day=today,
+        note=f"Order {order}",
+    )
+
+
+def register() -> None:
+    """Have renewals do what `apply` says when they are completed."""
+    orders.register(OrderType.RENEWAL, apply)

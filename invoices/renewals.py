@@ -1,0 +1,36 @@
+"""What time brings about for plans with a fee: a close, its renewal, the payment, or the want."""
+
+from datetime import datetime
+
+from django.db import connections
+
+from invoices import close, collecting, dunning
+from plans.backlog import EARLIEST
+
+# Primary key of billings, index order_owed.
+FIND_DUE = """
+SELECT workspace_id FROM plans_workspacebilling
+WHERE open_month + interval '1 month' <= %(ended)s
+UNION
+SELECT workspace_id FROM invoices_order
+WHERE type = 'renewal' AND status IN ('failed', 'in_review', 'pending')
+"""
+
+
+def find_due(*, now: datetime) -> list[int]:
+    """Return the workspaces with a month to close or a renewal owed, as the operator sees them.
+
+    Where a month is not over for 24 hours yet by its own zone, a run finds nothing.
+    """
+    ended = (now + EARLIEST - close.CLOSES_AFTER).date()
+    with connections["operator"].cursor() as cursor:
+        cursor.execute(FIND_DUE, {"ended": ended})
+        return [workspace_id for (workspace_id,) in cursor.fetchall()]
+
+
+def run(*, workspace_id: int, now: datetime) -> int:
+    """Close months, charge what is owed, and say which plans are past due; return the closed."""
+    closed = close.run(workspace_id=workspace_id, now=now)
+    collecting.run(workspace_id=workspace_id, now=now)
+    dunning.run(workspace_id=workspace_id, now=now)
+    return closed
