@@ -2,13 +2,14 @@
 
 import itertools
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from accounts.models import Bot, User, Workspace
 from accounts.tenancy import in_workspace
 from invoices import orders, payments
 from invoices.models import (
+    LineKind,
     Method,
     Order,
     OrderStatus,
@@ -17,8 +18,11 @@ from invoices.models import (
     PaymentStatus,
     SavedMethod,
 )
+from invoices.order_lines import BotLine
 from invoices.providers import Answer
+from invoices.rating import Line
 from invoices.sandbox import SavedAnswer
+from plans import catalog
 from plans.models import CreditLot, LotKind
 from tests import make
 
@@ -35,7 +39,8 @@ def order(
     bot: Bot | None = None,
     at: datetime = make.NOON,
 ) -> Order:
-    """Place an order of the sandbox."""
+    """Place an order of the sandbox; a renewal is for the fee of one bot."""
+    renewal = type == OrderType.RENEWAL
     return orders.place(
         workspace=of,
         type=type,
@@ -45,8 +50,15 @@ def order(
         key=key or f"test:{next(keys)}",
         method=Method.SANDBOX,
         bot=bot,
-        due_on=at.date() if type == OrderType.RENEWAL else None,
+        due_on=at.date() if renewal else None,
+        lines=[BotLine(make.bot(of).pk, fee(of, Decimal(net), day=at.date()))] if renewal else (),
     )
+
+
+def fee(of: Workspace, net: Decimal, *, day: date) -> Line:
+    """Return the line of a fee."""
+    offer = next(one for one in catalog.find_offers(currency=of.currency) if one.fee)
+    return Line(LineKind.FEE, offer, day, day, price=net, net=net)
 
 
 def answer(payment: Payment, status: str, *, at: datetime = make.NOON, saved: str = "") -> bool:

@@ -132,7 +132,7 @@ def bring_to(order: Order, status: OrderStatus) -> None:
         OrderStatus.IN_REVIEW: [lambda: orders.hold(order=order)],
         OrderStatus.COMPLETED: [lambda: orders.complete(order=order, at=make.NOON)],
         OrderStatus.FAILED: [lambda: orders.fail(order=order)],
-        OrderStatus.CANCELED: [lambda: orders.cancel(order=order)],
+        OrderStatus.CANCELED: [lambda: orders.move(order=order, to=OrderStatus.CANCELED)],
         OrderStatus.REFUNDED: [
             lambda: orders.complete(order=order, at=make.NOON),
             lambda: orders.move(order=order, to=OrderStatus.REFUNDED),
