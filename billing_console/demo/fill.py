@@ -23,7 +23,7 @@ from billing_console.demo import plan, story
 from billing_console.demo.generate import Business, generate
 from billing_console.demo.plan import DemoBot, DemoPerson, DemoWorkspace
 from billing_console.demo.sign_ins import SignIns
-from invoices import reloads
+from invoices import reloads, renewals
 from plans import billing, charging
 from usage import importing, rollup
 from usage.importing import Counts
@@ -183,6 +183,7 @@ def tell_story(workspace: Workspace, *, now: datetime, say: Say) -> None:
         rollup.run(workspace_id=workspace.pk, now=at, wait=True)
         charging.run(workspace_id=workspace.pk, now=at)
         reloads.run(workspace_id=workspace.pk, now=at)
+        renewals.run(workspace_id=workspace.pk, now=at)
         pace.say(f"{workspace.name}: counted and charged up to {at:%-d %B %Y}")
     say(f"{workspace.name}: counted and charged")
 

@@ -4,13 +4,13 @@ Each act is done by the console's own functions with the clock of its day; betwe
 charged and wallets are reloaded, as the beat does.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import date, datetime, time
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from accounts.days import DAY
+from accounts.days import DAY, next_month, previous_month
 from accounts.models import Bot, User, Workspace
 from accounts.months import read_calendar
 from accounts.tenancy import in_workspace
@@ -49,7 +49,11 @@ class Scene:
 
 Act = Callable[[Scene], None]
 MORNING = time(10)
-FORTNIGHT = 14 * DAY
+# On these days of a month usage is counted and charged: its renewal is placed on the first and due
+# on the last. In between, lately, a saved method that declined is charged again.
+FIRST, AGAIN, DUE = 2, (5, 9), 16
+PAID = 12  # the day of a month on which renewals are paid by hand
+LATELY = 100 * DAY
 
 
 def buy(
@@ -136,6 +140,17 @@ def change_plan(
         )
         if order is not None:
             pay(order, status=status, at=scene.at)
+
+    return act
+
+
+def pay_renewals() -> Act:
+    """Return how somebody pays the renewals that are owed."""
+
+    def act(scene: Scene) -> None:
+        owed = Order.objects.for_workspace(scene.workspace).owed().select_related("workspace")
+        for order in owed:
+            pay(order, status=PaymentStatus.ACCEPTED, at=scene.at)
 
     return act
 
@@ -286,30 +301,63 @@ STORY: Mapping[str, Sequence[Chapter]] = {
         Chapter(200, [buy(2500, by=plan.ARJUN, bot="recharge", saved=SavedAnswer.DECLINE)]),
         Chapter(190, [reload(500, below=1000, by=plan.ARJUN, bot="recharge")]),
         Chapter(90, [buy(600, by=plan.ARJUN, bot="network-status")]),
+        # The method that he had saved declines: no renewal of it is paid, and the plan expires.
+        Chapter(75, [change_plan("dealer-desk", "essential", by=plan.ARJUN)]),
     ],
 }
+
+
+def tell_renewals(told: date) -> dict[date, Sequence[Act]]:
+    """Return when renewals are paid that nothing else pays: all but the last that is due.
+
+    One of the bots whose plans are past due by that is given more days.
+    """
+    due = (told if told.day >= DUE else previous_month(told)).replace(day=DUE)
+    months = [plan.shift_months(due, -number) for number in range(1, plan.MONTHS)]
+    return {
+        **{month.replace(day=PAID): [pay_renewals()] for month in months},
+        due + DAY: [
+            ask_extension(
+                "einkaufsberater", days=30, reason="Die Freigabe dauert noch", by=plan.LENA
+            )
+        ],
+        due + 2 * DAY: [
+            decide_extension("einkaufsberater", approve=True, note="Until next month.")
+        ],
+    }
 
 
 def find_days(workspace: Workspace, *, now: datetime) -> dict[datetime, Sequence[Act]]:
     """Return what happens at which instant from the workspace's beginning up to now, in order.
 
-    Every second week is there too, and now: usage is counted and charged then.
+    Days on which usage is counted and charged are there too, and now.
     """
     if workspace.slug not in STORY:
         return {now: ()}
     zone = ZoneInfo(workspace.timezone)
     opened = workspace.created_at.astimezone(zone).date()
     told = plan.shift_months(opened, plan.MONTHS)  # the day on which the demo was first filled
-    days: dict[datetime, Sequence[Act]] = {
-        datetime.combine(told - chapter.days_ago * DAY, MORNING, zone): chapter.acts
-        for chapter in STORY[workspace.slug]
+    days: dict[date, Sequence[Act]] = {
+        told - chapter.days_ago * DAY: chapter.acts for chapter in STORY[workspace.slug]
     }
-    at = workspace.created_at
-    while at < now:
-        days.setdefault(at, ())
-        at += FORTNIGHT
-    days.setdefault(now, ())
-    return {at: days[at] for at in sorted(days) if at <= now}
+    if workspace.slug == plan.LINDENKAMP.slug:
+        for day, acts in tell_renewals(told).items():
+            days[day] = [*days.get(day, ()), *acts]
+    for day in list_visits(opened, told=told, today=now.astimezone(zone).date()):
+        days.setdefault(day, ())
+    found = {datetime.combine(day, MORNING, zone): days[day] for day in sorted(days)}
+    found = {at: acts for at, acts in found.items() if workspace.created_at <= at < now}
+    return {workspace.created_at: (), **found, now: ()}
+
+
+def list_visits(opened: date, *, told: date, today: date) -> Iterator[date]:
+    """Yield the days from one up to another on which usage is counted and charged."""
+    month = opened.replace(day=1)
+    while month <= today:
+        lately = told - LATELY <= month <= told
+        for number in (FIRST, *(AGAIN if lately else ()), DUE):
+            yield month.replace(day=number)
+        month = next_month(month)
 
 
 def act(workspace: Workspace, acts: Sequence[Act], *, at: datetime) -> None:

@@ -13,8 +13,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import WorkspaceRequest, may, workspace_view
 from accounts.models import ADMINS
-from invoices import payments
-from invoices.models import OF_CREDITS, OPEN, Method, Order, Payment
+from invoices import dunning, order_lines, payments
+from invoices.models import OF_CREDITS, OPEN, OWED, Method, Order, OrderType, Payment
 
 ANSWER_EXPECTED = timedelta(minutes=3)  # after a payment was begun the page asks by itself
 REFRESH = 5  # seconds, without a script
@@ -38,7 +38,10 @@ def show_order(request: WorkspaceRequest, order_number: int) -> HttpResponse:
     context = {
         "order": order,
         "payment": payment,
-        "is_open": order.status in OPEN,
+        "is_renewal": order.type == OrderType.RENEWAL,
+        "to_pay": order.status in (OWED if order.type == OrderType.RENEWAL else OPEN),
+        "groups": order_lines.read(order),
+        "expires_after": dunning.EXPIRES_AFTER,
         "refresh_seconds": REFRESH,
         "asks_again": asks_again,
         "of_credits": order.type in OF_CREDITS,
@@ -52,16 +55,18 @@ def show_order(request: WorkspaceRequest, order_number: int) -> HttpResponse:
 @workspace_view("plans.change")
 @require_POST
 def pay_order(request: WorkspaceRequest, order_number: int) -> HttpResponse:
-    """Lead to the page on which an order that is open is paid."""
+    """Lead to the page on which an order that is open is paid, or a renewal that failed."""
     return pay(request, find_order_to_pay(request, order_number))
 
 
 @workspace_view("plans.change")
 @require_POST
 def cancel_order(request: WorkspaceRequest, order_number: int) -> HttpResponse:
-    """Cancel an order that is not paid."""
+    """Cancel an order that is not paid, unless it is owed."""
     order = find_order_to_pay(request, order_number)
-    if payments.cancel(order=order, at=datetime.now(UTC)):
+    if order.type == OrderType.RENEWAL:
+        messages.error(request, f"{order} is a renewal. It is owed and cannot be canceled.")
+    elif payments.cancel(order=order, at=datetime.now(UTC)):
         messages.success(request, f"{order} is canceled.")
     else:
         messages.info(request, f"{order} is not open any more.")
