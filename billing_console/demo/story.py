@@ -49,10 +49,10 @@ class Scene:
 
 Act = Callable[[Scene], None]
 MORNING = time(10)
-# On these days of a month usage is counted and charged: its renewal is placed on the first and due
-# on the last. In between, lately, a saved method that declined is charged again.
-FIRST, AGAIN, DUE = 2, (5, 9), 16
-PAID = 12  # the day of a month on which renewals are paid by hand
+# On these days of a month usage is counted and charged: its renewal is placed on the first of them
+# and due on the last.
+PLACED, DUE = 2, 16
+AGAIN = (5, 9)  # and on these, lately, a saved method that declined is charged again
 LATELY = 100 * DAY
 
 
@@ -308,14 +308,14 @@ STORY: Mapping[str, Sequence[Chapter]] = {
 
 
 def tell_renewals(told: date) -> dict[date, Sequence[Act]]:
-    """Return when renewals are paid that nothing else pays: all but the last that is due.
+    """Return when renewals are paid by hand: each on its due day, but for the last that is due.
 
     One of the bots whose plans are past due by that is given more days.
     """
     due = (told if told.day >= DUE else previous_month(told)).replace(day=DUE)
     months = [plan.shift_months(due, -number) for number in range(1, plan.MONTHS)]
     return {
-        **{month.replace(day=PAID): [pay_renewals()] for month in months},
+        **{month: [pay_renewals()] for month in months},
         due + DAY: [
             ask_extension(
                 "einkaufsberater", days=30, reason="Die Freigabe dauert noch", by=plan.LENA
@@ -343,19 +343,19 @@ def find_days(workspace: Workspace, *, now: datetime) -> dict[datetime, Sequence
     if workspace.slug == plan.LINDENKAMP.slug:
         for day, acts in tell_renewals(told).items():
             days[day] = [*days.get(day, ()), *acts]
-    for day in list_visits(opened, told=told, today=now.astimezone(zone).date()):
+    again_from = told - LATELY if workspace.slug == plan.SAHYADRI.slug else date.max
+    for day in list_visits(opened, now.astimezone(zone).date(), again_from=again_from):
         days.setdefault(day, ())
     found = {datetime.combine(day, MORNING, zone): days[day] for day in sorted(days)}
     found = {at: acts for at, acts in found.items() if workspace.created_at <= at < now}
     return {workspace.created_at: (), **found, now: ()}
 
 
-def list_visits(opened: date, *, told: date, today: date) -> Iterator[date]:
+def list_visits(opened: date, today: date, *, again_from: date) -> Iterator[date]:
     """Yield the days from one up to another on which usage is counted and charged."""
     month = opened.replace(day=1)
     while month <= today:
-        lately = told - LATELY <= month <= told
-        for number in (FIRST, *(AGAIN if lately else ()), DUE):
+        for number in (PLACED, *(AGAIN if month >= again_from else ()), DUE):
             yield month.replace(day=number)
         month = next_month(month)
 
