@@ -26,11 +26,11 @@ def run(*, workspace_id: int, now: datetime) -> int:
     be charged, it stays open: the next beat tries again. What arrives later is booked in the next
     month; of plans without credits it is late usage of a later renewal. Safe to repeat.
     """
+    if not is_over(workspace_id=workspace_id, now=now):
+        return 0
+    charging.run(workspace_id=workspace_id, now=now)
     closed = 0
-    while is_over(workspace_id=workspace_id, now=now):
-        charging.run(workspace_id=workspace_id, now=now)
-        if not close_next(workspace_id=workspace_id, now=now):
-            break
+    while close_next(workspace_id=workspace_id, now=now):
         closed += 1
     return closed
 
