@@ -103,6 +103,7 @@ def start(
 
     Raises:
         NotOpen: the order is not to be paid, perhaps since a moment ago.
+        NotOrdered: it could not be invoiced.
     """
     with in_workspace(order.workspace_id):
         orders.lock(order)
@@ -112,6 +113,7 @@ def start(
         begun = payments.filter(method=order.method, status__in=UNDECIDED).first()
         if begun:
             return begun
+        orders.find_parties(order.workspace)
         payment = Payment.objects.create(
             workspace=order.workspace,
             order=order,
