@@ -37,6 +37,7 @@ ACCESS: dict[str, frozenset[Role]] = {
     "plans.view": EVERYBODY - {Role.SHARED},
     "plans.change": ADMINS | {Role.MEMBER},
     "orders.view": EVERYBODY - {Role.SHARED},  # a member those they placed: `Order.visible_to`
+    "billing_details.change": ADMINS | {Role.FINANCE},
     "bots.change_owner": ADMINS,
     "bots.view": EVERYBODY,
     "bots.change": ADMINS | {Role.MEMBER},  # a member theirs: `may_change_bot`
@@ -73,6 +74,8 @@ OPERATOR_ACCESS = frozenset(
         "extensions.view",
         "extensions.decide",
         "credits.grant",
+        "seller.view",
+        "seller.change",
         "enterprise.set",
     }
 )

@@ -31,6 +31,9 @@ MENU: dict[str, list[Entry]] = {
         Entry("Users & roles", "accounts:people", "people.view", "users"),
         Entry("Audit log", "accounts:audit_log", "audit_log.view", "history"),
         Entry("Developers", "accounts:developers", "developers.view", "code"),
+        Entry(
+            "Billing details", "invoices:billing_details", "billing_details.change", "file-invoice"
+        ),
         Entry("Settings", "accounts:settings", "settings.view", "settings"),
     ],
 }
@@ -41,6 +44,7 @@ OPERATOR_MENU: dict[str, list[Entry]] = {
         Entry("Workspaces", "operator:workspace_list", "workspaces.view", "buildings"),
         Entry("Extensions", "plans_operator:extension_list", "extensions.view", "calendar-plus"),
         Entry("Plans", "plans_operator:plan_list", "catalog.view", "list-check"),
+        Entry("Seller profile", "invoices_operator:seller", "seller.change", "building-store"),
         Entry("Health", "operator:health", "health.view", "heartbeat"),
         Entry("Audit log", "operator:audit", "audit.view", "history"),
     ],

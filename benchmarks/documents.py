@@ -18,9 +18,9 @@ from invoices.frozen import (
     DocumentLine,
     Party,
     SellerParty,
-    TaxCategory,
     TaxRow,
 )
+from invoices.tax import Category
 
 SELLER = SellerParty(
     legal_name="Seller", city="Berlin", country="DE", country_name="Germany", vat_id="DE136695976",
@@ -59,7 +59,7 @@ def make_document(count: int) -> Document:
     lines = tuple(make_line(number) for number in range(count))
     net = sum((line.net for line in lines), Decimal(0))
     tax = (net * RATE / 100).quantize(Decimal("0.01"))
-    row = TaxRow(category=TaxCategory.STANDARD, rate=RATE, basis=net, tax=tax)
+    row = TaxRow(category=Category.STANDARD, rate=RATE, basis=net, tax=tax)
     return Document(
         number="BENCH-2026-000001", issued_on=date(2026, 4, 2), due_on=date(2026, 4, 16),
         currency=Denomination("EUR", 2), seller=SELLER, buyer=BUYER, lines=lines, taxes=(row,),
@@ -73,7 +73,7 @@ def make_line(number: int) -> DocumentLine:
     return DocumentLine(
         bot=f"Bot {number // LINES_OF_A_BOT}", text=f"Further sessions {number}", unit="sessions",
         quantity=quantity, price=Decimal("0.14"), net=quantity * Decimal("0.14"),
-        first=date(2026, 3, 1), last=date(2026, 3, 31), category=TaxCategory.STANDARD, rate=RATE,
+        first=date(2026, 3, 1), last=date(2026, 3, 31), category=Category.STANDARD, rate=RATE,
     )  # fmt: skip
 
 

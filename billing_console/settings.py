@@ -365,7 +365,7 @@ SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 # The largest form is a list of bots to choose from; intake and its 16 MiB are read apart.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
-FILE_UPLOAD_HANDLERS = ["billing_console.uploads.RefuseFiles"]
+FILE_UPLOAD_HANDLERS = ["accounts.uploads.UploadGuard"]
 if HTTPS:
     # A reverse proxy has the certificate, and must set or remove this header.
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -408,7 +408,10 @@ FRONT_END_FILES = {
     "plotly/plotly-basic.min.js": "plotly.js-basic-dist-min/plotly-basic.min.js",
 }
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": VAR_DIR / "files"},
+    },
     "staticfiles": {"BACKEND": "billing_console.front_end.StaticStorage"},
 }
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True

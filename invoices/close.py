@@ -1,5 +1,6 @@
 """Months of a workspace are closed, for ever, and with each its renewal order is placed."""
 
+import logging
 from datetime import date, datetime, timedelta
 
 from accounts import audit
@@ -17,21 +18,27 @@ from usage.models import ChangedBot, DirtyStream
 CLOSES_AFTER = timedelta(hours=24)
 DUE_AFTER = 14 * DAY
 
+logger = logging.getLogger(__name__)
+
 
 def run(*, workspace_id: int, now: datetime) -> int:
     """Close the months of a workspace that ended 24 hours ago or earlier; return how many.
 
     The oldest first, each in a transaction of its own that also places its renewal. Everything that
     is outstanding is charged before. While usage of the month waits to be counted, or bots wait to
-    be charged, it stays open: the next beat tries again. What arrives later is booked in the next
+    be charged, it stays open: the next beat tries again. So it does while its renewal could not be
+    invoiced, for want of billing details or a seller. What arrives later is booked in the next
     month; of plans without credits it is late usage of a later renewal. Safe to repeat.
     """
     if not is_over(workspace_id=workspace_id, now=now):
         return 0
     charging.run(workspace_id=workspace_id, now=now)
     closed = 0
-    while close_next(workspace_id=workspace_id, now=now):
-        closed += 1
+    try:
+        while close_next(workspace_id=workspace_id, now=now):
+            closed += 1
+    except orders.NotOrdered as error:
+        logger.warning("A month of workspace %s stays open: %s", workspace_id, error)
     return closed
 
 

@@ -18,9 +18,9 @@ from invoices.frozen import (
     Kind,
     Party,
     SellerParty,
-    TaxCategory,
     TaxRow,
 )
+from invoices.tax import Category
 
 PROFILE = "en16931"
 KINDS = {Kind.INVOICE: "380", Kind.CREDIT_NOTE: "381"}  # UNTDID 1001
@@ -73,7 +73,7 @@ def describe(document: Document) -> Fields:
 
 def is_in_scope(document: Document) -> bool:
     """Tell whether VAT ids may be said: of what is outside the scope of tax they may not."""
-    return all(row.category != TaxCategory.OUTSIDE for row in document.taxes)
+    return all(row.category != Category.OUTSIDE for row in document.taxes)
 
 
 def describe_preceding(document: Document) -> Iterator[Fields]:
@@ -143,7 +143,7 @@ def describe_tax(row: TaxRow, document: Document) -> Fields:
 
 def describe_rate(key: str, taxed: DocumentLine | TaxRow) -> Fields:
     """Return a rate; what is outside the scope of tax has none, not even zero."""
-    outside = taxed.category == TaxCategory.OUTSIDE
+    outside = taxed.category == Category.OUTSIDE
     return {} if outside else {key: write_number(taxed.rate)}
 
 

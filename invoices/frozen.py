@@ -11,6 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
+from invoices.tax import Category
 from plans.money import DECIMALS, round_amount
 
 COUNTRY = re.compile("[A-Z]{2}")
@@ -30,19 +31,8 @@ class Kind(StrEnum):
     CREDIT_NOTE = "credit_note"
 
 
-class TaxCategory(StrEnum):
-    """How the tax of a line is treated, by the codes of UNTDID 5305."""
-
-    STANDARD = "S"
-    ZERO = "Z"
-    EXEMPT = "E"
-    REVERSE_CHARGE = "AE"
-    OUTSIDE = "O"
-    EXPORT = "G"
-
-
 # Tax is charged by a rate, zero included; the other categories give a reason why it is not.
-BY_RATE = frozenset({TaxCategory.STANDARD, TaxCategory.ZERO})
+BY_RATE = frozenset({Category.STANDARD, Category.ZERO})
 
 
 class Denomination(NamedTuple):
@@ -115,7 +105,7 @@ class DocumentLine:
     net: Decimal
     first: date | None = None
     last: date | None = None
-    category: TaxCategory
+    category: Category
     rate: Decimal = NONE
 
     @property
@@ -131,7 +121,7 @@ class TaxRow:
     ``reason``, ``reason_code`` (VATEX): why none is charged, where that needs a reason.
     """
 
-    category: TaxCategory
+    category: Category
     rate: Decimal = NONE
     basis: Decimal
     tax: Decimal
@@ -259,7 +249,7 @@ def check_line(line: DocumentLine, currency: Denomination) -> None:
 
 def check_taxes(document: Document) -> None:
     """Check that the rows of tax are those of the lines, each with what its category asks for."""
-    bases: dict[tuple[TaxCategory, Decimal], Decimal] = {}
+    bases: dict[tuple[Category, Decimal], Decimal] = {}
     for line in document.lines:
         key = (line.category, line.rate)
         bases[key] = bases.get(key, NONE) + line.net
@@ -269,7 +259,7 @@ def check_taxes(document: Document) -> None:
     for row in document.taxes:
         tax = round_amount(row.basis * row.rate / 100, decimals=document.currency.decimals)
         require(row.tax == tax, f"{row.rate} % of {row.basis} is not {row.tax}")
-        has_rate = row.rate > 0 if row.category == TaxCategory.STANDARD else row.rate == 0
+        has_rate = row.rate > 0 if row.category == Category.STANDARD else row.rate == 0
         require(has_rate, f"{row.rate} % is no rate of category {row.category}")
         if row.category in BY_RATE:
             require(not row.reason and not row.reason_code, "a reason for a rate of tax")
@@ -281,10 +271,10 @@ def check_taxes(document: Document) -> None:
 def check_ids(document: Document) -> None:
     """Check that seller and buyer have the ids that the categories of tax ask for."""
     seller, buyer = document.seller, document.buyer
-    wanted: Mapping[TaxCategory, bool] = {
-        TaxCategory.REVERSE_CHARGE: bool(seller.vat_id and buyer.vat_id),
-        TaxCategory.EXPORT: bool(seller.vat_id),
-        TaxCategory.OUTSIDE: len(document.taxes) == 1,  # beside it no other may be
+    wanted: Mapping[Category, bool] = {
+        Category.REVERSE_CHARGE: bool(seller.vat_id and buyer.vat_id),
+        Category.EXPORT: bool(seller.vat_id),
+        Category.OUTSIDE: len(document.taxes) == 1,  # beside it no other may be
     }
     known = bool(seller.vat_id or seller.tax_number)
     for row in document.taxes:

@@ -1,4 +1,7 @@
-"""Orders, their payments, saved payment methods and auto-reload; docs/invoices.md says more."""
+"""Orders, their payments, saved payment methods and auto-reload; docs/invoices.md says more.
+
+Who sells and who buys: invoices/parties.py.
+"""
 
 from collections.abc import Mapping
 from typing import ClassVar, Self
@@ -15,6 +18,8 @@ from accounts.models import (
     WorkspaceOwned,
     WorkspaceOwnedQuerySet,
 )
+from invoices.parties import RATE_DECIMALS, RATE_DIGITS
+from invoices.tax import Category, Treatment
 from plans.models import CreditLot, Currency, Meter, PlanVersion
 from plans.money import DECIMALS, DIGITS
 
@@ -46,6 +51,7 @@ class OrderStatus(models.TextChoices):
 OPEN = frozenset({OrderStatus.PENDING, OrderStatus.IN_REVIEW})
 OWED = OPEN | {OrderStatus.FAILED}  # what a renewal is that is not paid
 PAID = frozenset({OrderStatus.COMPLETED, OrderStatus.REFUNDED})
+UNTAXED = sorted(category.value for category in Category if category != Category.STANDARD)
 # All moves that there are; the database refuses others (migration 0002). A success that arrives
 # for a failed or canceled order completes it: the money is there.
 MOVES: Mapping[OrderStatus, frozenset[OrderStatus]] = {
@@ -93,8 +99,9 @@ class Order(WorkspaceOwned):
 
     ``key`` makes it once. ``buyer``: None where the workspace itself ordered (auto-reload,
     renewal). ``bot``: None for the credits that all bots share, and of a renewal. ``lot``: the
-    credits that it loaded. ``due_on``: the local day on which a renewal is to be paid. What was
-    ordered never changes; ``status`` moves as `MOVES` says.
+    credits that it loaded. ``due_on``: the local day on which a renewal is to be paid. ``tax_…``:
+    by what it is taxed; its invoice says the same. What was ordered never changes; ``status`` moves
+    as `MOVES` says.
     """
 
     number = models.PositiveIntegerField()
@@ -107,6 +114,12 @@ class Order(WorkspaceOwned):
     tax = models.DecimalField(max_digits=DIGITS, decimal_places=DECIMALS)
     gross = models.DecimalField(max_digits=DIGITS, decimal_places=DECIMALS)
     currency = models.ForeignKey(Currency, on_delete=models.PROTECT)
+    tax_category = models.CharField(
+        max_length=2, choices=[(one.value, one.value) for one in Category]
+    )
+    tax_rate = models.DecimalField(max_digits=RATE_DIGITS, decimal_places=RATE_DECIMALS)
+    tax_code = models.CharField(max_length=20, blank=True)
+    tax_reason = models.CharField(max_length=200, blank=True)
     buyer = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True)
     comments = models.CharField(max_length=500, blank=True)
     method = models.CharField(max_length=8, choices=Method.choices)
@@ -144,6 +157,11 @@ class Order(WorkspaceOwned):
                 name="order_amounts_add_up",
             ),
             models.CheckConstraint(
+                condition=Q(tax_category=Category.STANDARD.value, tax_rate__gt=0)
+                | Q(tax_category__in=UNTAXED, tax_rate=0, tax=0),
+                name="order_taxed",
+            ),
+            models.CheckConstraint(
                 condition=Q(status__in=sorted(PAID), completed_at__isnull=False)
                 | (~Q(status__in=sorted(PAID)) & Q(completed_at=None)),
                 name="order_completed_at",
@@ -172,6 +190,12 @@ class Order(WorkspaceOwned):
 
     def __str__(self) -> str:
         return f"O-{self.number:06d}"
+
+    @property
+    def treatment(self) -> Treatment:
+        """How it is taxed."""
+        category = Category(self.tax_category)
+        return Treatment(category, self.tax_rate, self.tax_code, self.tax_reason)
 
 
 class LineKind(models.TextChoices):

@@ -14,7 +14,7 @@ from accounts import audit
 from accounts.models import Bot, User, Workspace
 from accounts.months import read_calendar
 from accounts.tenancy import in_workspace
-from invoices import auto_reload, documents, order_lines, tax
+from invoices import auto_reload, billing_details, documents, order_lines, seller, tax
 from invoices.models import (
     MOVES,
     OF_CREDITS,
@@ -25,6 +25,8 @@ from invoices.models import (
     OrderType,
 )
 from invoices.order_lines import BotLine
+from invoices.parties import BillingDetails, SellerProfile
+from invoices.tax import Treatment
 from plans import billing, lots, subscriptions
 from plans.models import CreditLot, Currency, PlanVersion
 from plans.wording import say_amount
@@ -33,8 +35,18 @@ from plans.wording import say_amount
 Effect = Callable[[Order, datetime], CreditLot | None]
 
 
+NO_SELLER = (
+    "Nothing is sold here yet: whoever runs this console has to complete the seller profile first."
+)
+NO_DETAILS = "The billing details of this workspace are missing; nothing could be invoiced."
+
+
 class NotOrdered(ValueError):
     """No order was placed; the message says why."""
+
+
+class DetailsMissing(NotOrdered):
+    """No order was placed: the workspace has to say who is to be invoiced."""
 
 
 def place(
@@ -58,7 +70,8 @@ def place(
     workspace itself orders. ``due_on``: of a renewal. ``lines``: of plans; ``net`` is their sum.
 
     Raises:
-        NotOrdered: credits of this amount are not sold here, or the key is that of another order.
+        NotOrdered: credits of this amount are not sold here, it could not be invoiced, or the key
+            is that of another order.
     """
     with in_workspace(workspace.pk):
         billing.lock(workspace=workspace, at=at)
@@ -73,7 +86,8 @@ def place(
             check_contract(workspace=workspace, at=at)
             if not currency.top_up_from <= net <= currency.top_up_to:
                 raise NotOrdered(say_range(currency))
-        sums = tax.work_out(net=net, decimals=currency.decimals)
+        treatment = find_treatment(workspace)
+        sums = tax.work_out(net=net, rate=treatment.rate, decimals=currency.decimals)
         order = Order.objects.create(
             workspace=workspace,
             number=(orders.aggregate(last=Max("number"))["last"] or 0) + 1,
@@ -83,6 +97,10 @@ def place(
             tax=sums.tax,
             gross=sums.gross,
             currency=currency,
+            tax_category=treatment.category.value,
+            tax_rate=treatment.rate,
+            tax_code=treatment.code,
+            tax_reason=treatment.reason,
             buyer=buyer,
             comments=comments,
             method=method,
@@ -94,6 +112,39 @@ def place(
         order_lines.keep(order=order, lines=lines)
         audit.record("order.placed", workspace=workspace, target=str(order), after=describe(order))
     return order
+
+
+def find_parties(workspace: Workspace) -> tuple[SellerProfile, BillingDetails]:
+    """Return who sells and who is invoiced; without both nothing is ordered or paid.
+
+    Source: product doc, "Billing details".
+
+    Raises:
+        DetailsMissing: the workspace has no billing details.
+        NotOrdered: there is no seller profile.
+    """
+    profile = seller.find()
+    if profile is None:
+        raise NotOrdered(NO_SELLER)
+    details = billing_details.find(workspace)
+    if details is None:
+        raise DetailsMissing(NO_DETAILS)
+    return profile, details
+
+
+def find_treatment(workspace: Workspace) -> Treatment:
+    """Return how what a workspace orders now is taxed.
+
+    Raises:
+        NotOrdered: it could not be invoiced, or tax is due in another currency than the seller's.
+    """
+    profile, details = find_parties(workspace)
+    treatment = tax.find_treatment(seller=profile.taxed_as, buyer=details.taxed_as)
+    try:
+        tax.check_currency(treatment, seller=profile.taxed_as, currency=workspace.currency)
+    except tax.NotTaxable as error:
+        raise NotOrdered(str(error)) from None
+    return treatment
 
 
 def find_currency(workspace: Workspace) -> Currency:
@@ -226,6 +277,8 @@ def describe(order: Order) -> dict[str, object]:
         "type": order.type,
         "net": order.net,
         "tax": order.tax,
+        "tax_category": order.tax_category,
+        "tax_rate": order.tax_rate,
         "currency": order.currency_id,
         "bot": order.bot.key if order.bot else None,
         "method": order.method,

@@ -106,6 +106,7 @@ def start(
 
     Raises:
         NotOpen: the order is not to be paid, perhaps since a moment ago.
+        NotOrdered: it could not be invoiced.
     """
     with in_workspace(order.workspace_id):
         orders.lock(order)
@@ -118,6 +119,7 @@ def start(
             open_ones = open_ones.filter(saved_method=saved_method)
         if begun := open_ones.first():
             return begun
+        orders.find_parties(order.workspace)
         payment = Payment.objects.create(
             workspace=order.workspace,
             order=order,

@@ -283,28 +283,41 @@ def change(
         if quoted.upgrade and quoted.net:
             if method is None:
                 raise NotChangeable("Choose a payment method.")
-            from_credits = quoted.current.version.uses_credits
-            return orders.place(
-                workspace=bot.workspace,
-                type=OrderType.SUBSCRIPTION if from_credits else OrderType.PLAN_CHANGE,
-                buyer=buyer,
-                net=quoted.net,
-                at=at,
-                key=key,
-                method=Method(method),
-                bot=bot,
-                version=version,
-                lines=[
-                    BotLine(
-                        bot.pk, make_upgrade_line(quoted.offer, quoted.upgrade, today=quoted.today)
-                    )
-                ],
+            return order_upgrade(
+                quoted, quoted.upgrade, buyer=buyer, at=at, key=key, method=Method(method)
             )
         if quoted.upgrade:
             subscriptions.change_today(bot=bot, version=version, at=at)
         else:
             subscriptions.schedule(bot=bot, version=version, day=quoted.starts_on, at=at)
     return None
+
+
+def order_upgrade(
+    quoted: Quote, upgrade: Upgrade, *, buyer: User, at: datetime, key: str, method: Method
+) -> Order:
+    """Place the order of an upgrade.
+
+    Raises:
+        NotChangeable: it could not be invoiced.
+    """
+    line = make_upgrade_line(quoted.offer, upgrade, today=quoted.today)
+    from_credits = quoted.current.version.uses_credits
+    try:
+        return orders.place(
+            workspace=quoted.bot.workspace,
+            type=OrderType.SUBSCRIPTION if from_credits else OrderType.PLAN_CHANGE,
+            buyer=buyer,
+            net=quoted.net,
+            at=at,
+            key=key,
+            method=method,
+            bot=quoted.bot,
+            version=quoted.offer.version,
+            lines=[BotLine(quoted.bot.pk, line)],
+        )
+    except orders.NotOrdered as error:
+        raise NotChangeable(str(error)) from None
 
 
 def find_placed(bot: Bot, *, key: str) -> Order | None:

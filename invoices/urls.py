@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from invoices.views import funds, orders, plan_changes, reload
+from invoices.views import billing_details, funds, orders, plan_changes, reload
 
 app_name = "invoices"
 urlpatterns = [
+    path("settings/billing-details", billing_details.change_details, name="billing_details"),
     path("plan/funds", funds.add_funds, name="add_funds"),
     path("plan/bots/<int:bot_id>/funds", funds.add_funds, name="add_funds"),
     path("plan/reload", reload.change_reload, name="reload"),

@@ -24,11 +24,14 @@ from billing_console import roles, workers
 from billing_console.celery import app
 from billing_console.embedded import Unavailable
 from billing_console.settings import SERVERS
+from tests import make
 
 ROOT = Path(__file__).resolve().parent.parent
 ALIASES = ("default", "operator")
 CATALOG = ("currency", "plan", "planversion", "planmeter", "price")  # as the migrations seed it
+SELLER = "invoices_sellerprofile"  # as `django_db_setup` makes it
 KEPT = (
+    SELLER,
     "django_migrations",
     "django_content_type",
     "auth_permission",
@@ -79,6 +82,7 @@ def django_db_setup(
             connection.execute(f"ALTER DATABASE {name} SET synchronous_commit TO off".encode())
         for alias in ALIASES:
             connections[alias].close()
+        make.seller()
     yield
     with django_db_blocker.unblock():
         for alias in ALIASES:
@@ -179,8 +183,8 @@ def ping(application: Celery, name: str) -> bool:
 
 @pytest.fixture
 def own_catalog(transactional_db: None) -> Iterator[None]:
-    """Let a test change the catalog; after it the catalog is again as it was."""
-    tables = [f"plans_{name}" for name in CATALOG]
+    """Let a test change the catalog and the seller; after it both are again as they were."""
+    tables = [*(f"plans_{name}" for name in CATALOG), SELLER]
     with psycopg.connect(address("owner")) as connection:
         before = {table: copy_out(connection, table) for table in tables}
     yield

@@ -4,6 +4,7 @@ import itertools
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import psycopg
@@ -13,6 +14,8 @@ from accounts import bots, invitations, keys, people, workspaces
 from accounts.models import Bot, Invitation, Membership, Role, Scope, Workspace
 from accounts.tenancy import in_workspace
 from benchmarks.scratch import address
+from invoices import billing_details as details
+from invoices import seller as sellers
 from usage import intake, retention, rollup
 from usage.chunks import check_events
 from usage.event_format import Limits
@@ -28,6 +31,39 @@ LONG_AFTER = NOON + timedelta(days=60)
 ALWAYS = Period(datetime(1970, 1, 2, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
 
 PASSWORD = "a believable passphrase"  # of people who exist in tests only
+
+SELLER = {
+    "legal_name": "Sandbox Seller GmbH",
+    "street": "Probegasse 1",
+    "postal_code": "20095",
+    "city": "Hamburg",
+    "region": "",
+    "country": "DE",
+    "vat_id": "DE123456788",
+    "tax_number": "",
+    "register_number": "HRB 0, Amtsgericht Hamburg",
+    "standing": "registered",
+    "tax_rate": Decimal("19.00"),
+    "tax_reason": "",
+    "tax_currency": "EUR",
+    "timezone": "Europe/Berlin",
+    "email": "invoices@seller.example",
+    "bank_name": "Sandbank",
+    "bank_account": "DE89370400440532013000",
+    "bic": "DEUTDEFF",
+    "payment_terms": "Due in 14 days, without deduction.",
+}
+BUYER = {
+    "legal_name": "Acme Ltd",
+    "street": "1 Main Street",
+    "postal_code": "97201",
+    "city": "Portland",
+    "region": "Oregon",
+    "country": "US",
+    "vat_id": "",
+    "purchase_order": "",
+    "recipients": ["invoices@acme.example"],
+}
 
 Event = dict[str, Any]  # Any: an event is free JSON, and tests make bad ones
 numbers: Iterator[int] = itertools.count(1)
@@ -47,6 +83,16 @@ def member(of: Workspace, role: Role = Role.OWNER, email: str = "") -> Membershi
     """Make a person with a role; the password is ``PASSWORD``."""
     email = email or f"{role.value}@{of.slug}.example"
     return people.add_member(workspace=of, email=email, role=role, password=PASSWORD)[0]
+
+
+def seller(**values: Any) -> None:
+    """Have the console sell: from Hamburg, at 19 % in euros. Tests have this seller anyway."""
+    sellers.change(**{**SELLER, **values})
+
+
+def billing_details(of: Workspace, *, at: datetime = NOON, **values: Any) -> None:
+    """Say who is invoiced for a workspace: somebody in the United States, who pays no tax."""
+    details.change(workspace=of, at=at, **{**BUYER, **values})
 
 
 def invitation(

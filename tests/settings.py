@@ -5,7 +5,7 @@ import os
 from billing_console.settings import *  # noqa: F403
 from billing_console.settings import MIDDLEWARE as OWN_MIDDLEWARE
 from billing_console.settings import REDIS_ADDRESS as OWN_REDIS_ADDRESS
-from billing_console.settings import broker, caches
+from billing_console.settings import VAR_DIR, broker, caches
 
 SECRET_KEY = "only for tests"
 ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
@@ -28,7 +28,10 @@ SANDBOX_PAYMENTS = True
 
 # Files are served as they are, and people of the tests need no strong hash.
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": VAR_DIR / "test-files"},
+    },
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -10,6 +10,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.access import ACCESS
 from accounts.models import AuditSeal, UnsealedEntry, User, Workspace, WorkspaceOwned
+from invoices.parties import SellerProfile
 from plans.models import Currency, Plan, PlanMeter, PlanVersion, Price
 from usage.models import LargeTable
 
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 OWN_APPS = ("billing_console", "accounts", "usage", "plans", "invoices")
 CATALOG = {Currency, Plan, PlanVersion, PlanMeter, Price}
-OF_NO_WORKSPACE = {User, UnsealedEntry, AuditSeal} | CATALOG
+OF_NO_WORKSPACE = {User, UnsealedEntry, AuditSeal, SellerProfile} | CATALOG
 # Tables of no workspace that the application may reach; docs/accounts.md says why.
 OPEN_TABLES = {
     "accounts_user": "SELECT, INSERT, UPDATE",
@@ -32,7 +33,7 @@ OPEN_TABLES = {
     "auth_permission": "SELECT",
     "django_migrations": "SELECT",
     "accounts_unsealedentry": "INSERT",
-    **{model._meta.db_table: "SELECT" for model in CATALOG},
+    **{model._meta.db_table: "SELECT" for model in (*CATALOG, SellerProfile)},
 }
 # Which of the rows of a workspace the application may write.
 ADDED = "INSERT, SELECT"
@@ -73,6 +74,7 @@ WRITTEN = {
     "plans_posting": ADDED,
     "plans_workspacebilling": CHANGED,
     "invoices_autoreload": CHANGED,
+    "invoices_billingdetails": CHANGED,
     "invoices_order": CHANGED,
     "invoices_orderline": ADDED,
     "invoices_payment": CHANGED,
@@ -82,8 +84,8 @@ WRITTEN = {
 OF_OPERATOR = {
     ("accounts_unsealedentry", "DELETE"),
     ("accounts_auditseal", "INSERT"),
-    *((model._meta.db_table, "INSERT") for model in CATALOG),
-    *((model._meta.db_table, "UPDATE") for model in (Currency, Plan, PlanVersion)),
+    *((model._meta.db_table, "INSERT") for model in (*CATALOG, SellerProfile)),
+    *((model._meta.db_table, "UPDATE") for model in (Currency, Plan, PlanVersion, SellerProfile)),
 }
 # Addresses that are not below a workspace: each checks for itself, or shows nothing of anybody.
 OUTSIDE_WORKSPACES = {

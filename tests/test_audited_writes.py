@@ -19,7 +19,7 @@ from accounts import bots, keys, people
 from accounts.days import next_month
 from accounts.models import ApiKey, AuditEntry, Bot, Invitation, Membership, Role, Scope, Workspace
 from accounts.tenancy import in_workspace
-from plans import subscriptions
+from plans import billing, subscriptions
 from plans.models import PlanVersion
 from tests import make
 from tests.conftest import ROOT
@@ -28,6 +28,17 @@ from tests.pages import sign_in
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
 
 PERSON, KEY, COMMAND = "person", "key", "command"
+DETAILS = {
+    "legal_name": "Acme Ltd",
+    "street": "1 Main Street",
+    "postal_code": "97201",
+    "city": "Portland",
+    "region": "Oregon",
+    "country": "US",
+    "vat_id": "123456789",
+    "purchase_order": "PO 7",
+    "recipients": "a@acme.example",
+}
 BOT = {"name": "support", "owner": None, "publish_status": "published"}
 
 
@@ -202,6 +213,11 @@ WRITES = {
     "retention set": Write(
         lambda world: world.post("settings/retention", retention_months="12", confirmed="on"),
         PERSON, "settings.changed", "acme", {"retention_months": None}, {"retention_months": 12},
+    ),
+    "billing details set": Write(
+        lambda world: world.post("settings/billing-details", **DETAILS),
+        PERSON, "billing_details.changed", "acme", {}, DETAILS | {"recipients": ["a@acme.example"]},
+        first=lambda world: billing.open_billing(workspace=world.acme, at=datetime.now(UTC)),
     ),
     "zone set": Write(
         lambda world: world.post("settings/zone", timezone="Asia/Kolkata"),

@@ -19,11 +19,11 @@ from django.db.models import Max
 from accounts import bots, people, workspaces
 from accounts.models import Bot, BotShare, User, Workspace
 from accounts.tenancy import in_workspace
-from billing_console.demo import plan, story
+from billing_console.demo import parties, plan, story
 from billing_console.demo.generate import Business, generate
 from billing_console.demo.plan import DemoBot, DemoPerson, DemoWorkspace
 from billing_console.demo.sign_ins import SignIns
-from invoices import reloads, renewals
+from invoices import billing_details, reloads, renewals, seller
 from plans import billing, charging
 from usage import importing, rollup
 from usage.importing import Counts
@@ -41,6 +41,8 @@ Say = Callable[[str], None]
 def fill(*, now: datetime, sign_ins: SignIns, say: Say) -> None:
     """Make the demo's workspaces, people, bots and events up to ``now``, and roll them up."""
     people.add_operator(email=plan.OPERATOR, password=ensure_password(plan.OPERATOR, sign_ins))
+    if seller.find() is None:
+        seller.change(**parties.SELLER)
     for planned in plan.WORKSPACES:
         workspace = set_up(planned, now=now, sign_ins=sign_ins)
         import_outstanding(planned, workspace, now=now, say=say)
@@ -66,6 +68,10 @@ def set_up(planned: DemoWorkspace, *, now: datetime, sign_ins: SignIns) -> Works
         with in_workspace(workspace.pk):
             workspace.created_at = find_opening(planned, now=now)
             workspace.save(update_fields=["created_at"])
+    if billing_details.find(workspace) is None:
+        billing_details.change(
+            workspace=workspace, at=workspace.created_at, **parties.BUYERS[planned.slug]
+        )
     for person in planned.people:
         add_person(workspace, person, sign_ins=sign_ins)
     for bot in planned.bots:

@@ -5,19 +5,20 @@ from decimal import Decimal
 
 from django import template
 
-from invoices.frozen import Denomination, DocumentLine, TaxCategory, TaxRow
+from invoices.frozen import Denomination, DocumentLine, TaxRow
+from invoices.tax import Category
 from plans.wording import say_day, say_days, write
 
 register = template.Library()
 register.filter("day", say_day)
 
 CATEGORIES = {
-    TaxCategory.STANDARD: "Standard rate",
-    TaxCategory.ZERO: "Zero rate",
-    TaxCategory.EXEMPT: "Exempt",
-    TaxCategory.REVERSE_CHARGE: "Reverse charge",
-    TaxCategory.OUTSIDE: "Not subject to tax",
-    TaxCategory.EXPORT: "Export",
+    Category.STANDARD: "Standard rate",
+    Category.ZERO: "Zero rate",
+    Category.EXEMPT: "Exempt",
+    Category.REVERSE_CHARGE: "Reverse charge",
+    Category.OUTSIDE: "Not subject to tax",
+    Category.EXPORT: "Export",
 }
 
 
@@ -36,13 +37,13 @@ def number(quantity: Decimal) -> str:
 @register.filter
 def rate(taxed: DocumentLine | TaxRow) -> str:
     """Return a rate of tax, ``5.5 %``; a dash for what is outside the scope of tax."""
-    if taxed.category == TaxCategory.OUTSIDE:
+    if taxed.category == Category.OUTSIDE:
         return "\N{EN DASH}"
     return f"{taxed.rate.normalize():f}\N{NO-BREAK SPACE}%"
 
 
 @register.filter
-def treatment(category: TaxCategory) -> str:
+def treatment(category: Category) -> str:
     """Return in words how tax is treated."""
     return CATEGORIES[category]
 

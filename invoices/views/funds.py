@@ -13,6 +13,7 @@ from accounts.access import WorkspaceRequest, find_bot_to_bill, workspace_view
 from accounts.models import ADMINS, Bot
 from invoices import forms, orders, payments, tax
 from invoices.models import Method, OrderType
+from invoices.views import obstacles
 from invoices.views.orders import pay
 from plans.models import Currency
 
@@ -46,9 +47,11 @@ def add_funds(request: WorkspaceRequest, bot_id: int | None = None) -> HttpRespo
         amount = asked.cleaned_data["amount"]
         start = {"key": uuid.uuid4(), "amount": amount, "method": methods[0][0]}
         checkout = forms.Checkout(initial=start, currency=currency, methods=methods)
+    treatment = orders.find_treatment(request.workspace)
     context |= {
         "form": checkout,
-        "sums": tax.work_out(net=amount, decimals=currency.decimals),
+        "sums": tax.work_out(net=amount, rate=treatment.rate, decimals=currency.decimals),
+        "treatment": treatment,
         "methods": methods,
         "consent": payments.CONSENT,
     }
@@ -56,8 +59,9 @@ def add_funds(request: WorkspaceRequest, bot_id: int | None = None) -> HttpRespo
 
 
 def refuse(request: WorkspaceRequest, bot: Bot | None, error: Exception) -> HttpResponse:
-    """Show why no credits can be bought for a wallet."""
-    return render(request, "invoices/funds_refused.html", {"bot": bot, "reason": str(error)})
+    """Show why no credits can be bought for a wallet, and what to do about it."""
+    context = {"bot": bot, "obstacle": obstacles.explain(request, error)}
+    return render(request, "invoices/funds_refused.html", context)
 
 
 def order_credits(
@@ -102,9 +106,11 @@ def check_wallet(request: WorkspaceRequest, bot: Bot | None) -> Currency:
     """Return the currency in which credits are bought for a wallet.
 
     Raises:
-        NotOrdered: none are: the bot is archived, a contract holds, or nothing is sold here.
+        NotOrdered: none are: the bot is archived, a contract holds, nothing is sold here, or it
+            could not be invoiced.
     """
     if bot and bot.archived_at:
         raise orders.NotOrdered(f"{bot.name} is archived. Restore it to buy credits for it.")
     orders.check_contract(workspace=request.workspace, at=datetime.now(UTC))
+    orders.find_treatment(request.workspace)
     return orders.find_currency(request.workspace)

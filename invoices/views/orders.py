@@ -13,8 +13,9 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import WorkspaceRequest, may, workspace_view
 from accounts.models import ADMINS
-from invoices import dunning, order_lines, payments
+from invoices import dunning, order_lines, orders, payments
 from invoices.models import OF_CREDITS, OPEN, OWED, Method, Order, OrderType, Payment
+from invoices.views import obstacles
 
 ANSWER_EXPECTED = timedelta(minutes=3)  # after a payment was begun the page asks by itself
 REFRESH = 5  # seconds, without a script
@@ -121,6 +122,8 @@ def pay(request: WorkspaceRequest, order: Order, *, consent: str = "") -> HttpRe
         return redirect(payments.open_page(payment=payment, return_to=back))
     except payments.Unavailable as error:
         messages.error(request, str(error))
+    except orders.NotOrdered as error:
+        messages.error(request, obstacles.explain(request, error).reason)
     except payments.NotOpen:
         pass  # its page says how far it is
     return redirect(back)

@@ -13,9 +13,10 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.access import WorkspaceRequest, find_bot_to_bill, workspace_view
 from accounts.models import Bot
 from accounts.months import read_calendar
-from invoices import payments, plan_changes
+from invoices import orders, payments, plan_changes, tax
 from invoices.plan_change_form import PlanChange
 from invoices.plan_changes import Quote
+from invoices.views import obstacles
 from invoices.views.orders import pay
 from plans import catalog, eligibility, subscriptions
 from plans.models import PlanVersion
@@ -76,6 +77,7 @@ def show_quote(
 ) -> HttpResponse:
     """Return the page that says what a change would be."""
     methods = list_methods() if quoted.net else []
+    obstacle = obstacles.find(request) if quoted.net else None
     start = {"key": uuid.uuid4(), "method": methods[0][0] if methods else ""}
     form = form or PlanChange(initial=start, methods=methods)
     context = {
@@ -85,8 +87,19 @@ def show_quote(
         "methods": methods,
         "zone": read_calendar(request.workspace).zone_of(quoted.today).key,
         "waiting": plan_changes.find_waiting(quoted.bot),
+        "obstacle": obstacle,
     }
+    if quoted.net and not obstacle:
+        context |= find_sums(request, quoted)
     return render(request, "invoices/plan_change_confirm.html", context)
+
+
+def find_sums(request: WorkspaceRequest, quoted: Quote) -> dict[str, object]:
+    """Return what a change costs with its tax, and how it is taxed."""
+    treatment = orders.find_treatment(request.workspace)
+    decimals = quoted.offer.currency.decimals
+    sums = tax.work_out(net=quoted.net, rate=treatment.rate, decimals=decimals)
+    return {"sums": sums, "treatment": treatment}
 
 
 def list_methods() -> list[tuple[str, str]]:
@@ -113,7 +126,7 @@ def confirm(request: WorkspaceRequest, bot: Bot) -> HttpResponse:
         quoted = plan_changes.quote(bot=bot, version=version, at=now)
         if quoted.net and not form.data.get("method"):
             form.add_error("method", "Choose a payment method.")
-        if not form.is_valid():
+        if not form.is_valid() or (quoted.net and obstacles.find(request)):
             return show_quote(request, quoted, form)
         order = plan_changes.change(
             bot=bot,

@@ -120,6 +120,8 @@ PAGES = [
     Page("developers/keys/new", "oa", {"name": "new", "scopes": "usage:read"}),
     Page("developers/keys/{key_shared}/revoke", "oa"),
     Page("developers/keys/{key_shared}/revoke", "oa", {"sure": "1"}),
+    Page("settings/billing-details", "oaf"),
+    Page("settings/billing-details", "oaf", {"legal_name": "Acme Ltd"}),
     Page("settings/", "oa"),
     Page("settings/general", "oa", {"name": "Acme", "lateness_days": "30"}),
     Page("settings/sign-in", "oa", {"idle_minutes": "30"}),
@@ -147,11 +149,13 @@ UNSEEN = [
     Page("bots/{other}/share", "oa", {"user": "1"}),
     Page("bots/{other}/take-back", "oa", {"user": "1"}),
 ]
-OF_ADMINS = ["Usage", "Bots", "Users & roles", "Audit log", "Developers", "Settings"]
+OF_ADMINS = [
+    "Usage", "Bots", "Users & roles", "Audit log", "Developers", "Billing details", "Settings",
+]  # fmt: skip
 MENUS = {
     OWNER: ["Dashboard", "Plan", *OF_ADMINS],
     ADMIN: ["Dashboard", "Plan", *OF_ADMINS],
-    FINANCE: ["Dashboard", "Plan", "Usage", "Bots", "Audit log"],
+    FINANCE: ["Dashboard", "Plan", "Usage", "Bots", "Audit log", "Billing details"],
     MEMBER: ["Dashboard", "Plan", "Usage", "Bots"],
     SHARED: ["Usage", "Bots"],
 }
@@ -173,6 +177,7 @@ ADDRESSES = {
     "Users & roles": "people/",
     "Audit log": "audit-log/",
     "Developers": "developers/",
+    "Billing details": "settings/billing-details",
     "Settings": "settings/",
 }
 # What is of others only: words of their bots, users, people and workspaces.

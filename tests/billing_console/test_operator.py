@@ -37,7 +37,9 @@ PAGES = (
     "/operator/plans/essential/",
     "/operator/plans/essential/new",
     "/operator/plans/essential/withdraw",
+    "/operator/seller/",
 )
+LOGO = "/operator/seller/logo"  # not there: there is none
 EXTENSION = "/operator/extensions/1/"  # the one that `find_parts` makes
 VIEW_AS = "/operator/workspaces/acme/view-as"
 STOP = "/operator/stop-viewing"
@@ -88,7 +90,7 @@ def test_pages_are_there_for_operators_alone(acme: Workspace, operator: Client) 
     walked = [complete(address, parts) for address, _ in patterns() if is_of_operators(address)]
     there = {path for path in walked if operator.get(path).status_code == 200}
     assert there == {*PAGES, EXTENSION}
-    assert {*walked} == {*there, VIEW_AS, STOP}
+    assert {*walked} == {*there, VIEW_AS, STOP, LOGO}
     for path in walked:
         for client in (owner, Client()):
             assert client.get(path).status_code == 404, path

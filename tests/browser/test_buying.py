@@ -34,6 +34,7 @@ PAGES = ["plan/funds", "plan/funds?amount=5", "plan/funds?amount=250", "orders/1
 @pytest.fixture
 def owner() -> Membership:
     acme = make.workspace("acme", name="Acme Ltd")
+    make.billing_details(acme)
     make.bot(acme, "support")
     return make.member(acme, Role.OWNER)
 

@@ -90,6 +90,7 @@ def test_operator_pages_are_accessible(page: Page, acme: Workspace) -> None:
         "/operator/extensions/",
         "/operator/workspaces/acme/credits",
         "/operator/workspaces/acme/enterprise",
+        "/operator/seller/",
     ):
         page.set_viewport_size({"width": 1440, "height": 900})
         page.goto(address)

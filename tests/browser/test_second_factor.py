@@ -20,7 +20,10 @@ pytestmark = [
 ]
 
 OWN_FACTORS = "/profile/second-factor/"
-ALL = ["Dashboard", "Plan", "Usage", "Bots", "Users & roles", "Audit log", "Developers", "Settings"]
+ALL = [
+    "Dashboard", "Plan", "Usage", "Bots", "Users & roles", "Audit log", "Developers",
+    "Billing details", "Settings",
+]  # fmt: skip
 MENUS = {
     Role.OWNER: [
         "Dashboard",
@@ -30,6 +33,7 @@ MENUS = {
         "Users & roles",
         "Audit log",
         "Developers",
+        "Billing details",
         "Settings",
     ],
     Role.ADMIN: [
@@ -40,9 +44,10 @@ MENUS = {
         "Users & roles",
         "Audit log",
         "Developers",
+        "Billing details",
         "Settings",
     ],
-    Role.FINANCE: ["Dashboard", "Plan", "Usage", "Bots", "Audit log"],
+    Role.FINANCE: ["Dashboard", "Plan", "Usage", "Bots", "Audit log", "Billing details"],
     Role.MEMBER: ["Dashboard", "Plan", "Usage", "Bots"],
     Role.SHARED: ["Usage", "Bots"],
 }

@@ -23,6 +23,7 @@ PAGES = [
     "developers/keys/new",
     "developers/keys/{key}/revoke",
     "settings/",
+    "settings/billing-details",
 ]
 
 

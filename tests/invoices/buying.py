@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from accounts.models import Bot, User, Workspace
 from accounts.tenancy import in_workspace
-from invoices import orders, payments
+from invoices import billing_details, orders, payments
 from invoices.models import (
     LineKind,
     Method,
@@ -39,8 +39,13 @@ def order(
     bot: Bot | None = None,
     at: datetime = make.NOON,
 ) -> Order:
-    """Place an order of the sandbox; a renewal is for the fee of one bot."""
+    """Place an order of the sandbox, of a workspace with billing details.
+
+    A renewal is for the fee of one bot.
+    """
     renewal = type == OrderType.RENEWAL
+    if billing_details.find(of) is None:
+        make.billing_details(of, at=at)
     return orders.place(
         workspace=of,
         type=type,

@@ -13,9 +13,9 @@ from invoices.frozen import (
     Kind,
     Party,
     SellerParty,
-    TaxCategory,
     TaxRow,
 )
+from invoices.tax import Category
 from plans.money import round_amount
 
 EUR, USD, JPY = Denomination("EUR", 2), Denomination("USD", 2), Denomination("JPY", 0)
@@ -46,10 +46,10 @@ BUYER = Party(
 )
 Value = TypeVar("Value", Document, DocumentLine, TaxRow, Party, SellerParty)
 REASONS = {
-    TaxCategory.EXEMPT: ("Exempt from tax", "VATEX-EU-132"),
-    TaxCategory.REVERSE_CHARGE: ("Reverse charge", "VATEX-EU-AE"),
-    TaxCategory.OUTSIDE: ("Not subject to tax", "VATEX-EU-O"),
-    TaxCategory.EXPORT: ("Export outside the EU", "VATEX-EU-G"),
+    Category.EXEMPT: ("Exempt from tax", "VATEX-EU-132"),
+    Category.REVERSE_CHARGE: ("Reverse charge", "VATEX-EU-AE"),
+    Category.OUTSIDE: ("Not subject to tax", "VATEX-EU-O"),
+    Category.EXPORT: ("Export outside the EU", "VATEX-EU-G"),
 }
 
 
@@ -59,7 +59,7 @@ def line(
     *,
     quantity: str = "120",
     price: str = "0.18",
-    category: TaxCategory = TaxCategory.STANDARD,
+    category: Category = Category.STANDARD,
     currency: Denomination = EUR,
     **more: Any,
 ) -> DocumentLine:
@@ -69,7 +69,7 @@ def line(
         "unit": "sessions",
         "first": MARCH,
         "last": END_OF_MARCH,
-        "rate": Decimal(19 if category == TaxCategory.STANDARD else 0),
+        "rate": Decimal(19 if category == Category.STANDARD else 0),
         **more,
     }
     return DocumentLine(
@@ -80,7 +80,7 @@ def line(
 
 def tax(lines: tuple[DocumentLine, ...], *, decimals: int) -> tuple[TaxRow, ...]:
     """Return the rows of tax of some lines."""
-    bases: dict[tuple[TaxCategory, Decimal], Decimal] = {}
+    bases: dict[tuple[Category, Decimal], Decimal] = {}
     for each in lines:
         key = (each.category, each.rate)
         bases[key] = bases.get(key, Decimal(0)) + each.net
@@ -129,7 +129,7 @@ def document(
     )  # fmt: skip
 
 
-def of_category(category: TaxCategory, **more: Any) -> Document:
+def of_category(category: Category, **more: Any) -> Document:
     """Return a document whose lines are taxed by one category."""
     return document(line(category=category), line("Scout", category=category), **more)
 

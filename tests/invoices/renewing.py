@@ -28,6 +28,7 @@ def version(code: str) -> PlanVersion:
 def workspace(slug: str = "acme", *, opened: datetime = OPENED, **values: str) -> Workspace:
     """Make a workspace whose billing was opened on the first of March."""
     made = make.workspace(slug, **values)
+    make.billing_details(made, at=opened)
     with in_workspace(made.pk):
         billing.open_billing(workspace=made, at=opened)
     return made

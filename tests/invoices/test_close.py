@@ -14,7 +14,7 @@ from accounts.models import AuditEntry, Bot, Workspace
 from accounts.tenancy import in_workspace
 from invoices import close, order_lines, orders, plan_changes, renewals
 from invoices.models import Method, Order, OrderLine
-from plans import charging, subscriptions
+from plans import billing, charging, subscriptions
 from plans.models import Posting, PostingKind, WorkspaceBilling
 from tests import make
 from tests.at_once import at_once
@@ -148,6 +148,19 @@ def test_killed_half_way_nothing_is_done_and_the_next_run_does_it(
 
     assert renewing.run(acme) == 1
     assert [order.number for order in renewing.orders(acme)] == [1]
+
+
+def test_month_stays_open_until_its_renewal_can_be_invoiced() -> None:
+    of = make.workspace("nameless")
+    billing.open_billing(workspace=of, at=renewing.OPENED)
+    renewing.has(make.bot(of), "essential")
+
+    assert renewing.run(of, CLOSE) == 0
+    assert (renewing.open_month(of), renewing.orders(of)) == (MARCH, [])
+
+    make.billing_details(of, at=CLOSE)
+    assert renewing.run(of, CLOSE + HOUR) == 1
+    assert [order.key for order in renewing.orders(of)] == ["renewal:2026-04"]
 
 
 def test_other_workspace_is_left_alone(acme: Workspace, bot: Bot) -> None:

@@ -35,6 +35,7 @@ def version(code: str) -> PlanVersion:
 @pytest.fixture
 def acme() -> Workspace:
     acme = make.workspace("acme")
+    make.billing_details(acme)
     make.bot(acme)
     make.bot(make.workspace("globex"), "theirs")
     return acme

@@ -8,10 +8,9 @@ import pytest
 
 from accounts.models import AuditEntry, Bot, Membership, Workspace
 from accounts.tenancy import in_workspace
-from invoices import orders, plan_changes, tax
+from invoices import orders, plan_changes
 from invoices.models import Method, Order, OrderStatus, OrderType
 from invoices.plan_changes import Quote
-from invoices.tax import Sums
 from plans import billing, catalog, ledger, subscriptions
 from plans.ledger import Entry
 from plans.models import (
@@ -47,6 +46,7 @@ class Desk:
 
     def __init__(self, **values: str) -> None:
         self.acme: Workspace = make.workspace("acme", **values)
+        make.billing_details(self.acme)
         self.bot: Bot = make.bot(self.acme)
         self.owner: Membership = make.member(self.acme)
         with in_workspace(self.acme.pk):
@@ -409,19 +409,18 @@ def test_scheduled_change_is_dropped_by_the_upgrade_that_is_paid(desk: Desk) -> 
     ]  # fmt: skip
 
 
-def test_tax_is_split_as_the_net_is(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        tax, "work_out", lambda *, net, decimals: Sums(net, Decimal("5.81"), net + Decimal("5.81"))
-    )
+def test_tax_is_split_as_the_net_is() -> None:
+    desk = Desk(currency="EUR")
+    make.billing_details(desk.acme, country="DE")
     order = desk.order("essential")
 
     orders.complete(order=order, at=NOON + 10 * DAY)
 
     sums = desk.sums()
-    # 5.81 x 38.71 / 58.06 = 3.8736; the rest of it is of the credits.
+    # 19 % are 11.03; 11.03 x 38.71 / 58.06 = 7.3541; the rest of it is of the credits.
     with in_workspace(desk.acme.pk):
         posted = LedgerEntry.objects.for_workspace(desk.acme).filter(account=Account.TAX_PAYABLE)
-        assert -Decimal("3.87") in [entry.amount for entry in posted]
+        assert -Decimal("7.35") in [entry.amount for entry in posted]
     assert sum(sums.values()) == 0
 
 
