@@ -9,7 +9,7 @@ from typing import Any
 
 import pydyf
 from django.template.loader import render_to_string
-from PIL import Image
+from PIL import Image, ImageFile
 from weasyprint import HTML, Attachment
 from weasyprint import Document as Layout
 from weasyprint.text.fonts import FontConfiguration
@@ -17,6 +17,9 @@ from weasyprint.urls import URLFetcher, URLFetcherResponse
 
 from invoices import facturx
 from invoices.frozen import Document, Kind
+
+# WeasyPrint lets the whole process take pictures that are cut off; here none is (`logos`).
+ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 LOGO = "document:logo"
 LOGO_SIZE = (1200, 400)  # pixels at most, printed 60 x 20 mm at most

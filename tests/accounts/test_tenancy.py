@@ -20,6 +20,7 @@ from invoices.models import (
     Payment,
     SavedMethod,
 )
+from invoices.tax import Category
 from plans.models import (
     Account,
     BotBilling,
@@ -128,6 +129,7 @@ def fill_plans(bot: Bot, *, requested_by: User) -> None:
 
 def fill_orders(of: Workspace, *, by: User) -> None:
     """Give a workspace a row in every table of invoices."""
+    make.billing_details(of)
     dollars = Currency.objects.get(code="USD")
     order = Order.objects.create(
         workspace=of,
@@ -137,6 +139,9 @@ def fill_orders(of: Workspace, *, by: User) -> None:
         net=100,
         tax=0,
         gross=100,
+        tax_category=Category.OUTSIDE,
+        tax_rate=0,
+        tax_reason="Nobody is registered.",
         currency=dollars,
         method=Method.SANDBOX,
         created_at=make.NOON,

@@ -59,10 +59,10 @@ def stored(of: Workspace) -> dict[str, Any]:
     return billing_details.describe(details) if details else {}
 
 
-def place(of: Workspace, net: str = "100", type: OrderType = OrderType.CREDIT_PURCHASE) -> Order:
+def place(of: Workspace, net: str = "100") -> Order:
     return orders.place(
         workspace=of,
-        type=type,
+        type=OrderType.CREDIT_PURCHASE,
         buyer=None,
         net=Decimal(net),
         at=make.NOON,
@@ -355,7 +355,7 @@ def test_country_and_vat_id_stay_while_an_order_waits(client: Client, acme: Work
     make.billing_details(acme, country="DE", city="Potsdam")
     payments.cancel(order=order, at=make.NOON)
     make.billing_details(acme, country="FR")
-    place(acme, "60", OrderType.RENEWAL)
+    buying.order(acme, "60", type=OrderType.RENEWAL)
     make.billing_details(acme, country="DE")
 
     assert stored(acme)["country"] == "DE"
