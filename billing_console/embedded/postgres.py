@@ -124,7 +124,7 @@ def tuning() -> dict[str, str]:
     buffers = max(64, min(1024, memory // 8))
     return {
         "listen_addresses": "",
-        "max_connections": "60",
+        "max_connections": "100",
         "shared_buffers": f"{buffers}MB",
         "effective_cache_size": f"{memory // 2}MB",
         "work_mem": "32MB",

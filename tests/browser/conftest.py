@@ -23,7 +23,8 @@ def browser() -> Iterator[Browser]:
             pytest.fail("There is no Chromium on this machine.")
         pytest.skip("There is no Chromium on this machine: no browser test runs.")
     with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-background-networking"]
+        # Debian's wrapper has pages drawn by a GPU, which without one is slow.
+        arguments = ["--no-sandbox", "--disable-background-networking", "--disable-gpu"]
         started = playwright.chromium.launch(executable_path=program, args=arguments)
         yield started
         started.close()
