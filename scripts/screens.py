@@ -66,6 +66,8 @@ PAGES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("funds", OWNER, f"{BANK}plan/funds", ()),
     ("auto-reload", OWNER, f"{BANK}plan/reload", ()),
     ("order", OWNER, f"{BANK}orders/1/", ()),
+    ("order-renewal", OWNER, f"{BANK}orders/6/", ()),
+    ("billing-details", OWNER, f"{BANK}settings/billing-details", ()),
     ("bots", OWNER, f"{BANK}bots/", ()),
     ("bot", OWNER, f"{BANK}bots/", ("td a",)),
     ("bot-archive", OWNER, f"{BANK}bots/", ("td a", ".actions a:has-text('Archive')")),
@@ -91,6 +93,7 @@ PAGES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("operator-plan-version", OPERATOR, "/operator/plans/essential/new", ()),
     ("operator-extensions", OPERATOR, "/operator/extensions/", ()),
     ("operator-credits", OPERATOR, "/operator/workspaces/larkspur-bank/credits", ()),
+    ("operator-seller", OPERATOR, "/operator/seller/", ()),
     ("operator-health", OPERATOR, "/operator/health/", ()),
     ("operator-audit", OPERATOR, "/operator/audit/", ()),
 )
