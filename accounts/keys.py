@@ -20,7 +20,7 @@ COLUMNS = (
     "id", "workspace_id", "name", "start", "hash", "scopes", "created_at", "expires_at",
     "revoked_at", "last_used_at",
 )  # fmt: skip
-# As `ApiKeyQuerySet.valid_at`; by the unique key of the hash.
+# By the unique key of the hash.
 FIND = Prepared(
     "api_key_of_hash",
     types=["text", "timestamptz"],

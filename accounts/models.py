@@ -356,16 +356,6 @@ class Scope(models.TextChoices):
     READ_ENTITLEMENT = "entitlement:read", "Ask for entitlement"
 
 
-class ApiKeyQuerySet(WorkspaceOwnedQuerySet["ApiKey"]):
-    """API keys of a workspace."""
-
-    def valid_at(self, at: datetime) -> Self:
-        """Keep the keys that are neither revoked nor expired at ``at``."""
-        return self.filter(
-            Q(expires_at__isnull=True) | Q(expires_at__gt=at), revoked_at__isnull=True
-        )
-
-
 class ApiKey(WorkspaceOwned):
     """A program's access to one workspace; of the key a hash is kept, and its first letters.
 
@@ -381,7 +371,7 @@ class ApiKey(WorkspaceOwned):
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
 
-    objects = ApiKeyQuerySet.as_manager()
+    objects = WorkspaceOwnedQuerySet["ApiKey"].as_manager()
 
     class Meta:
         constraints: ClassVar = [

@@ -13,7 +13,8 @@ from accounts.tenancy import admitted
 class Prepared:
     """A statement that takes longer to plan than to run.
 
-    ``text`` names its parameters $1, $2 and so on; ``types`` are theirs in PostgreSQL.
+    A pooler in front of PostgreSQL has to hand out whole sessions. ``text`` names its parameters
+    $1, $2 and so on; ``types`` are theirs in PostgreSQL.
     """
 
     def __init__(self, name: str, *, types: Sequence[str], text: str) -> None:

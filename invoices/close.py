@@ -64,12 +64,14 @@ def close_next(*, workspace_id: int, now: datetime) -> bool:
     with in_workspace(workspace_id):
         workspace = Workspace.objects.get(pk=workspace_id)
         held = billing.lock(workspace=workspace, at=now)
-        if closes_at(held) > now or is_outstanding(held, now=now):
+        closes = closes_at(held)
+        if closes > now or is_outstanding(held, now=now):
             return False
         ended, held.open_month = held.open_month, next_month(held.open_month)
         held.save(update_fields=["open_month"])
         audit.record("month.closed", workspace=workspace, target=f"{ended:%Y-%m}")
-        if not is_under_contract(held, ended=ended):
+        # Under a contract nothing is ordered any more, nor for what was used before.
+        if not held.is_under_contract_on(read_calendar(workspace).day_of(closes)):
             place_renewal(workspace, month=held.open_month, at=now)
     return True
 
@@ -84,19 +86,6 @@ def is_outstanding(held: WorkspaceBilling, *, now: datetime) -> bool:
     end = read_calendar(held.workspace).start_of(next_month(held.open_month))
     waiting = DirtyStream.objects.for_workspace(held.workspace_id)
     return waiting.filter(due_at__lte=now, touched_from__lt=end).exists()
-
-
-def is_under_contract(held: WorkspaceBilling, *, ended: date) -> bool:
-    """Tell whether a contract held on the day on which a month was to be closed.
-
-    From then on nothing is ordered, nor for what was used before.
-    """
-    if held.enterprise_from is None:
-        return False
-    calendar = read_calendar(held.workspace)
-    return held.enterprise_from <= calendar.day_of(
-        calendar.start_of(next_month(ended)) + CLOSES_AFTER
-    )
 
 
 def place_renewal(workspace: Workspace, *, month: date, at: datetime) -> None:

@@ -72,7 +72,7 @@ def begin_contract(*, workspace: Workspace, day: date, reason: str, at: datetime
     with in_workspace(workspace.pk):
         billed = billing.lock(workspace=workspace, at=at)
         today = read_calendar(workspace).day_of(at)
-        if billed.enterprise_from is not None and billed.enterprise_from <= today:
+        if billed.enterprise_from is not None and billed.is_under_contract_on(today):
             raise NotPossible(f"The contract holds since {billed.enterprise_from:%-d %b %Y}.")
         if day <= today:
             raise NotPossible(

@@ -154,7 +154,7 @@ def lapse_due(*, workspace_id: int, now: datetime) -> int:
             return 0
         locked = billing.lock(workspace=workspace, at=now)
         today = read_calendar(workspace).day_of(now)
-        if locked.enterprise_from and locked.enterprise_from <= today:
+        if locked.is_under_contract_on(today):
             return 0
         due = find_due(workspace, now=now)
         month = locked.book(today)

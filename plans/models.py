@@ -187,6 +187,10 @@ class WorkspaceBilling(WorkspaceOwned):
     def __str__(self) -> str:
         return f"billing of {self.workspace_id}"
 
+    def is_under_contract_on(self, day: date) -> bool:
+        """Tell whether the contract holds on a local day."""
+        return self.enterprise_from is not None and self.enterprise_from <= day
+
     def book(self, day: date) -> date:
         """Return the month to book in what is of a day: its own, or the oldest that is open."""
         return max(day.replace(day=1), self.open_month)

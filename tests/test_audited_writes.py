@@ -29,16 +29,8 @@ pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "oper
 
 PERSON, KEY, COMMAND = "person", "key", "command"
 DETAILS = {
-    "legal_name": "Acme Ltd",
-    "street": "1 Main Street",
-    "postal_code": "97201",
-    "city": "Portland",
-    "region": "Oregon",
-    "country": "US",
-    "vat_id": "123456789",
-    "purchase_order": "PO 7",
-    "recipients": "a@acme.example",
-}
+    **make.BUYER, "vat_id": "123456789", "purchase_order": "PO 7", "recipients": "a@acme.example",
+}  # fmt: skip
 BOT = {"name": "support", "owner": None, "publish_status": "published"}
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from django import template
 
 from invoices.frozen import Denomination, DocumentLine, TaxRow
-from invoices.tax import Category
+from invoices.tax import Category, write_percent
 from plans.wording import say_day, say_days, write
 
 register = template.Library()
@@ -39,7 +39,7 @@ def rate(taxed: DocumentLine | TaxRow) -> str:
     """Return a rate of tax, ``5.5 %``; a dash for what is outside the scope of tax."""
     if taxed.category == Category.OUTSIDE:
         return "\N{EN DASH}"
-    return f"{taxed.rate.normalize():f}\N{NO-BREAK SPACE}%"
+    return f"{write_percent(taxed.rate)}\N{NO-BREAK SPACE}%"
 
 
 @register.filter

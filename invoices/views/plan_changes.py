@@ -77,7 +77,6 @@ def show_quote(
 ) -> HttpResponse:
     """Return the page that says what a change would be."""
     methods = list_methods() if quoted.net else []
-    obstacle = obstacles.find(request) if quoted.net else None
     start = {"key": uuid.uuid4(), "method": methods[0][0] if methods else ""}
     form = form or PlanChange(initial=start, methods=methods)
     context = {
@@ -87,16 +86,18 @@ def show_quote(
         "methods": methods,
         "zone": read_calendar(request.workspace).zone_of(quoted.today).key,
         "waiting": plan_changes.find_waiting(quoted.bot),
-        "obstacle": obstacle,
     }
-    if quoted.net and not obstacle:
+    if quoted.net:
         context |= find_sums(request, quoted)
     return render(request, "invoices/plan_change_confirm.html", context)
 
 
 def find_sums(request: WorkspaceRequest, quoted: Quote) -> dict[str, object]:
-    """Return what a change costs with its tax, and how it is taxed."""
-    treatment = orders.find_treatment(request.workspace)
+    """Return what a change costs with its tax and how it is taxed, or what keeps it from that."""
+    try:
+        treatment = orders.find_treatment(request.workspace)
+    except orders.NotOrdered as error:
+        return {"obstacle": obstacles.explain(request, error)}
     decimals = quoted.offer.currency.decimals
     sums = tax.work_out(net=quoted.net, rate=treatment.rate, decimals=decimals)
     return {"sums": sums, "treatment": treatment}

@@ -47,7 +47,8 @@ def plan_list(request: WorkspaceRequest) -> HttpResponse:
     """Show the bots whose plan a person may see, as far as they ask for them."""
     now = datetime.now(UTC)
     form = read_filter(request)
-    today = read_calendar(request.workspace).day_of(now)
+    calendar = read_calendar(request.workspace)
+    today = calendar.day_of(now)
     told = tell_pending(request.membership)
     rows = list_rows(request, form, told=told, now=now)
     currency = catalog.find_currency(request.workspace)
@@ -79,7 +80,7 @@ def plan_list(request: WorkspaceRequest) -> HttpResponse:
             "may_fund": request.membership.role in (Role.OWNER, Role.ADMIN),
             "may_change_owner": may(request.membership, "bots.change_owner"),
             "may_create": may(request.membership, "bots.create"),
-            "zone": read_calendar(request.workspace).zone_of(today).key,
+            "zone": calendar.zone_of(today).key,
         },
     )
 
