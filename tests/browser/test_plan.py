@@ -127,6 +127,20 @@ def test_information_icon_works_by_keyboard_and_without_script(
     plain.close()
 
 
+def test_news_are_wide_enough_to_read_on_a_phone(page: Page, acme: Workspace) -> None:
+    sign_in(page, "owner@acme.example")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto("/w/acme/plan/")
+
+    page.get_by_role("button", name="News about support").click()
+
+    box = page.locator(".bubble:popover-open").bounding_box()
+    assert box is not None
+    assert box["width"] > 200
+    assert 0 <= box["x"] <= 390 - box["width"]
+
+
 def test_manage_appears_by_hover_and_focus_and_always_by_touch(
     browser: Browser, page: Page, live_server: LiveServer, acme: Workspace
 ) -> None:
