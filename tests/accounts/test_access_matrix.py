@@ -185,6 +185,8 @@ SECRETS = (
     "otherbot", "ownedbot", "unseen-user", "own-user", "alerted", "hidden-channel", "theirbot",
     "their-user", "Globex", "globex", "owner@acme", "admin@acme", "finance@acme", "member@acme",
 )  # fmt: skip
+# The alerts of all bots, with or without some more; not the same digits within a time or a token.
+COUNTED = re.compile(r"(?<![\w.,])4,?3\d\d(?!\w)")
 VARIANTS = (
     "", "&view=table", "&view=table&rows=bot", "&rows=bot&channel=web", "&kind=all&state=all",
     "&kind=alert", "&by=month", "&timezone=Asia/Kolkata",
@@ -372,7 +374,7 @@ def test_shared_user_learns_of_nothing_else() -> None:
     values = fill(alerts=4321)
     client = enter(SHARED)
     member = make.member(make.workspace("acme"), MEMBER)
-    secrets = (*SECRETS, "4,3", "432", *(f"Known {role.value}" for role in Role if role != SHARED))
+    secrets = (*SECRETS, *(f"Known {role.value}" for role in Role if role != SHARED))
 
     pages = [page for page in PAGES if page.post is None and page.may.endswith("s")]
     asked = [f"{PLACE}{page.address.format(**values)}" for page in pages]
@@ -390,6 +392,7 @@ def test_shared_user_learns_of_nothing_else() -> None:
         said = text.decode("utf-8", "replace")
         for secret in secrets:
             assert secret not in said, (secret, address)
+        assert not COUNTED.search(said), address
 
 
 @pytest.mark.parametrize("scope", list(Scope))
