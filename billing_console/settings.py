@@ -250,6 +250,7 @@ CELERY_BEAT_SCHEDULE = {
     "find due charges": {"task": "plans.tasks.find_due_charges", "schedule": 60.0},
     "find due reloads": {"task": "invoices.tasks.find_due_reloads", "schedule": 60.0},
     "find due renewals": {"task": "invoices.tasks.find_due_renewals", "schedule": 60.0},
+    "find due paybacks": {"task": "invoices.tasks.find_due_paybacks", "schedule": 60.0},
     # A document that is issued starts this itself; the beat finds what was lost.
     "find unmade files": {"task": "invoices.tasks.find_unmade_files", "schedule": 60.0},
     "issue missing invoices": {
