@@ -417,7 +417,7 @@ FRONT_END_FILES = {
 STORAGES = {
     "default": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": VAR_DIR / "files"},
+        "OPTIONS": {"location": os.environ.get("FILES_DIR") or VAR_DIR / "files"},
     },
     "staticfiles": {"BACKEND": "billing_console.front_end.StaticStorage"},
 }

@@ -99,6 +99,24 @@ def note_sent(
         record(payback, "payback.sent", reference=reference)
 
 
+def note_sent_by_hand(
+    *, workspace_id: int, payback_id: int, by: User, reference: str, at: datetime
+) -> None:
+    """Note that an operator sent a payback that its provider does not send.
+
+    Raises:
+        NotOwed: it was sent before, or its provider is at it.
+    """
+    with in_workspace(workspace_id):
+        found = Payback.objects.for_workspace(workspace_id)
+        payback = found.select_related("order__workspace", "currency").get(pk=payback_id)
+        billing.lock(workspace=payback.order.workspace)
+        payback.refresh_from_db(fields=["refused"])
+        if payback.payment_id and not payback.refused:
+            raise NotOwed("Its provider sends this payback.")
+        note_sent(payback=payback, at=at, by=by, reference=reference)
+
+
 def post(payback: Payback, amount: Decimal, *, key: str, at: datetime) -> None:
     """Post money that came in beside what is owed, or (negative) that went back; once."""
     workspace = payback.order.workspace

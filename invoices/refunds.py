@@ -13,7 +13,6 @@ from invoices.issued import IssuedDocument
 from invoices.models import Order, OrderStatus
 from invoices.tax import Sums
 from plans import lots
-from plans.models import CreditLot
 from plans.money import round_amount
 
 
@@ -43,6 +42,13 @@ def find_left(order: Order) -> Sums | None:
     return tax.work_out(net=net, rate=order.tax_rate, decimals=decimals) if net > 0 else None
 
 
+def find_refusal(order: Order) -> str:
+    """Return why an order cannot be refunded; empty: it can."""
+    if order.status != OrderStatus.COMPLETED:
+        return f"{order} is {order.get_status_display().lower()}, not completed."
+    return "" if find_left(order) else f"Nothing is left of what {order} bought."
+
+
 def refund(*, order: Order, expected: Decimal, reason: str, at: datetime) -> IssuedDocument:
     """Give back what is left of an order's credits, which is then refunded; return the credit note.
 
@@ -56,8 +62,6 @@ def refund(*, order: Order, expected: Decimal, reason: str, at: datetime) -> Iss
     """
     with in_workspace(order.workspace_id):
         orders.lock(order)
-        if order.status != OrderStatus.COMPLETED:
-            raise NotRefunded(f"{order} is {order.get_status_display().lower()}, not completed.")
         sums = read_left(order)
         if sums.gross != expected:
             raise NotRefunded("Something else is left of these credits by now. Look again.")
@@ -71,16 +75,16 @@ def refund(*, order: Order, expected: Decimal, reason: str, at: datetime) -> Iss
 
 
 def read_left(order: Order) -> Sums:
-    """Return what is left of an order's credits, read anew under the lock.
+    """Return what is left of a completed order's credits, read anew under the lock.
 
     Raises:
-        NotRefunded: nothing is.
+        NotRefunded: it is not completed, or nothing is left.
     """
-    lots_ = CreditLot.objects.for_workspace(order.workspace_id)
-    order.lot = lots_.get(pk=order.lot_id) if order.lot_id else None
-    sums = find_left(order)
-    if sums is None:
-        raise NotRefunded(f"Nothing is left of what {order} bought.")
+    if order.lot:
+        order.lot.refresh_from_db()
+    refusal, sums = find_refusal(order), find_left(order)
+    if refusal or sums is None:
+        raise NotRefunded(refusal)
     return sums
 
 
