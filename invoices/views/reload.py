@@ -37,15 +37,19 @@ def change_reload(request: WorkspaceRequest, bot_id: int | None = None) -> HttpR
         methods=methods,
     )
     if form.is_valid():
-        auto_reload.turn_on(
-            workspace=request.workspace,
-            bot=bot,
-            by=request.user,
-            at=datetime.now(UTC),
-            **form.cleaned_data,
-        )
-        messages.success(request, "Auto-reload is on.")
-        return lead_back(request, bot)
+        try:
+            auto_reload.turn_on(
+                workspace=request.workspace,
+                bot=bot,
+                by=request.user,
+                at=datetime.now(UTC),
+                **form.cleaned_data,
+            )
+        except auto_reload.MethodRemoved as error:
+            form.add_error("saved_method", str(error))
+        else:
+            messages.success(request, "Auto-reload is on.")
+            return lead_back(request, bot)
     context = {
         "bot": bot,
         "currency": currency,
