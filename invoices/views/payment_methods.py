@@ -85,11 +85,14 @@ def open_setup(request: WorkspaceRequest, setup_id: int) -> HttpResponse:
 
     A request of its own: what was agreed to is stored by then.
     """
-    setup = get_object_or_404(own_setups(request), pk=setup_id)
+    setup = get_object_or_404(find_setups(request), pk=setup_id)
     page = reverse("invoices:payment_methods", args=[request.workspace.slug])
     back = f"{page}?setup={setup.pk}"
     if setup.ended_at:
         return redirect(back)
+    if setup.started_by_id != request.user.pk:
+        messages.error(request, "Somebody else agreed to save this one. Add one yourself.")
+        return redirect(page)
     try:
         return redirect(keepers.open_page(setup=setup, return_to=back))
     except (payments.Unavailable, ProviderDown) as error:
@@ -150,13 +153,13 @@ def find_setup(request: WorkspaceRequest) -> MethodSetup | None:
     asked = request.GET.get("setup", "")
     if not (asked.isascii() and asked.isdecimal() and len(asked) < 19):
         return None
-    return own_setups(request).filter(pk=int(asked)).select_related("kept_method").first()
+    return find_setups(request).filter(pk=int(asked), started_by=request.user).first()
 
 
-def own_setups(request: WorkspaceRequest) -> QuerySet[MethodSetup]:
-    """Return the setups that the person began: they alone go on with them."""
+def find_setups(request: WorkspaceRequest) -> QuerySet[MethodSetup]:
+    """Return all that was begun in the workspace."""
     setups = MethodSetup.objects.for_workspace(request.workspace)
-    return setups.filter(started_by=request.user)
+    return setups.select_related("kept_method")
 
 
 def is_awaited(setup: MethodSetup) -> bool:

@@ -73,11 +73,11 @@ def client(owner: Membership) -> Client:
 
 
 def checkout(client: Client, *, address: str = FUNDS, key: str = KEY, **values: str) -> str:
-    """Order credits; return where that leads."""
+    """Order credits; return where that leads, to the page of the sandbox in the end."""
     sent = {"amount": "250", "key": key, "method": "sandbox"} | values
     answer = client.post(address, sent)
     assert answer.status_code == 302, words(answer)
-    return str(answer.headers["Location"])
+    return buying.lead_on(client, str(answer.headers["Location"]))
 
 
 def placed(owner: Membership) -> list[Order]:
@@ -145,7 +145,7 @@ def test_review_is_ended_from_the_order(client: Client, owner: Membership, sent:
     client.post(checkout(client), {"choice": "review"})
     sent.deliver()
     assert "End the review" in words(client.get("/w/acme/orders/1/"))
-    page = client.post("/w/acme/orders/1/pay").headers["Location"]
+    page = buying.lead_on(client, client.post("/w/acme/orders/1/pay").headers["Location"])
     sent.calls.clear()
 
     client.post(page, {"choice": "accept"})
