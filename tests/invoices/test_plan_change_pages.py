@@ -15,6 +15,7 @@ from invoices.models import Order
 from plans import billing, catalog, subscriptions
 from plans.models import BotPlan, Plan, PlanVersion, WorkspaceBilling
 from tests import make
+from tests.invoices import buying
 from tests.pages import GARBAGE, sign_in, words
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])

@@ -1,4 +1,4 @@
-"""Stripe as a provider: what the console asks of it, over a real socket, by the official library."""
+"""Stripe as a provider: what the console asks of it by the official library, on a real socket."""
 
 import logging
 from dataclasses import replace
@@ -21,7 +21,7 @@ from invoices.models import (
     PaymentStatus,
     SavedMethod,
 )
-from invoices.providers import Answer, Keeper, ProviderDown, RefundStatus, SetupAnswer
+from invoices.providers import Answer, Keeper, Paid, ProviderDown, RefundStatus, SetupAnswer
 from invoices.stripe_payments import Stripe
 from tests import make
 from tests.invoices import buying, stripe_server
@@ -160,10 +160,10 @@ def test_amount_between_two_units_is_never_rounded_silently(amount: str, currenc
 
 
 def test_yen_go_without_decimals(stripe: Account) -> None:
-    tokyo = make.member(make.workspace("tokyo", currency="JPY"))
-    payment = begin(tokyo, "20000")
+    order = Order(number=1, gross=Decimal("20000.0000"), currency_id="JPY")  # sold by no catalog
+    payment = Payment(workspace_id=1, reference="yen", order=order)
 
-    payments.open_page(payment=payment, return_to=BACK)
+    Stripe().open_page(payment, return_to=BACK)
 
     params = only(stripe.asked(SESSIONS)).params
     assert params["line_items[0][price_data][unit_amount]"] == "20000"
@@ -437,11 +437,10 @@ def test_card_that_stripe_forgot_itself_is_let_go(
 
 def test_other_sum_never_completes_an_order(owner: Membership, stripe: Account) -> None:
     payment = owe(owner)
-    paid = stripe_payments.Paid(Decimal("99.99"), "USD")
+    paid = Paid(Decimal("99.99"), "USD")
     answer = Answer(payment.reference, PaymentStatus.ACCEPTED, provider_reference="pi_9", paid=paid)
     for said in (answer, answer, replace(answer, paid=replace(paid, currency="EUR"))):
         payments.take_answer(workspace_id=payment.workspace_id, answer=said, at=make.NOON)
 
     assert buying.status(payment.order) == OrderStatus.IN_REVIEW
     assert buying.bought(owner.workspace) == []
-    assert isinstance(payment.order, Order)
