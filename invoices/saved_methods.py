@@ -31,11 +31,11 @@ def keep(
     consented_at: datetime,
     source: str,
     for_renewals: bool,
-    as_default: bool = False,
+    as_default: bool | None = None,
 ) -> SavedMethod:
     """Keep a method that a provider saved; one that is kept already stays as it is.
 
-    The first one that may be is the default, and a later one that is asked for (``as_default``).
+    ``as_default``: renewals are to be paid by it; None: where they are paid by no other.
     ``for_renewals``: the words that were agreed to speak of them. ``source``: where it comes from,
     in words. The caller has the workspace's lock.
     """
@@ -57,8 +57,9 @@ def keep(
             target=saved.label,
             after={"by": by.email, "from": source, "consent": saved.consent},
         )
-    chosen = as_default or not kept.filter(is_default=True).exists()
-    if chosen and for_renewals and is_of_admin(saved):
+    if as_default is None:
+        as_default = not kept.filter(is_default=True).exists()
+    if as_default and for_renewals and is_of_admin(saved):
         set_default(saved, workspace=workspace)
     return saved
 

@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts.access import WorkspaceRequest, workspace_view
+from accounts.access import WorkspaceRequest, may, workspace_view
 from accounts.models import Bot
 from invoices import auto_reload, forms, orders
 from invoices.models import AutoReload, SavedMethod
@@ -57,6 +57,7 @@ def change_reload(request: WorkspaceRequest, bot_id: int | None = None) -> HttpR
         "methods": methods,
         "form": form,
         "most_a_day": MOST_A_DAY,
+        "may_add": may(request.membership, "payment_methods.change"),
     }
     return render(request, "invoices/reload.html", context)
 

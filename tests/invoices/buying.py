@@ -86,10 +86,16 @@ def saved_method(of: Workspace, answers: SavedAnswer = SavedAnswer.ACCEPT) -> Sa
 
 
 def kept_method(
-    of: Workspace, *, by: User, answers: SavedAnswer = SavedAnswer.ACCEPT, at: datetime = make.NOON
+    of: Workspace,
+    *,
+    by: User,
+    answers: SavedAnswer = SavedAnswer.ACCEPT,
+    as_default: bool = False,
+    at: datetime = make.NOON,
 ) -> SavedMethod:
     """Have somebody add a method without a purchase, which answers so when it is charged."""
-    answer = SetupAnswer(setup(of, by=by, at=at).reference, answers, f"Sandbox, {answers.label}")
+    begun = setup(of, by=by, as_default=as_default, at=at)
+    answer = SetupAnswer(begun.reference, answers, f"Sandbox, {answers.label}")
     keepers.take_answer(workspace_id=of.pk, answer=answer, at=at)
     with in_workspace(of.pk):
         kept = SavedMethod.objects.for_workspace(of).kept().select_related("workspace")

@@ -44,7 +44,7 @@ def client(owner: Membership) -> Client:
 
 @pytest.fixture
 def saved(acme: Workspace, owner: Membership) -> SavedMethod:
-    return buying.kept_method(acme, by=owner.user)
+    return buying.kept_method(acme, by=owner.user, as_default=True)
 
 
 def reload_by(saved: SavedMethod, owner: Membership, *, bot: Bot | None = None) -> AutoReload:
@@ -81,8 +81,9 @@ def audited(of: Workspace, *actions: str) -> list[str]:
 def test_page_says_what_each_method_is_for_and_what_was_agreed_to(
     acme: Workspace, owner: Membership, client: Client, saved: SavedMethod
 ) -> None:
+    bot = make.bot(acme, "support")
     reload_by(saved, owner)
-    reload_by(saved, owner, bot=make.bot(acme, "support"))
+    reload_by(saved, owner, bot=bot)
     globex = make.workspace("globex")
     buying.kept_method(globex, by=make.member(globex).user, answers=SavedAnswer.REVIEW)
 
@@ -90,7 +91,8 @@ def test_page_says_what_each_method_is_for_and_what_was_agreed_to(
 
     assert f"Renewals are paid by {saved} ." in said
     assert f"Sandbox No money moves. Saved by {owner.user.known_as}, 2 Mar 2026, 12:00" in said
-    assert "Renewals Auto-reload of the credits that all bots share Auto-reload of support" in said
+    assert "Renewals Auto-reload of the credits that all bots share" in said
+    assert f"Auto-reload of {bot.name}" in said
     assert payments.CONSENT in said
     assert "review" not in said
 
@@ -122,7 +124,7 @@ def test_page_is_for_owner_and_admins(acme: Workspace, role: Role, page_status: 
 
 def add(client: Client, **values: str) -> str:
     """Agree to save a method; return the provider's page."""
-    sent = {"method": "sandbox", "agreed": "on"} | values
+    sent = {"method": "sandbox", "agreed": "on", "as_default": "on"} | values
     answer = client.post(NEW, sent)
     assert answer.status_code == 302, words(answer)
     return buying.lead_on(client, answer.headers["Location"])
@@ -252,20 +254,29 @@ def test_answers_at_once_keep_one_method(acme: Workspace, owner: Membership) -> 
 # The default
 
 
-def test_first_method_pays_renewals_and_later_ones_where_that_is_asked_for(
-    acme: Workspace, owner: Membership, saved: SavedMethod
+def test_first_method_of_a_purchase_pays_renewals_and_a_later_one_does_not(
+    acme: Workspace,
 ) -> None:
-    buying.kept_method(acme, by=owner.user, answers=SavedAnswer.DECLINE)
-    assert find_default(acme) == saved
+    first = buying.saved_method(acme)
 
-    setup = buying.setup(acme, by=owner.user, as_default=True)
-    answer = SetupAnswer(setup.reference, SavedAnswer.REVIEW, "Sandbox, review")
-    keepers.take_answer(workspace_id=acme.pk, answer=answer, at=make.NOON)
+    buying.saved_method(acme, SavedAnswer.DECLINE)
 
-    found = find_default(acme)
-    assert found is not None
-    assert found.reference == SavedAnswer.REVIEW
-    assert not stored(saved).is_default
+    assert find_default(acme) == first
+
+
+def test_method_that_is_added_pays_renewals_where_that_is_asked_for(
+    acme: Workspace, owner: Membership
+) -> None:
+    add = partial(buying.kept_method, acme, by=owner.user)
+    add()
+    assert find_default(acme) is None
+
+    first = add(answers=SavedAnswer.DECLINE, as_default=True)
+    assert find_default(acme) == first
+    second = add(answers=SavedAnswer.REVIEW, as_default=True)
+
+    assert find_default(acme) == second
+    assert not stored(first).is_default
 
 
 def test_another_method_is_chosen_for_renewals(
@@ -300,7 +311,7 @@ def test_method_of_a_member_or_with_other_words_is_not_chosen(
     acme: Workspace, client: Client
 ) -> None:
     member = make.member(acme, Role.MEMBER)
-    theirs = buying.kept_method(acme, by=member.user)
+    theirs = buying.kept_method(acme, by=member.user, as_default=True)
     with in_workspace(acme.pk):
         old = SavedMethod.objects.create(
             workspace=acme, method=Method.SANDBOX, reference="old", label="Old card",
@@ -322,7 +333,7 @@ def test_default_of_somebody_who_is_no_admin_any_more_pays_nothing(
     acme: Workspace, client: Client
 ) -> None:
     admin = make.member(acme, Role.ADMIN)
-    buying.kept_method(acme, by=admin.user)
+    buying.kept_method(acme, by=admin.user, as_default=True)
     assert find_default(acme)
     with in_workspace(acme.pk):
         Membership.objects.filter(pk=admin.pk).update(role=Role.MEMBER)
@@ -387,7 +398,7 @@ def test_same_method_can_be_saved_anew_after_its_removal(
 ) -> None:
     buying.remove(acme, by=owner.user)
 
-    anew = buying.kept_method(acme, by=owner.user)
+    anew = buying.kept_method(acme, by=owner.user, as_default=True)
 
     assert anew.pk != saved.pk
     assert find_default(acme) == anew
@@ -399,7 +410,7 @@ def test_removal_leaves_other_methods_and_workspaces_alone(
     other = buying.kept_method(acme, by=owner.user, answers=SavedAnswer.REVIEW)
     kept_on = reload_by(other, owner)
     globex = make.workspace("globex")
-    theirs = buying.kept_method(globex, by=make.member(globex).user)
+    theirs = buying.kept_method(globex, by=make.member(globex).user, as_default=True)
 
     client.post(f"{PAGE}/{saved.pk}/remove")
     assert client.post(f"{PAGE}/{theirs.pk}/remove").status_code == 404
