@@ -76,7 +76,7 @@ def open_payment(request: WorkspaceRequest, order_number: int) -> HttpResponse:
         order=order, saved_method=None, status__in=payments.UNDECIDED
     )
     payment = begun.select_related("order__currency").order_by("pk").last()
-    if payment is None:
+    if payment is None or order.status not in OPEN:
         return redirect(back)  # its page says how far it is
     try:
         return redirect(payments.open_page(payment=payment, return_to=back))
