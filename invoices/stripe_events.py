@@ -16,7 +16,8 @@ from accounts import audit
 from invoices import keepers, payments
 from invoices.models import PaymentStatus
 from invoices.providers import Answer, Paid, SetupAnswer
-from invoices.stripe_payments import ABOUT, CHARGE, PAYMENT, SETUP, Stripe, from_minor
+from invoices.stripe_amounts import from_minor
+from invoices.stripe_payments import ABOUT, CHARGE, PAYMENT, SETUP, Stripe
 
 logger = logging.getLogger(__name__)
 

@@ -4,10 +4,8 @@ Buyers pay on a page that Stripe hosts, so no card's number ever reaches the con
 a payment is the key that makes Stripe do everything once, and stands in what it tells us later.
 """
 
-import logging
 from datetime import UTC, timedelta
 from decimal import Decimal
-from functools import cache
 
 import stripe
 from django.conf import settings
@@ -21,19 +19,10 @@ from invoices.providers import (
     RefundAnswer,
     RefundStatus,
 )
+from invoices.stripe_amounts import from_minor, to_minor
+from invoices.stripe_api import connect, note, read_method, says
 
-logger = logging.getLogger(__name__)
-
-TIMEOUT = (5.0, 20.0)  # seconds: to connect, and between two pieces of an answer
-RETRIES = 1
 CLOCKS_DIFFER = timedelta(minutes=10)
-# Source: Stripe, "Supported currencies". Those of two decimals with special rules (ISK, UGX) are
-# no exception here.
-WITHOUT_DECIMALS = frozenset({
-    "BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF",
-    "XOF", "XPF",
-})  # fmt: skip
-WITH_THREE_DECIMALS = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})
 # What metadata says: what it is about, so that nothing else of the same account is taken for ours.
 ABOUT = "billing_console"
 PAYMENT, CHARGE, SETUP = "payment", "charge", "setup"
@@ -50,17 +39,6 @@ DOWN = "Stripe does not answer at the moment. Try again in a few minutes."
 def is_offered() -> bool:
     """Tell whether the installation has what Stripe needs: a key, and a secret of its events."""
     return bool(settings.STRIPE_SECRET_KEY and settings.STRIPE_WEBHOOK_SECRETS)
-
-
-@cache
-def connect(*, key: str, address: str) -> stripe.StripeClient:
-    """Return a client; its connections stay open, one for each thread."""
-    return stripe.StripeClient(
-        key,
-        base_addresses={"api": address},
-        max_network_retries=RETRIES,
-        http_client=stripe.RequestsClient(timeout=TIMEOUT),
-    )
 
 
 class Stripe:
@@ -272,67 +250,3 @@ def split(saved: SavedMethod | None) -> tuple[str, str]:
         raise ValueError("there is no saved method")
     customer, _, method = saved.reference.partition("/")
     return customer, method
-
-
-def read_method(intent: stripe.PaymentIntent | stripe.SetupIntent) -> tuple[str, str] | None:
-    """Return reference and label of the payment method of an intent, which is expanded in it."""
-    method, customer = intent.payment_method, intent.customer
-    if not isinstance(method, stripe.PaymentMethod) or customer is None:
-        return None
-    owner = customer if isinstance(customer, str) else customer.id
-    return f"{owner}/{method.id}", name_method(method)
-
-
-def name_method(method: stripe.PaymentMethod) -> str:
-    """Return what people call a payment method: `Visa ending in 4242, to 08/2027`."""
-    card = getattr(method, "card", None)
-    if card is None:
-        return method.type.replace("_", " ").capitalize()
-    brand = card.brand.replace("_", " ").title()
-    return f"{brand} ending in {card.last4}, to {card.exp_month:02}/{card.exp_year}"[:80]
-
-
-def says(metadata: stripe.StripeObject | None, name: str) -> str:
-    """Return a word of what we had Stripe keep beside something; empty: it is not there."""
-    return str(metadata[name]) if metadata is not None and name in metadata else ""
-
-
-def find_decimals(currency: str) -> int:
-    """Return how many decimals Stripe has of a currency."""
-    if currency.upper() in WITHOUT_DECIMALS:
-        return 0
-    return 3 if currency.upper() in WITH_THREE_DECIMALS else 2
-
-
-def to_minor(amount: Decimal, currency: str) -> int:
-    """Return an amount in the smallest unit that Stripe has of a currency.
-
-    Raises:
-        ValueError: it is none of these units.
-    """
-    units = amount.scaleb(find_decimals(currency))
-    if units != units.to_integral_value():
-        raise ValueError(f"{amount} {currency} is no amount that Stripe takes")
-    return int(units)
-
-
-def from_minor(units: int, currency: str) -> Decimal:
-    """Return the amount of so many units."""
-    return Decimal(units).scaleb(-find_decimals(currency))
-
-
-def note(error: stripe.StripeError, *, doing: str) -> None:
-    """Log that Stripe did not do something; not what it said, which may quote what was sent.
-
-    A key that it does not take is for whoever runs this, all else may happen.
-    """
-    wrong_key = isinstance(error, stripe.AuthenticationError | stripe.PermissionError)
-    logger.log(
-        logging.ERROR if wrong_key else logging.WARNING,
-        "Stripe did not %s: %s, status %s, code %s, request %s",
-        doing,
-        type(error).__name__,
-        error.http_status,
-        error.code,
-        error.request_id,
-    )

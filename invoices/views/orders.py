@@ -65,15 +65,19 @@ def pay_order(request: WorkspaceRequest, order_number: int) -> HttpResponse:
 @never_cache
 @require_GET
 def open_payment(request: WorkspaceRequest, order_number: int) -> HttpResponse:
-    """Lead to the provider's page of a payment that was begun.
+    """Lead to the provider's page of a payment that was begun by a method (``by``).
 
     A request of its own: the payment is stored by then, and nothing is locked while a provider
     takes its time.
     """
     order = find_order_to_pay(request, order_number)
     back = reverse("invoices:order", args=[request.workspace.slug, order.number])
+    by = request.GET.get("by", "")
     begun = Payment.objects.for_workspace(request.workspace).filter(
-        order=order, saved_method=None, status__in=payments.UNDECIDED
+        order=order,
+        saved_method=None,
+        status__in=payments.UNDECIDED,
+        method=by if by in Method.values else order.method,
     )
     payment = begun.select_related("order__currency").order_by("pk").last()
     if payment is None or order.status not in OPEN:
@@ -143,8 +147,9 @@ def pay(request: WorkspaceRequest, order: Order, *, consent: str = "") -> HttpRe
     back = reverse("invoices:order", args=[request.workspace.slug, order.number])
     try:
         payments.find_provider(order.method)
-        payments.start(order=order, at=datetime.now(UTC), consent=consent)
-        return redirect("invoices:order_payment", request.workspace.slug, order.number)
+        payment = payments.start(order=order, at=datetime.now(UTC), consent=consent)
+        page = reverse("invoices:order_payment", args=[request.workspace.slug, order.number])
+        return redirect(f"{page}?by={payment.method}")
     except payments.Unavailable as error:
         messages.error(request, str(error))
     except orders.NotOrdered as error:

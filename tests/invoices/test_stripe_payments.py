@@ -11,7 +11,7 @@ from pytest_django.fixtures import Settings
 
 from accounts.models import Membership, Workspace
 from accounts.tenancy import in_workspace
-from invoices import keepers, payments, reloads, saved_methods, stripe_payments
+from invoices import keepers, payments, reloads, saved_methods, stripe_amounts
 from invoices.models import (
     Method,
     Order,
@@ -149,14 +149,14 @@ def test_card_is_saved_with_consent_alone(owner: Membership, stripe: Account) ->
     ],
 )
 def test_amounts_are_in_the_units_that_stripe_has(amount: str, currency: str, units: int) -> None:
-    assert stripe_payments.to_minor(Decimal(amount), currency) == units
-    assert stripe_payments.from_minor(units, currency) == Decimal(amount)
+    assert stripe_amounts.to_minor(Decimal(amount), currency) == units
+    assert stripe_amounts.from_minor(units, currency) == Decimal(amount)
 
 
 @pytest.mark.parametrize(("amount", "currency"), [("0.5", "JPY"), ("0.001", "USD")])
 def test_amount_between_two_units_is_never_rounded_silently(amount: str, currency: str) -> None:
     with pytest.raises(ValueError, match="no amount that Stripe takes"):
-        stripe_payments.to_minor(Decimal(amount), currency)
+        stripe_amounts.to_minor(Decimal(amount), currency)
 
 
 def test_yen_go_without_decimals(stripe: Account) -> None:
