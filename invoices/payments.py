@@ -16,7 +16,7 @@ from django.db.models import Q
 from accounts import audit
 from accounts.models import Workspace
 from accounts.tenancy import in_workspace
-from invoices import orders, sandbox, saved_methods, stripe_payments
+from invoices import orders, paybacks, sandbox, saved_methods, stripe_payments
 from invoices.models import (
     OPEN,
     Method,
@@ -232,7 +232,8 @@ def move_order(payment: Payment, *, at: datetime) -> None:
     order = payment.order
     if payment.status == PaymentStatus.ACCEPTED:
         if not orders.complete(order=order, at=at):
-            # Two payments of one order: the money is there twice, and whoever runs this sees it.
+            # Two payments of one order: the money is there twice, and goes back.
+            paybacks.owe_surplus(payment=payment, at=at)
             audit.record(
                 "payment.surplus",
                 workspace=order.workspace,

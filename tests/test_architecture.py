@@ -76,8 +76,13 @@ WRITTEN = {
     "invoices_autoreload": CHANGED,
     "invoices_billingdetails": CHANGED,
     "invoices_methodsetup": ADDED,
+    "invoices_creditedservice": ADDED,
+    "invoices_documentcode": ADDED,
+    "invoices_documentfile": CHANGED,
+    "invoices_issueddocument": ADDED,
     "invoices_order": CHANGED,
     "invoices_orderline": ADDED,
+    "invoices_payback": CHANGED,
     "invoices_payment": CHANGED,
     "invoices_savedmethod": ADDED,
 }

@@ -14,6 +14,6 @@ UPDATE invoices_savedmethod SET is_default = true WHERE id IN (
 
 
 class Migration(migrations.Migration):
-    dependencies = [("invoices", "0008_rules_of_saved_methods")]
+    dependencies = [("invoices", "0010_rules_of_saved_methods")]
 
     operations = [migrations.RunSQL(CHOOSE, "UPDATE invoices_savedmethod SET is_default = false")]

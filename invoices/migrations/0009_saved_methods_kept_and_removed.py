@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0013_month_zone"),
-        ("invoices", "0006_rules_of_parties"),
+        ("invoices", "0008_rules_of_documents"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -12,7 +12,7 @@ METHODS = (
 
 
 class Migration(migrations.Migration):
-    dependencies = [("invoices", "0007_saved_methods_kept_and_removed")]
+    dependencies = [("invoices", "0009_saved_methods_kept_and_removed")]
 
     operations = [
         Isolate("MethodSetup", "SELECT, INSERT"),
