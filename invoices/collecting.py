@@ -1,6 +1,6 @@
 """Renewals are paid: by a saved method without the buyer, or by a person on the order's page."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -92,13 +92,15 @@ def find_saved(workspace: Workspace) -> SavedMethod | None:
     It is the default, as long as nothing is in the way.
     """
     found = SavedMethod.objects.for_workspace(workspace).filter(is_default=True).first()
-    return None if found is None or find_obstacle(found) else found
+    if found is None or find_obstacle(found, admins=saved_methods.find_admins(workspace)):
+        return None
+    return found
 
 
-def find_obstacle(saved: SavedMethod) -> str:
+def find_obstacle(saved: SavedMethod, *, admins: Collection[int]) -> str:
     """Return why renewals cannot be paid by a method; empty: they can.
 
-    Whoever had it saved agreed to that, and is an owner or admin still.
+    Whoever had it saved agreed to that, and is still among the ``admins`` (ids of users).
     """
     if saved.removed_at:
         return "It was removed."
@@ -106,7 +108,7 @@ def find_obstacle(saved: SavedMethod) -> str:
         return "This installation does not offer it any more."
     if saved.consent not in payments.FOR_RENEWALS:
         return "The words that were agreed to do not speak of renewals."
-    if not saved_methods.is_of_admin(saved):
+    if saved.saved_by_id not in admins:
         return "Whoever saved it is not an owner or admin here."
     return ""
 

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from accounts.models import Bot, Membership, Workspace
-from invoices import collecting
+from invoices import collecting, saved_methods
 from invoices.models import AutoReload, Order, OrderLine, SavedMethod
 
 REMOVED_SHOWN = 20
@@ -36,8 +36,9 @@ def list_methods(workspace: Workspace) -> list[MethodUse]:
     wallets: defaultdict[int, list[Bot | None]] = defaultdict(list)
     for reload in reloads.order_by("bot__name", "pk"):
         wallets[reload.saved_method_id].append(reload.bot)
+    admins = saved_methods.find_admins(workspace)
     return [
-        MethodUse(method, wallets[method.pk], collecting.find_obstacle(method))
+        MethodUse(method, wallets[method.pk], collecting.find_obstacle(method, admins=admins))
         for method in methods.order_by("-consented_at", "-pk")
     ]
 

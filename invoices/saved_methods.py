@@ -59,15 +59,15 @@ def keep(
         )
     if as_default is None:
         as_default = not kept.filter(is_default=True).exists()
-    if as_default and for_renewals and is_of_admin(saved):
+    if as_default and for_renewals and by.pk in find_admins(workspace):
         set_default(saved, workspace=workspace)
     return saved
 
 
-def is_of_admin(saved: SavedMethod) -> bool:
-    """Tell whether whoever had a method saved is an owner or admin."""
-    places = Membership.objects.for_workspace(saved.workspace_id)
-    return places.filter(user=saved.saved_by_id, role__in=ADMINS).exists()
+def find_admins(workspace: Workspace) -> set[int]:
+    """Return the ids of the owners and admins, who alone have renewals paid by their methods."""
+    places = Membership.objects.for_workspace(workspace).filter(role__in=ADMINS)
+    return set(places.values_list("user", flat=True))
 
 
 def choose(*, saved: SavedMethod) -> bool:

@@ -103,6 +103,9 @@ class Stripe:
         params |= {"success_url": back, "cancel_url": back}
         try:
             session = self.api.checkout.sessions.create(params, {"idempotency_key": key})
+        except stripe.InvalidRequestError as error:  # such as a sum that is too small for it
+            note(error, doing="open a page")
+            raise ProviderDown(f"Stripe refuses it: {error.user_message}") from None
         except stripe.StripeError as error:
             note(error, doing="open a page")
             raise ProviderDown(DOWN) from None

@@ -105,7 +105,7 @@ def open_setup(request: WorkspaceRequest, setup_id: int) -> HttpResponse:
 def choose_default(request: WorkspaceRequest, method_id: int) -> HttpResponse:
     """Have renewals paid by a method."""
     saved = find_method(request, method_id)
-    if obstacle := collecting.find_obstacle(saved):
+    if obstacle := find_use(request, saved).obstacle:
         messages.error(request, f"Renewals cannot be paid by {saved}. {obstacle}")
     else:
         try:
@@ -135,7 +135,7 @@ def remove_method(request: WorkspaceRequest, method_id: int) -> HttpResponse:
 def find_use(request: WorkspaceRequest, saved: SavedMethod) -> MethodUse:
     """Return what a method is charged for; one that was removed is for nothing."""
     uses = {use.method.pk: use for use in queries.list_methods(request.workspace)}
-    return uses.get(saved.pk) or MethodUse(saved, [], collecting.find_obstacle(saved))
+    return uses.get(saved.pk) or MethodUse(saved, [], collecting.find_obstacle(saved, admins=()))
 
 
 def find_method(request: WorkspaceRequest, method_id: int) -> SavedMethod:

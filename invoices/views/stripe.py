@@ -22,7 +22,8 @@ def take_event(request: HttpRequest) -> HttpResponseBase:
     """
     if not stripe_payments.is_offered():
         raise Http404
-    if int(request.META.get("CONTENT_LENGTH") or 0) > stripe_events.LARGEST:
+    length = request.headers.get("Content-Length") or "0"
+    if not length.isdecimal() or int(length) > stripe_events.LARGEST:
         detail = "An event is smaller than that."
         return JsonResponse({"detail": detail}, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     signature = request.headers.get(stripe_events.SIGNATURE, "")

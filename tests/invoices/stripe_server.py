@@ -27,6 +27,16 @@ AUTHENTICATION = {
     "message": "Your card was declined. This transaction requires authentication.",
 }
 Json = dict[str, Any]  # what an API says is free
+TOO_SMALL = (
+    400,
+    {
+        "error": {
+            "type": "invalid_request_error",
+            "code": "amount_too_small",
+            "message": "The Checkout Session's total amount due must add up to at least $0.50 usd",
+        }
+    },
+)
 
 
 @dataclass
@@ -87,7 +97,8 @@ class Account:
         kind, *rest = call.path.removeprefix("/v1/").split("/")
         match (call.method, kind, rest):
             case "POST", "checkout", ["sessions"]:
-                return 200, self.open_session(call.params)
+                asked = call.params.get("line_items[0][price_data][unit_amount]", "50")
+                return (200, self.open_session(call.params)) if int(asked) >= 50 else TOO_SMALL
             case "POST", "payment_intents", []:
                 return self.charge(call.params)
             case "GET", "payment_intents", []:

@@ -19,7 +19,7 @@ from invoices.sandbox import SavedAnswer
 from tests import make
 from tests.at_once import at_once
 from tests.invoices import buying
-from tests.pages import GARBAGE, sign_in, words
+from tests.pages import GARBAGE, count_reads, sign_in, words
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
 
@@ -106,6 +106,17 @@ def test_page_without_methods_leads_to_the_first_one(client: Client, settings: S
 
     assert NEW not in client.get(PAGE).content.decode()
     assert "offers none" in words(client.get(NEW))
+
+
+def test_page_of_many_methods_asks_no_more_than_that_of_one(
+    acme: Workspace, owner: Membership, client: Client, saved: SavedMethod
+) -> None:
+    client.get(PAGE)
+    of_one = count_reads(lambda: client.get(PAGE))
+    for answers in (SavedAnswer.REVIEW, SavedAnswer.DECLINE, SavedAnswer.LATE):
+        reload_by(buying.kept_method(acme, by=owner.user, answers=answers), owner)
+
+    assert count_reads(lambda: client.get(PAGE)) == of_one
 
 
 @pytest.mark.parametrize(

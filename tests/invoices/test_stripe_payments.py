@@ -170,6 +170,14 @@ def test_yen_go_without_decimals(stripe: Account) -> None:
     assert params["line_items[0][price_data][currency]"] == "jpy"
 
 
+def test_buyer_is_told_why_stripe_takes_no_such_sum(owner: Membership, stripe: Account) -> None:
+    buying.order(owner.workspace, "0.20", type=OrderType.RENEWAL, method=Method.STRIPE)
+
+    page = sign_in(owner).post("/w/acme/orders/1/pay", follow=True)
+
+    assert "Stripe refuses it: The Checkout Session's total amount due must add up" in words(page)
+
+
 @pytest.mark.parametrize("fails_with", [500, 429, 401])
 def test_buyer_is_told_when_stripe_is_down(
     owner: Membership, stripe: Account, fails_with: int, caplog: pytest.LogCaptureFixture
