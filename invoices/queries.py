@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from django.db.models import F
+
 from accounts.models import Bot, Membership, Workspace
 from invoices import collecting, saved_methods
 from invoices.models import AutoReload, Order, OrderLine, SavedMethod
@@ -34,7 +36,7 @@ def list_methods(workspace: Workspace) -> list[MethodUse]:
     methods = SavedMethod.objects.for_workspace(workspace).kept().select_related("saved_by")
     reloads = AutoReload.objects.for_workspace(workspace).filter(is_on=True).select_related("bot")
     wallets: defaultdict[int, list[Bot | None]] = defaultdict(list)
-    for reload in reloads.order_by("bot__name", "pk"):
+    for reload in reloads.order_by(F("bot__name").asc(nulls_first=True), "pk"):
         wallets[reload.saved_method_id].append(reload.bot)
     admins = saved_methods.find_admins(workspace)
     return [

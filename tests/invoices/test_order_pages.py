@@ -361,11 +361,20 @@ def test_no_credits_are_sold_under_a_contract(client: Client, owner: Membership)
     assert placed(owner) == []
 
 
-def test_reload_needs_a_saved_method(client: Client) -> None:
-    page = client.get(RELOAD)
+def test_reload_needs_a_saved_method(client: Client, owner: Membership) -> None:
+    member = make.member(owner.workspace, Role.MEMBER)
+    bot = make.bot(owner.workspace)
+    with in_workspace(owner.workspace_id):
+        bot.owner = member.user
+        bot.save()
 
-    assert "No saved payment method" in words(page)
-    assert FUNDS in page.content.decode()
+    for_admins = client.get(RELOAD)
+    for_members = sign_in(member).get(f"/w/acme/plan/bots/{bot.pk}/reload")
+
+    assert "No saved payment method" in words(for_admins)
+    assert "/w/acme/settings/payment-methods/new" in for_admins.content.decode()
+    assert "No saved payment method" in words(for_members)
+    assert f"/w/acme/plan/bots/{bot.pk}/funds" in for_members.content.decode()
 
 
 def test_reload_is_turned_on_changed_and_off(client: Client, owner: Membership) -> None:
