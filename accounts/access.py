@@ -76,6 +76,8 @@ OPERATOR_ACCESS = frozenset(
         "credits.grant",
         "seller.view",
         "seller.change",
+        "wires.view",
+        "wires.note",
         "enterprise.set",
     }
 )

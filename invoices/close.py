@@ -95,7 +95,7 @@ def place_renewal(workspace: Workspace, *, month: date, at: datetime) -> None:
     net = rating.add_up(of.line for of in rated.lines)
     if not net:
         return
-    orders.place(
+    order = orders.place(
         workspace=workspace,
         type=OrderType.RENEWAL,
         buyer=None,
@@ -106,6 +106,7 @@ def place_renewal(workspace: Workspace, *, month: date, at: datetime) -> None:
         due_on=read_calendar(workspace).day_of(at) + DUE_AFTER,
         lines=rated.lines,
     )
+    collecting.expect_wire(order, at=at)
 
 
 def record_overcharges(workspace: Workspace, overcharges: list[Overcharge]) -> None:

@@ -145,6 +145,21 @@ def check_currency(treatment: Treatment, *, seller: Seller, currency: str) -> No
         )
 
 
+def take_out(*, gross: Decimal, rate: Decimal, decimals: int) -> Sums:
+    """Return the sums of money that is there already; net and tax come to exactly ``gross``.
+
+    Where there is one, the net amount whose tax is worked out as `work_out` does; else the tax is
+    by one minor unit another.
+    """
+    unit = Decimal(1).scaleb(-decimals)
+    net = round_amount(gross / (1 + rate / HUNDRED), decimals=decimals)
+    for near in (net, net - unit, net + unit):
+        sums = work_out(net=near, rate=rate, decimals=decimals)
+        if sums.gross == gross:
+            return sums
+    return Sums(net, gross - net, gross)
+
+
 def work_out(*, net: Decimal, rate: Decimal, decimals: int) -> Sums:
     """Return the sums of an order; ``decimals``: of the minor unit of its currency.
 

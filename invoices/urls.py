@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from invoices.views import billing_details, funds, orders, plan_changes, reload
+from invoices.views import billing_details, funds, orders, plan_changes, reload, wire
 
 app_name = "invoices"
 urlpatterns = [
@@ -22,4 +22,5 @@ urlpatterns = [
     path("orders/<int:order_number>/", orders.show_order, name="order"),
     path("orders/<int:order_number>/pay", orders.pay_order, name="order_pay"),
     path("orders/<int:order_number>/cancel", orders.cancel_order, name="order_cancel"),
+    path("orders/<int:order_number>/wire", wire.show_wire, name="wire"),
 ]
