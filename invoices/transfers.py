@@ -89,7 +89,8 @@ def find_effect(*, payment: Payment, amount: Decimal, as_credits: bool = False) 
         return Effect(Outcome.SURPLUS, surplus=amount)
     of_credits = order.type in OF_CREDITS
     if amount == order.gross or (amount > order.gross and not of_credits):
-        return Effect(Outcome.PAID, surplus=amount - order.gross)
+        rest = round_amount(amount - order.gross, decimals=decimals)
+        return Effect(Outcome.PAID, surplus=rest)
     if not of_credits and not as_credits:
         raise PartOfAPlan(
             f"{order} costs {say_amount(order.gross, order.currency)}, and a part of a plan cannot"

@@ -20,7 +20,7 @@ from plans.models import Currency
 
 PREFIX = "RF"
 DIGITS = 8  # at least, of the number in a reference
-OURS = re.compile(rf"{PREFIX}[0-9]{{2}}([0-9]{{{DIGITS},18}})")
+OURS = re.compile(rf"{PREFIX}[0-9]{{2}}([0-9]{{{DIGITS},19}})")
 ON_ITS_WAY = timedelta(days=7)  # so long a transfer that was begun may take
 
 

@@ -160,7 +160,7 @@ def list_ways(order: Order) -> list[Way]:
         label = f"Pay by {name[:1].lower()}{name[1:]}"
         if value == Method.SANDBOX and payment and payment.status == PaymentStatus.IN_REVIEW:
             label = "End the review in the sandbox"
-        elif value == order.method:
+        elif value == order.method != Method.WIRE:
             label = "Go to the payment page"
         ways.append(Way(value, label))
     return ways

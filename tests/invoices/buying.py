@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from accounts.models import Bot, User, Workspace
 from accounts.tenancy import in_workspace
@@ -37,9 +38,10 @@ def order(
     key: str = "",
     type: OrderType = OrderType.CREDIT_PURCHASE,
     bot: Bot | None = None,
+    method: Method = Method.SANDBOX,
     at: datetime = make.NOON,
 ) -> Order:
-    """Place an order of the sandbox, of a workspace with billing details.
+    """Place an order, most often of the sandbox, of a workspace with billing details.
 
     A renewal is for the fee of one bot.
     """
@@ -53,7 +55,7 @@ def order(
         net=Decimal(net),
         at=at,
         key=key or f"test:{next(keys)}",
-        method=Method.SANDBOX,
+        method=method,
         bot=bot,
         due_on=at.date() if renewal else None,
         lines=[BotLine(make.bot(of).pk, fee(of, Decimal(net), day=at.date()))] if renewal else (),
@@ -64,6 +66,12 @@ def fee(of: Workspace, net: Decimal, *, day: date) -> Line:
     """Return the line of a fee."""
     offer = next(one for one in catalog.find_offers(currency=of.currency) if one.fee)
     return Line(LineKind.FEE, offer, day, day, price=net, net=net)
+
+
+def wire(of: Workspace, net: str = "100", **values: Any) -> Payment:
+    """Place an order that is paid by wire transfer, whose money is waited for."""
+    placed = order(of, net, method=Method.WIRE, **values)
+    return payments.start(order=placed, at=make.NOON)
 
 
 def answer(payment: Payment, status: str, *, at: datetime = make.NOON, saved: str = "") -> bool:
