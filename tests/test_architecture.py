@@ -79,6 +79,7 @@ WRITTEN = {
     "invoices_orderline": ADDED,
     "invoices_payment": CHANGED,
     "invoices_savedmethod": ADDED,
+    "invoices_transfer": ADDED,
 }
 # What operators, and the beat, may do beside reading.
 OF_OPERATOR = {

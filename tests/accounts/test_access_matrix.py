@@ -99,6 +99,7 @@ PAGES = [
     Page("orders/{order_shared}/", "oafm"),
     Page("orders/{order_shared}/pay", "oam", {}),
     Page("orders/{order_shared}/cancel", "oam", {}),
+    Page("orders/{order_shared}/wire", "oafm"),
     Page("audit-log/", "oaf"),
     Page("audit-log/export", "oaf"),
     Page("people/", "oa"),
@@ -139,6 +140,7 @@ UNSEEN = [
     Page("orders/{order_other}/", "oaf"),
     Page("orders/{order_other}/pay", "oa", {}),
     Page("orders/{order_other}/cancel", "oa", {}),
+    Page("orders/{order_other}/wire", "oaf"),
     Page("plan/bots/{other}/funds", "oa"),
     Page("plan/bots/{other}/reload", "oa"),
     Page("plan/bots/{shared}/funds", "oa"),
@@ -236,7 +238,7 @@ def fill_one(place: Workspace, users: dict[str, str]) -> dict[str, int | str]:
         user.save(update_fields=["name"])
     found: dict[str, int | str] = {}
     orders = {
-        name: buying.order(place, buyer=people[role].user).number
+        name: buying.wire(place, buyer=people[role].user).order.number
         for name, role in ORDERED_BY.items()
         # Numbers begin with 1 in each workspace: theirs is one that the other does not have.
         if name != "their" or name in users

@@ -38,9 +38,11 @@ PAGES = (
     "/operator/plans/essential/new",
     "/operator/plans/essential/withdraw",
     "/operator/seller/",
+    "/operator/wires/",
 )
 LOGO = "/operator/seller/logo"  # not there: there is none
 EXTENSION = "/operator/extensions/1/"  # the one that `find_parts` makes
+WIRES = {"/operator/wires/1/", "/operator/wires/1/cancel"}  # likewise
 VIEW_AS = "/operator/workspaces/acme/view-as"
 STOP = "/operator/stop-viewing"
 AS_OWNER = {"role": "owner", "minutes": "30", "reason": "They asked why."}
@@ -89,7 +91,7 @@ def test_pages_are_there_for_operators_alone(acme: Workspace, operator: Client) 
 
     walked = [complete(address, parts) for address, _ in patterns() if is_of_operators(address)]
     there = {path for path in walked if operator.get(path).status_code == 200}
-    assert there == {*PAGES, EXTENSION}
+    assert there == {*PAGES, EXTENSION, *WIRES}
     assert {*walked} == {*there, VIEW_AS, STOP, LOGO}
     for path in walked:
         for client in (owner, Client()):
