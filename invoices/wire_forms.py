@@ -16,9 +16,7 @@ from plans.money import MOST
 class WireFilter(forms.Form):
     """Which wires the operator is shown; all of it stands in the address."""
 
-    q = forms.CharField(
-        label="Reference, order number or workspace", max_length=200, required=False
-    )
+    q = forms.CharField(label="Reference, order, workspace", max_length=200, required=False)
     show = forms.ChoiceField(
         label="Tab",
         choices=Shown.choices,

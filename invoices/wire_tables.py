@@ -26,7 +26,7 @@ class WireTable(Table):
         template_name="plans/_instant_utc.html", verbose_name="Begun (UTC)", attrs=WHEN
     )
     reference = tables.Column(
-        accessor="pk", verbose_name="Reference", linkify=link_wire, attrs=WHEN
+        accessor="pk", verbose_name="Reference", linkify=link_wire, orderable=False, attrs=WHEN
     )
     workspace = tables.Column(
         accessor="order__workspace__name",

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 from accounts.access import WorkspaceRequest, workspace_view
 from invoices import wire
 from invoices.models import OF_CREDITS
-from invoices.views.orders import find_order
+from invoices.views.orders import find_order, list_ways
 
 
 @workspace_view("orders.view")
@@ -24,5 +24,6 @@ def show_wire(request: WorkspaceRequest, order_number: int) -> HttpResponse:
         "order": order,
         "instructions": instructions,
         "of_credits": order.type in OF_CREDITS,
+        "ways": list_ways(order),
     }
     return render(request, "invoices/wire.html", context)
