@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from invoices import facturx
+from invoices import facturx, tax
 from invoices.frozen import (
     Denomination,
     Document,
@@ -129,6 +129,27 @@ def test_kinds_and_the_corrected_invoice() -> None:
     reference = ".//ram:InvoiceReferencedDocument"
     assert read(note, f"{reference}/ram:IssuerAssignedID") == ["ACME-2026-000007"]
     assert read(papers.document(), reference) == []
+
+
+@pytest.mark.parametrize(
+    ("currency", "gross", "rate"),
+    [(papers.EUR, "100.05", "19"), (papers.EUR, "0.03", "19"), (papers.JPY, "16", "10")],
+)
+def test_sum_that_no_net_amount_and_its_tax_come_to_is_a_document(
+    currency: Denomination, gross: str, rate: str
+) -> None:
+    sums = tax.take_out(gross=Decimal(gross), rate=Decimal(rate), decimals=currency.decimals)
+    line = papers.line(quantity="1", price=str(sums.net), currency=currency, rate=Decimal(rate))
+    (row,) = papers.document(line, currency=currency).taxes
+    assert row.tax != sums.tax
+
+    document = papers.changed(
+        papers.document(line, currency=currency),
+        taxes=(papers.changed(row, tax=sums.tax),),
+        tax=sums.tax, gross=sums.gross, due=sums.gross,
+    )  # fmt: skip
+
+    assert en16931.find_breaches(facturx.write(document)) == []
 
 
 def test_yen_have_no_decimals() -> None:

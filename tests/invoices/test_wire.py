@@ -277,18 +277,18 @@ def test_another_sum_cancels_the_order_and_makes_one_for_what_came(
     assert verify(acme) == []
 
 
-def test_another_sum_is_split_into_net_and_tax(german: Workspace) -> None:
+@pytest.mark.parametrize(
+    ("amount", "net"), [("100.03", "84.06"), ("100.05", "84.08"), ("0.03", "0.03")]
+)
+def test_another_sum_is_split_into_net_and_tax(german: Workspace, amount: str, net: str) -> None:
     payment = buying.wire(german)  # 119.00
 
-    made = note(payment, "100.03", seen=CREDITS).order
+    made = note(payment, amount, seen=CREDITS).order
 
     assert made is not None
-    assert (made.net, made.tax, made.gross) == (
-        Decimal("84.06"),
-        Decimal("15.97"),
-        Decimal("100.03"),
-    )
-    assert books.sums(german)[Account.PAYMENTS] == Decimal("100.03")
+    assert (made.net, made.gross) == (Decimal(net), Decimal(amount))
+    assert made.tax == made.gross - made.net
+    assert books.sums(german)[Account.PAYMENTS] == Decimal(amount)
     assert verify(german) == []
 
 
