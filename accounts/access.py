@@ -74,6 +74,8 @@ OPERATOR_ACCESS = frozenset(
         "extensions.view",
         "extensions.decide",
         "credits.grant",
+        "refunds.view",
+        "refunds.make",
         "seller.view",
         "seller.change",
         "wires.view",

@@ -45,6 +45,9 @@ OPERATOR_MENU: dict[str, list[Entry]] = {
         Entry("Extensions", "plans_operator:extension_list", "extensions.view", "calendar-plus"),
         Entry("Wires", "invoices_operator:wire_list", "wires.view", "building-bank"),
         Entry("Plans", "plans_operator:plan_list", "catalog.view", "list-check"),
+        Entry(
+            "Paybacks", "invoices_operator:payback_list", "refunds.view", "cash-banknote-move-back"
+        ),
         Entry("Seller profile", "invoices_operator:seller", "seller.change", "building-store"),
         Entry("Health", "operator:health", "health.view", "heartbeat"),
         Entry("Audit log", "operator:audit", "audit.view", "history"),

@@ -18,6 +18,7 @@ from accounts.models import (
     WorkspaceOwned,
     WorkspaceOwnedQuerySet,
 )
+from invoices.issued import IssuedDocument  # noqa: F401 - a module of models of its own
 from invoices.parties import RATE_DECIMALS, RATE_DIGITS
 from invoices.tax import Category, Treatment
 from plans.models import CreditLot, Currency, Meter, PlanVersion
@@ -388,6 +389,7 @@ class Transfer(WorkspaceOwned):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint("workspace", "payment", "number", name="transfer_unique"),
+            models.UniqueConstraint("workspace", "id", name="transfer_id_in_workspace"),
             models.CheckConstraint(
                 condition=Q(outcome__in=Outcome.values), name="transfer_outcome_known"
             ),

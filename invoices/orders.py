@@ -14,7 +14,15 @@ from accounts import audit
 from accounts.models import Bot, User, Workspace
 from accounts.months import read_calendar
 from accounts.tenancy import in_workspace
-from invoices import auto_reload, billing_details, documents, order_lines, seller, tax
+from invoices import (
+    auto_reload,
+    billing_details,
+    documents,
+    order_lines,
+    paybacks,
+    seller,
+    tax,
+)
 from invoices.models import (
     MOVES,
     OF_CREDITS,
@@ -196,6 +204,7 @@ def complete(*, order: Order, at: datetime, method: Method | None = None) -> boo
         order.method = method or order.method
         save_move(order, to=OrderStatus.COMPLETED)
         documents.issue_for(order=order, at=at)
+        paybacks.owe_earlier(order=order, at=at)
     return True
 
 

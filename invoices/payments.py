@@ -15,7 +15,7 @@ from django.db.models import Q
 from accounts import audit
 from accounts.models import Workspace
 from accounts.tenancy import in_workspace
-from invoices import orders, sandbox, wire
+from invoices import orders, paybacks, sandbox, wire
 from invoices.models import (
     CHARGEABLE,
     OPEN,
@@ -204,7 +204,8 @@ def move_order(payment: Payment, *, at: datetime) -> None:
     order = payment.order
     if payment.status == PaymentStatus.ACCEPTED:
         if not orders.complete(order=order, at=at, method=Method(payment.method)):
-            # Two payments of one order: the money is there twice, and whoever runs this sees it.
+            # Two payments of one order: the money is there twice, and goes back.
+            paybacks.owe_surplus(payment=payment, at=at)
             audit.record(
                 "payment.surplus",
                 workspace=order.workspace,

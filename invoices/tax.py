@@ -160,6 +160,14 @@ def take_out(*, gross: Decimal, rate: Decimal, decimals: int) -> Sums:
     return Sums(net, gross - net, gross)
 
 
+def take_part(*, net: Decimal, of: Sums, rate: Decimal, decimals: int) -> Sums:
+    """Return the sums of a part of what was sold: of all of it exactly those, of less not more."""
+    if net == of.net:
+        return of
+    part = work_out(net=net, rate=rate, decimals=decimals)
+    return part if part.tax <= of.tax else Sums(part.net, of.tax, part.net + of.tax)
+
+
 def work_out(*, net: Decimal, rate: Decimal, decimals: int) -> Sums:
     """Return the sums of an order; ``decimals``: of the minor unit of its currency.
 

@@ -13,7 +13,7 @@ from accounts import audit
 from accounts.days import DAY
 from accounts.models import User
 from accounts.tenancy import in_workspace
-from invoices import orders, payments, tax, wire
+from invoices import orders, paybacks, payments, tax, wire
 from invoices.models import (
     OF_CREDITS,
     OPEN,
@@ -237,7 +237,7 @@ def make_order(order: Order, *, paid: Sums, key: str, at: datetime) -> Order:
 
 
 def record(transfer: Transfer) -> None:
-    """Note a transfer, and what is left of it, in the audit log."""
+    """Note a transfer in the audit log; what is left of it is owed to the sender."""
     order = transfer.payment.order
     reference = wire.write_reference(transfer.payment)
     audit.record(
@@ -257,6 +257,7 @@ def record(transfer: Transfer) -> None:
         },
     )
     if transfer.surplus:
+        paybacks.owe_surplus(payment=transfer.payment, at=transfer.noted_at, transfer=transfer)
         after = {"reference": reference, "gross": transfer.surplus}
         audit.record("payment.surplus", workspace=order.workspace, target=str(order), after=after)
 

@@ -49,7 +49,8 @@ TABS: dict[str, Q] = {
 def list_wires(*, shown: str = Shown.ALL, text: str = "") -> QuerySet[Payment]:
     """Return wires with their orders and transfers, the oldest first.
 
-    ``text``: a reference, the number of an order, or part of a workspace's slug or name.
+    ``text``: a reference, the number of an order or of its invoice, or part of a workspace's slug
+    or name.
     """
     transfers = Transfer.objects.using(ALIAS).select_related("order", "noted_by")
     found = Payment.objects.using(ALIAS).filter(TABS[shown], method=Method.WIRE)
@@ -72,6 +73,7 @@ def match(text: str) -> Q:
     if is_reference(text):
         return Q(pk=wire.read_reference(text))
     named = Q(order__workspace__slug__icontains=text) | Q(order__workspace__name__icontains=text)
+    named |= Q(order__documents__number__iexact=text.strip())
     if found := NUMBER.fullmatch(text.strip()):
         named |= Q(order__number=int(found[1])) | Q(pk=int(found[1]))
     return named

@@ -71,6 +71,7 @@ def find_parts(acme: Workspace) -> dict[str, str]:
             "<int:number>": str(stream.id),
             "<int:order_number>": str(buying.order(acme, key="odd").number),
             "<int:payment_id>": str(buying.wire(acme, key="odd wire").pk),
+            "<int:payback_id>": str(buying.payback(acme, key="paid back").pk),
             "<slug:plan_code>": "essential",
             "<slug:currency_code>": "USD",
             "<str:token>": "of-nobody",

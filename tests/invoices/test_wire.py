@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from django.db import DatabaseError, connections
 from hypothesis import given
+from hypothesis import settings as with_settings
 from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 from stdnum import iso11649
@@ -16,7 +17,18 @@ from accounts import people
 from accounts.models import AuditEntry, Bot, User, Workspace
 from accounts.tenancy import in_workspace
 from benchmarks import scratch
-from invoices import orders, payments, tax, transfers, wire, wire_queries
+from invoices import (
+    orders,
+    paybacks,
+    paying_back,
+    payments,
+    refunds,
+    tax,
+    transfers,
+    wire,
+    wire_queries,
+)
+from invoices.issued import IssuedDocument, Payback
 from invoices.models import (
     Method,
     Order,
@@ -97,15 +109,24 @@ def noted(of: Workspace) -> list[Transfer]:
         return list(found)
 
 
-def surpluses(of: Workspace) -> list[object]:
+def surpluses(of: Workspace) -> list[str]:
+    """Return what is owed to buyers, in the order in which it came."""
     with in_workspace(of.pk):
-        found = AuditEntry.objects.for_workspace(of).filter(action="payment.surplus")
-        return [entry.after["gross"] for entry in found if entry.after]
+        owed = Payback.objects.for_workspace(of).filter(document=None).order_by("pk")
+        return [f"{one.amount:.2f}" for one in owed]
+
+
+def invoiced(of: Workspace) -> list[tuple[str, Decimal]]:
+    """Return what documents there are, each with its gross amount."""
+    with in_workspace(of.pk):
+        issued = IssuedDocument.objects.for_workspace(of).order_by("pk")
+        return list(issued.values_list("kind", "gross"))
 
 
 # References
 
 
+@with_settings(deadline=None)
 @given(number=st.integers(min_value=1, max_value=2**63 - 1), data=st.data())
 def test_reference_is_read_back_and_every_mistyped_digit_is_found(
     number: int, data: st.DataObject
@@ -120,6 +141,7 @@ def test_reference_is_read_back_and_every_mistyped_digit_is_found(
         wire.read_reference(reference[:place] + digit + reference[place + 1 :])
 
 
+@with_settings(deadline=None)
 @given(number=st.integers(min_value=1, max_value=2**63 - 1), data=st.data())
 def test_two_digits_that_changed_places_are_found(number: int, data: st.DataObject) -> None:
     reference = wire.write_reference(Payment(pk=number))
@@ -288,10 +310,12 @@ def test_another_sum_is_split_into_net_and_tax(german: Workspace, amount: str, n
     assert made is not None
     assert (made.net, made.gross) == (Decimal(net), Decimal(amount))
     assert made.tax == made.gross - made.net
+    assert invoiced(german) == [("invoice", made.gross)]
     assert books.sums(german)[Account.PAYMENTS] == Decimal(amount)
     assert verify(german) == []
 
 
+@with_settings(deadline=None)
 @given(
     gross=st.decimals(min_value="0.01", max_value=10**9, places=2),
     rate=st.decimals(min_value=0, max_value=100, places=2),
@@ -304,6 +328,7 @@ def test_net_and_tax_come_to_exactly_what_came(gross: Decimal, rate: Decimal) ->
     assert abs(sums.tax - tax.work_out(net=sums.net, rate=rate, decimals=2).tax) <= Decimal("0.01")
 
 
+@with_settings(deadline=None)
 @given(
     net=st.decimals(min_value="0.01", max_value=10**7, places=2),
     rate=st.decimals(min_value=0, max_value=100, places=2),
@@ -409,7 +434,8 @@ def test_wire_for_an_order_that_is_paid_is_a_surplus(acme: Workspace, amount: st
     note(payment, amount, seen=SURPLUS)
 
     assert (found.order, found.surplus) == (None, Decimal(amount))
-    assert surpluses(acme) == [amount]
+    assert surpluses(acme) == [f"{amount}.00"]
+    assert verify(acme) == []
     assert buying.bought(acme) == [100]
     assert placed(acme) == [("credit_purchase", "completed", "100.00", "sandbox")]
 
@@ -418,10 +444,11 @@ def test_second_full_transfer_is_a_surplus(acme: Workspace) -> None:
     payment = buying.wire(acme)
     note(payment, "100")
 
-    note(payment, "100", seen=SURPLUS, number=2)
+    for number in (2, 3):
+        note(payment, "100", seen=SURPLUS, number=number)
 
     assert buying.bought(acme) == [100]
-    assert surpluses(acme) == ["100"]
+    assert surpluses(acme) == ["100.00", "100.00"]
 
 
 # Plans
@@ -555,6 +582,56 @@ def test_status_says_what_became_of_a_wire(acme: Workspace) -> None:
         WireStatus.CANCELED,
     ]
     assert [one[1] for one in found(shown=Shown.SURPLUS)] == ["surplus"]
+
+
+def test_operators_find_a_wire_by_its_invoice(acme: Workspace) -> None:
+    note(buying.wire(acme), "100")
+    buying.wire(acme)
+    with in_workspace(acme.pk):
+        number = IssuedDocument.objects.for_workspace(acme).get().number
+
+    assert found(text=f" {number.lower()}") == [("acme", "paid")]
+
+
+# What goes back
+
+
+@pytest.mark.parametrize("amount", ["100.05", "100.12", "100.03"])
+def test_order_of_another_sum_is_refunded_to_the_cent(german: Workspace, amount: str) -> None:
+    made = note(buying.wire(german), amount, seen=CREDITS).order
+    assert made is not None
+    with in_workspace(german.pk):
+        related = Order.objects.for_workspace(german).select_related("workspace", "currency", "lot")
+        made = related.get(pk=made.pk)
+    left = refunds.find_left(made)
+    assert left is not None
+    assert left.gross == Decimal(amount)
+
+    refunds.refund(order=made, expected=left.gross, reason="Not needed.", at=make.NOON)
+
+    assert invoiced(german) == [
+        ("invoice", Decimal(amount)), ("credit_note", Decimal(amount)),
+    ]  # fmt: skip
+    assert verify(german) == []
+
+
+def test_surplus_waits_until_an_operator_has_sent_it_back(acme: Workspace, operator: User) -> None:
+    payment = buying.wire(acme)
+    note(payment, "100")
+    note(payment, "30", seen=SURPLUS, number=2)
+    with in_workspace(acme.pk):
+        owed = Payback.objects.for_workspace(acme).get()
+
+    assert not paying_back.send(workspace_id=acme.pk, payback_id=owed.pk, now=make.NOON)
+    paybacks.note_sent_by_hand(
+        workspace_id=acme.pk, payback_id=owed.pk, by=operator, reference="SEPA 7", at=make.NOON
+    )
+
+    with in_workspace(acme.pk):
+        owed.refresh_from_db()
+    assert (owed.sent_by, owed.reference) == (operator, "SEPA 7")
+    assert books.sums(acme)[Account.PAYMENTS] == 100
+    assert verify(acme) == []
 
 
 # What the database holds

@@ -250,7 +250,7 @@ def test_what_changed_meanwhile_is_shown_before_it_is_done(
     answer = operator.post(page_of(payment), {**CAME, **today(), "seen": "paid"}, follow=True)
 
     assert "Look at it again" in words(answer)
-    assert "are noted as a surplus, which you send back" in look(operator, payment)
+    assert "are a surplus, which waits under Paybacks" in look(operator, payment)
     assert "noted as a surplus of O-000001" in confirm(operator, payment)
     assert "Surplus" in words(operator.get(LIST, {"show": "surplus"}))
 

@@ -4,11 +4,12 @@ from accounts.isolation import AppendOnly, Isolate, TieToWorkspace
 
 
 class Migration(migrations.Migration):
-    dependencies = [("invoices", "0007_transfers")]
+    dependencies = [("invoices", "0009_transfers")]
 
     operations = [
         Isolate("Transfer", "SELECT, INSERT"),
         AppendOnly("Transfer"),
         TieToWorkspace("Transfer", "payment_id", "invoices_payment"),
         TieToWorkspace("Transfer", "order_id", "invoices_order"),
+        TieToWorkspace("Payback", "transfer_id", "invoices_transfer"),
     ]
