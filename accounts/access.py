@@ -80,6 +80,8 @@ OPERATOR_ACCESS = frozenset(
         "refunds.make",
         "seller.view",
         "seller.change",
+        "wires.view",
+        "wires.note",
         "enterprise.set",
     }
 )

@@ -44,6 +44,7 @@ OPERATOR_MENU: dict[str, list[Entry]] = {
     "Installation": [
         Entry("Workspaces", "operator:workspace_list", "workspaces.view", "buildings"),
         Entry("Extensions", "plans_operator:extension_list", "extensions.view", "calendar-plus"),
+        Entry("Wires", "invoices_operator:wire_list", "wires.view", "building-bank"),
         Entry("Plans", "plans_operator:plan_list", "catalog.view", "list-check"),
         Entry(
             "Paybacks", "invoices_operator:payback_list", "refunds.view", "cash-banknote-move-back"

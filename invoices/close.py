@@ -109,6 +109,7 @@ def place_renewal(workspace: Workspace, *, month: date, at: datetime) -> None:
     )
     collecting.bill(order=order, at=at)
     documents.issue_for(order=order, at=at)
+    collecting.expect_wire(order, at=at)
 
 
 def record_overcharges(workspace: Workspace, overcharges: list[Overcharge]) -> None:

@@ -10,7 +10,7 @@ from accounts.days import DAY
 from accounts.models import Workspace
 from accounts.months import read_calendar
 from accounts.tenancy import in_workspace
-from invoices import dunning, orders, payments, sandbox, saved_methods
+from invoices import dunning, orders, payments, sandbox, saved_methods, wire
 from invoices.models import (
     LineKind,
     Method,
@@ -66,9 +66,14 @@ def is_due(order: Order, begun: Sequence[Payment], *, now: datetime) -> bool:
         return False
     return order.status != OrderStatus.IN_REVIEW and not any(
         payment.status == PaymentStatus.STARTED
-        and (payment.saved_method_id or now < payment.started_at + ON_PAGE)
+        and (payment.saved_method_id or now < payment.started_at + find_pause(payment))
         for payment in begun
     )
+
+
+def find_pause(begun: Payment) -> timedelta:
+    """Return how long a payment that a person began holds the saved method back."""
+    return wire.ON_ITS_WAY if begun.method == Method.WIRE else ON_PAGE
 
 
 def begin(workspace: Workspace, *, order_id: int, now: datetime) -> Payment | None:
@@ -121,6 +126,12 @@ def find_method(workspace: Workspace) -> Method:
     if saved := find_saved(workspace):
         return Method(saved.method)
     return next(iter(payments.find_providers()), Method.WIRE)
+
+
+def expect_wire(order: Order, *, at: datetime) -> None:
+    """Begin the wire of a renewal that is paid by one, so that it says at once where to pay."""
+    if order.method == Method.WIRE and wire.is_offered():
+        payments.start(order=order, at=at)
 
 
 def apply(order: Order, at: datetime) -> CreditLot | None:

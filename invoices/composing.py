@@ -25,7 +25,7 @@ from invoices.frozen import (
 from invoices.models import LineKind, Method, Order, Payment, PaymentStatus
 from invoices.parties import BillingDetails, SellerProfile
 from invoices.rating import Line
-from invoices.tax import Treatment, work_out
+from invoices.tax import Sums, Treatment, take_part
 from plans.models import SEATS, Meter
 from plans.money import round_amount
 
@@ -127,10 +127,16 @@ def denominate(order: Order) -> Denomination:
 
 
 def work_out_tax(lines: Iterable[DocumentLine], order: Order) -> TaxRow:
-    """Return the tax on lines by what an order is taxed by, once on their sum."""
+    """Return the tax on lines by what an order is taxed by, once on their sum.
+
+    On all that was ordered it is the order's, which of money that came before is near that.
+    """
     how = read_treatment(order)
-    sums = work_out(
-        net=add_up(line.net for line in lines), rate=how.rate, decimals=order.currency.decimals
+    sums = take_part(
+        net=add_up(line.net for line in lines),
+        of=Sums(order.net, order.tax, order.gross),
+        rate=how.rate,
+        decimals=order.currency.decimals,
     )
     return TaxRow(
         category=how.category,

@@ -45,6 +45,18 @@ class Checkout(Funds):
         field.choices = methods
 
 
+class PayBy(forms.Form):
+    """By which method an order is to be paid; empty: by its own."""
+
+    method = forms.ChoiceField(required=False)
+
+    def __init__(self, *args: Any, methods: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["method"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101  # declared so above
+        field.choices = methods
+
+
 class Reload(Funds):
     """Below which limit a wallet is to be reloaded, by how much, and what is charged for it."""
 

@@ -158,15 +158,23 @@ class DocumentFile(WorkspaceOwned):
 class Payback(WorkspaceOwned):
     """Money that goes back to the buyer, and whether it was sent.
 
-    ``document``: the credit note by which it does; None: the order was paid twice. ``payment``: the
-    accepted one that it goes back by; None: it goes back by hand. ``refused``: why its provider
-    would not. ``sent_by``: the operator who sent it by hand, with the ``reference`` of the
-    transfer; None: the provider did.
+    ``document``: the credit note by which it does; None: the order was paid twice, or too much.
+    ``transfer``: of what came by wire, what was too much. ``payment``: the accepted one that it
+    goes back by; None: it goes back by hand. ``refused``: why its provider would not. ``sent_by``:
+    the operator who sent it by hand, with the ``reference`` of the transfer; None: the provider
+    did.
     """
 
     order = models.ForeignKey("invoices.Order", on_delete=models.PROTECT, related_name="paybacks")
     document = models.OneToOneField(
         IssuedDocument, on_delete=models.PROTECT, related_name="payback", null=True, blank=True
+    )
+    transfer = models.OneToOneField(
+        "invoices.Transfer",
+        on_delete=models.PROTECT,
+        related_name="payback",
+        null=True,
+        blank=True,
     )
     payment = models.ForeignKey("invoices.Payment", on_delete=models.PROTECT, null=True, blank=True)
     currency = models.ForeignKey(Currency, on_delete=models.PROTECT)
@@ -183,7 +191,10 @@ class Payback(WorkspaceOwned):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                "workspace", "payment", condition=Q(document=None), name="payback_of_surplus"
+                "workspace",
+                "payment",
+                condition=Q(document=None, transfer=None),
+                name="payback_of_surplus",
             ),
             models.CheckConstraint(condition=Q(amount__gt=0), name="payback_positive"),
             models.CheckConstraint(

@@ -77,6 +77,10 @@ class Method(models.TextChoices):
     STRIPE = "stripe", "Card"
 
 
+# What may be charged without the buyer: the sender alone has a transfer made.
+CHARGEABLE = frozenset(Method) - {Method.WIRE}
+
+
 class OrderQuerySet(WorkspaceOwnedQuerySet["Order"]):
     """Orders of a workspace."""
 
@@ -399,9 +403,71 @@ class Payment(WorkspaceOwned):
                 condition=Q(method__in=Method.values), name="payment_method_known"
             ),
         ]
+        indexes: ClassVar = [
+            # Few at any time, over all workspaces: what operators wait for.
+            models.Index(
+                "started_at",
+                condition=Q(method=Method.WIRE, status=PaymentStatus.STARTED),
+                name="payment_wire_pending",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"payment {self.reference}"
+
+
+class Outcome(models.TextChoices):
+    """What became of money that came by a transfer."""
+
+    PAID = "paid", "Paid the order"
+    CREDITS = "credits", "Became an order of credits"
+    SURPLUS = "surplus", "To be sent back"
+
+
+class Transfer(WorkspaceOwned):
+    """Money that came by wire transfer, as an operator noted it; rows are never changed.
+
+    ``payment``: whose reference was on it; ``number``: which of those with this reference.
+    ``value_on``: the day on which the bank credited it. ``bank_reference``: the bank's own.
+    ``order``: what it paid; None: nothing. ``surplus``: what is left of it, to be sent back.
+    """
+
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="transfers")
+    number = models.PositiveIntegerField()
+    amount = models.DecimalField(max_digits=DIGITS, decimal_places=DECIMALS)
+    surplus = models.DecimalField(max_digits=DIGITS, decimal_places=DECIMALS)
+    outcome = models.CharField(max_length=7, choices=Outcome.choices)
+    order = models.ForeignKey(
+        Order, on_delete=models.PROTECT, related_name="transfers", null=True, blank=True
+    )
+    value_on = models.DateField()
+    bank_reference = models.CharField(max_length=140, blank=True)
+    comment = models.CharField(max_length=500, blank=True)
+    noted_at = models.DateTimeField()
+    noted_by = models.ForeignKey(User, on_delete=models.PROTECT)
+
+    objects = WorkspaceOwnedQuerySet["Transfer"].as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("workspace", "payment", "number", name="transfer_unique"),
+            models.UniqueConstraint("workspace", "id", name="transfer_id_in_workspace"),
+            models.CheckConstraint(
+                condition=Q(outcome__in=Outcome.values), name="transfer_outcome_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(amount__gt=0, surplus__gte=0, surplus__lte=F("amount")),
+                name="transfer_amounts",
+            ),
+            models.CheckConstraint(
+                condition=Q(outcome=Outcome.SURPLUS, order=None, surplus=F("amount"))
+                | (~Q(outcome=Outcome.SURPLUS) & Q(order__isnull=False, surplus__lt=F("amount"))),
+                name="transfer_paid_something",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"transfer {self.number} of payment {self.payment_id}"
 
 
 class AutoReload(WorkspaceOwned):

@@ -1,9 +1,10 @@
-"""Addresses of the operators' pages of who sells and what is paid back, below ``/operator/``."""
+"""Addresses of the operators' pages of the seller, wires and paybacks, below ``/operator/``."""
 
 from django.urls import path
 
 from invoices.views import operator
 from invoices.views import operator_refunds as refunds
+from invoices.views import operator_wires as wires
 
 app_name = "invoices_operator"
 urlpatterns = [
@@ -13,4 +14,7 @@ urlpatterns = [
     path("paybacks/", refunds.payback_list, name="payback_list"),
     path("paybacks/<int:payback_id>", refunds.payback, name="payback"),
     path("seller/logo", operator.seller_logo, name="seller_logo"),
+    path("wires/", wires.wire_list, name="wire_list"),
+    path("wires/<int:payment_id>/", wires.show_wire, name="wire"),
+    path("wires/<int:payment_id>/cancel", wires.cancel_wire, name="wire_cancel"),
 ]

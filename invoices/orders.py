@@ -34,7 +34,7 @@ from invoices.models import (
 )
 from invoices.order_lines import BotLine
 from invoices.parties import BillingDetails, SellerProfile
-from invoices.tax import Treatment
+from invoices.tax import Sums, Treatment
 from plans import billing, lots, subscriptions
 from plans.models import CreditLot, Currency, PlanVersion
 from plans.wording import say_amount
@@ -71,11 +71,14 @@ def place(
     comments: str = "",
     due_on: date | None = None,
     lines: Sequence[BotLine] = (),
+    paid: Sums | None = None,
 ) -> Order:
     """Place an order, which is then pending; the same key again returns the order that there is.
 
     ``bot``: None for the credits that all bots share, and of a renewal. ``buyer``: None where the
     workspace itself orders. ``due_on``: of a renewal. ``lines``: of plans; ``net`` is their sum.
+    ``paid``: the sums of money that is there already: for it, credits of any amount are sold, also
+    under a contract.
 
     Raises:
         NotOrdered: credits of this amount are not sold here, it could not be invoiced, or the key
@@ -90,12 +93,12 @@ def place(
                 raise NotOrdered(f"{placed} was placed from this page for something else.")
             return placed
         currency = find_currency(workspace)
-        if type in OF_CREDITS:
+        if type in OF_CREDITS and paid is None:
             check_contract(workspace=workspace, at=at)
             if not currency.top_up_from <= net <= currency.top_up_to:
                 raise NotOrdered(say_range(currency))
         treatment = find_treatment(workspace)
-        sums = tax.work_out(net=net, rate=treatment.rate, decimals=currency.decimals)
+        sums = paid or tax.work_out(net=net, rate=treatment.rate, decimals=currency.decimals)
         order = Order.objects.create(
             workspace=workspace,
             number=(orders.aggregate(last=Max("number"))["last"] or 0) + 1,
@@ -185,10 +188,11 @@ def check_contract(*, workspace: Workspace, at: datetime) -> None:
         raise NotOrdered("A contract holds for this workspace; it needs no credits.")
 
 
-def complete(*, order: Order, at: datetime) -> bool:
+def complete(*, order: Order, at: datetime, method: Method | None = None) -> bool:
     """Complete an order whose money is there: bring about what was ordered, once, and invoice it.
 
     From every open status, and from failed and canceled. False: it was completed before.
+    ``method``: by which it was paid in the end, where that is known.
     """
     with in_workspace(order.workspace_id):
         lock(order)
@@ -197,6 +201,7 @@ def complete(*, order: Order, at: datetime) -> bool:
         effect = EFFECTS.get(OrderType(order.type))
         order.lot = effect(order, at) if effect else None
         order.completed_at = at
+        order.method = method or order.method
         save_move(order, to=OrderStatus.COMPLETED)
         documents.issue_for(order=order, at=at)
         paybacks.owe_earlier(order=order, at=at)
@@ -240,13 +245,13 @@ def move(*, order: Order, to: OrderStatus) -> bool:
 def lock(order: Order) -> None:
     """Have nobody else move an order, and read it anew."""
     billing.lock(workspace=order.workspace)
-    order.refresh_from_db(fields=["status", "lot", "completed_at"])
+    order.refresh_from_db(fields=["status", "method", "lot", "completed_at"])
 
 
 def save_move(order: Order, *, to: OrderStatus) -> None:
     """Store the new status of an order that is locked."""
     before, order.status = order.status, to
-    order.save(update_fields=["status", "lot", "completed_at"])
+    order.save(update_fields=["status", "method", "lot", "completed_at"])
     audit.record(
         f"order.{to.value}",
         workspace=order.workspace,

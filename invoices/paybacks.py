@@ -11,7 +11,7 @@ from accounts.models import User
 from accounts.months import read_calendar
 from accounts.tenancy import in_workspace
 from invoices.issued import IssuedDocument, Payback
-from invoices.models import PAID, Order, Payment, PaymentStatus
+from invoices.models import PAID, Order, Payment, PaymentStatus, Transfer
 from plans import billing, ledger
 from plans.ledger import Entry
 from plans.models import Account, PostingKind
@@ -57,26 +57,30 @@ def owe_earlier(*, order: Order, at: datetime) -> None:
         owe(document=note, at=at)
 
 
-def owe_surplus(*, payment: Payment, at: datetime) -> Payback:
+def owe_surplus(*, payment: Payment, at: datetime, transfer: Transfer | None = None) -> Payback:
     """Owe the buyer a payment of an order that was paid already; its money is posted.
 
-    The caller holds the billing lock.
+    ``transfer``: what of it is a surplus; None: all that the order costs. The caller holds the
+    billing lock.
     """
     order = payment.order
+    amount = transfer.surplus if transfer else order.gross
     payback, made = Payback.objects.get_or_create(
         workspace=order.workspace,
         payment=payment,
+        transfer=transfer,
         document=None,
         defaults={
             "order": order,
             "currency": order.currency,
-            "amount": order.gross,
+            "amount": amount,
             "created_at": at,
         },
     )
     if made:
-        post(payback, order.gross, key=f"surplus:{payment.reference}", at=at)
-        record(payback, "payback.owed", surplus=payment.reference)
+        of = f"{payment.reference}:{transfer.number}" if transfer else payment.reference
+        post(payback, amount, key=f"surplus:{of}", at=at)
+        record(payback, "payback.owed", surplus=of)
     return payback
 
 

@@ -40,9 +40,10 @@ def send(*, workspace_id: int, payback_id: int, now: datetime) -> bool:
     if payback is None or payback.payment is None:
         return False
     try:
-        provider = payments.find_provider(payback.payment.method)
-        answer = provider.refund(
-            payback.payment, gross=payback.amount, key=f"payback:{workspace_id}:{payback_id}"
+        answer = payments.refund(
+            payment=payback.payment,
+            gross=payback.amount,
+            key=f"payback:{workspace_id}:{payback_id}",
         )
     except ProviderDown:
         return False

@@ -16,8 +16,9 @@ from django.db.models import Q
 from accounts import audit
 from accounts.models import Workspace
 from accounts.tenancy import in_workspace
-from invoices import orders, paybacks, sandbox, saved_methods, stripe_payments
+from invoices import orders, paybacks, sandbox, saved_methods, stripe_payments, wire
 from invoices.models import (
+    CHARGEABLE,
     OPEN,
     Method,
     Order,
@@ -72,6 +73,8 @@ def find_providers() -> dict[Method, Provider]:
         found[Method.SANDBOX] = sandbox.Sandbox()
     if stripe_payments.is_offered():
         found[Method.STRIPE] = stripe_payments.Stripe()
+    if wire.is_offered():
+        found[Method.WIRE] = wire.Wire()
     return found
 
 
@@ -103,10 +106,13 @@ def start(
     *,
     order: Order,
     at: datetime,
+    method: Method | None = None,
     consent: str = "",
     saved_method: SavedMethod | None = None,
 ) -> Payment:
-    """Begin to pay an order by its method; where that was begun, return that payment.
+    """Begin to pay an order by a method; where that was begun, return that payment.
+
+    ``method``: None: the order's. What was begun by another one may still pay the order.
 
     A renewal that failed waits for its payment again. ``consent``: the words by which the buyer
     agrees to have the method saved. ``saved_method``: what is charged without the buyer.
@@ -119,7 +125,7 @@ def start(
         orders.lock(order)
         if order.status not in OPEN and not orders.try_again(order=order):
             raise NotOpen(f"{order} is not open any more.")
-        method = saved_method.method if saved_method else order.method
+        method = Method(saved_method.method if saved_method else method or order.method)
         payments = Payment.objects.for_workspace(order.workspace).filter(order=order)
         open_ones = payments.filter(method=method, status__in=UNDECIDED)
         if saved_method:  # a person's own payment is not charged without them
@@ -132,13 +138,13 @@ def start(
             order=order,
             method=method,
             reference=uuid.uuid4().hex,
-            consent=consent,
+            consent=consent if method in CHARGEABLE else "",
             saved_method=saved_method,
             started_at=at,
         )
         after = {"method": payment.method, "reference": payment.reference}
-        if consent:
-            after["consent"] = consent
+        if payment.consent:
+            after["consent"] = payment.consent
         audit.record("payment.started", workspace=order.workspace, target=str(order), after=after)
     return payment
 
@@ -231,7 +237,7 @@ def move_order(payment: Payment, *, at: datetime) -> None:
     """Have an order follow its payment; what another payment may still pay stays open."""
     order = payment.order
     if payment.status == PaymentStatus.ACCEPTED:
-        if not orders.complete(order=order, at=at):
+        if not orders.complete(order=order, at=at, method=Method(payment.method)):
             # Two payments of one order: the money is there twice, and goes back.
             paybacks.owe_surplus(payment=payment, at=at)
             audit.record(

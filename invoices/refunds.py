@@ -39,7 +39,10 @@ def find_left(order: Order) -> Sums | None:
         return None
     decimals = order.currency.decimals
     net = round_amount(order.lot.balance, decimals=decimals)
-    return tax.work_out(net=net, rate=order.tax_rate, decimals=decimals) if net > 0 else None
+    if net <= 0:
+        return None
+    all_of_it = Sums(order.net, order.tax, order.gross)
+    return tax.take_part(net=net, of=all_of_it, rate=order.tax_rate, decimals=decimals)
 
 
 def find_refusal(order: Order) -> str:

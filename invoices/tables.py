@@ -46,4 +46,4 @@ class PaybackTable(Table):
 
     def render_document(self, record: Payback) -> str:
         """Return the credit note, or that an order was paid twice."""
-        return str(record.document or "Paid twice")
+        return str(record.document or ("Surplus of a wire" if record.transfer_id else "Paid twice"))

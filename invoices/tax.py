@@ -145,6 +145,29 @@ def check_currency(treatment: Treatment, *, seller: Seller, currency: str) -> No
         )
 
 
+def take_out(*, gross: Decimal, rate: Decimal, decimals: int) -> Sums:
+    """Return the sums of money that is there already; net and tax come to exactly ``gross``.
+
+    Where there is one, the net amount whose tax is worked out as `work_out` does; else the tax is
+    by one minor unit another.
+    """
+    unit = Decimal(1).scaleb(-decimals)
+    net = round_amount(gross / (1 + rate / HUNDRED), decimals=decimals)
+    for near in (net, net - unit, net + unit):
+        sums = work_out(net=near, rate=rate, decimals=decimals)
+        if sums.gross == gross:
+            return sums
+    return Sums(net, gross - net, gross)
+
+
+def take_part(*, net: Decimal, of: Sums, rate: Decimal, decimals: int) -> Sums:
+    """Return the sums of a part of what was sold: of all of it exactly those, of less not more."""
+    if net == of.net:
+        return of
+    part = work_out(net=net, rate=rate, decimals=decimals)
+    return part if part.tax <= of.tax else Sums(part.net, of.tax, part.net + of.tax)
+
+
 def work_out(*, net: Decimal, rate: Decimal, decimals: int) -> Sums:
     """Return the sums of an order; ``decimals``: of the minor unit of its currency.
 

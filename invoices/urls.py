@@ -9,6 +9,7 @@ from invoices.views import (
     payment_methods,
     plan_changes,
     reload,
+    wire,
 )
 
 app_name = "invoices"
@@ -47,4 +48,5 @@ urlpatterns = [
     path("orders/<int:order_number>/pay", orders.pay_order, name="order_pay"),
     path("orders/<int:order_number>/payment", orders.open_payment, name="order_payment"),
     path("orders/<int:order_number>/cancel", orders.cancel_order, name="order_cancel"),
+    path("orders/<int:order_number>/wire", wire.show_wire, name="wire"),
 ]

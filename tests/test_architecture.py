@@ -85,6 +85,7 @@ WRITTEN = {
     "invoices_payback": CHANGED,
     "invoices_payment": CHANGED,
     "invoices_savedmethod": ADDED,
+    "invoices_transfer": ADDED,
 }
 # Of the rest these columns may be changed: what was agreed to, and by whom, stays.
 WRITTEN_COLUMNS = {

@@ -72,6 +72,7 @@ def find_parts(acme: Workspace) -> dict[str, str]:
             "<int:order_number>": str(buying.order(acme, key="odd").number),
             "<int:method_id>": str(buying.kept_method(acme, by=make.member(acme).user).pk),
             "<int:setup_id>": str(buying.setup(acme, by=make.member(acme).user).pk),
+            "<int:payment_id>": str(buying.wire(acme, key="odd wire").pk),
             "<int:payback_id>": str(buying.payback(acme, key="paid back").pk),
             "<slug:plan_code>": "essential",
             "<slug:currency_code>": "USD",

@@ -2,7 +2,9 @@
 
 from django import template
 
+from invoices import wire_queries
 from invoices.models import OrderStatus
+from invoices.wire_queries import WireStatus
 
 register = template.Library()
 
@@ -14,6 +16,24 @@ MOODS = {
     OrderStatus.CANCELED: "",
     OrderStatus.REFUNDED: "",
 }
+
+
+WIRE_MOODS = {
+    WireStatus.PENDING: "busy",
+    WireStatus.PAID: "good",
+    WireStatus.CREDITS: "good",
+    WireStatus.SURPLUS: "bad",
+    WireStatus.OTHERWISE: "",
+    WireStatus.CANCELED: "",
+}
+
+register.filter("wire_status", wire_queries.find_status)
+
+
+@register.filter
+def wire_mood(status: WireStatus) -> str:
+    """Return the class of a wire's status, as of an order's."""
+    return WIRE_MOODS[status]
 
 
 @register.filter

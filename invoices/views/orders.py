@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from typing import NamedTuple
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -13,14 +14,30 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from accounts.access import WorkspaceRequest, may, workspace_view
 from accounts.models import ADMINS
-from invoices import dunning, order_lines, orders, payments
-from invoices.models import OF_CREDITS, OPEN, OWED, Method, Order, OrderType, Payment
+from invoices import dunning, forms, order_lines, orders, payments, wire, wire_queries
+from invoices.models import (
+    OF_CREDITS,
+    OPEN,
+    OWED,
+    Method,
+    Order,
+    OrderType,
+    Payment,
+    PaymentStatus,
+)
 from invoices.providers import ProviderDown
 from invoices.views import obstacles
 
 ANSWER_EXPECTED = timedelta(minutes=3)  # after a payment was begun the page asks by itself
 REFRESH = 5  # seconds, without a script
 LARGEST_NUMBER = 2**31 - 1
+
+
+class Way(NamedTuple):
+    """A method by which an order may be paid, and what the button says."""
+
+    method: str
+    label: str
 
 
 @workspace_view("orders.view")
@@ -33,8 +50,7 @@ def show_order(request: WorkspaceRequest, order_number: int) -> HttpResponse:
     """
     order = find_order(request, order_number)
     payment = find_payment(order)
-    begun = payment is not None and datetime.now(UTC) - payment.started_at < ANSWER_EXPECTED
-    asks_again = order.status in OPEN and begun
+    asks_again = order.status in OPEN and is_answer_expected(payment)
     if request.htmx and asks_again and request.GET.get("seen") == order.status:
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
     context = {
@@ -49,6 +65,9 @@ def show_order(request: WorkspaceRequest, order_number: int) -> HttpResponse:
         "of_credits": order.type in OF_CREDITS,
         "may_pay": may_pay(request, order),
         "is_sandbox": order.method == Method.SANDBOX,
+        "instructions": wire.find_instructions(order),
+        "transfers": wire_queries.list_transfers(order),
+        "ways": list_ways(order),
     }
     template = "invoices/_order.html" if request.htmx else "invoices/order.html"
     return render(request, template, context)
@@ -58,7 +77,13 @@ def show_order(request: WorkspaceRequest, order_number: int) -> HttpResponse:
 @require_POST
 def pay_order(request: WorkspaceRequest, order_number: int) -> HttpResponse:
     """Lead to the page on which an order that is open is paid, or a renewal that failed."""
-    return pay(request, find_order_to_pay(request, order_number))
+    order = find_order_to_pay(request, order_number)
+    form = forms.PayBy(request.POST, methods=list_methods())
+    if form.is_valid():
+        method = form.cleaned_data["method"]
+        return pay(request, order, method=Method(method) if method else None)
+    messages.error(request, "This payment method is not offered.")
+    return redirect("invoices:order", request.workspace.slug, order.number)
 
 
 @workspace_view("plans.change")
@@ -133,21 +158,62 @@ def may_pay(request: WorkspaceRequest, order: Order) -> bool:
     return theirs and may(request.membership, "plans.change")
 
 
+def is_answer_expected(payment: Payment | None) -> bool:
+    """Tell whether a provider may answer any moment; a bank does not."""
+    if payment is None or payment.method == Method.WIRE:
+        return False
+    return datetime.now(UTC) - payment.started_at < ANSWER_EXPECTED
+
+
+def list_methods() -> list[tuple[str, str]]:
+    """Return the payment methods on offer; none where there are none."""
+    try:
+        return payments.list_methods()
+    except payments.Unavailable:
+        return []
+
+
+def list_ways(order: Order) -> list[Way]:
+    """Return by which methods an order may be paid now: its own first, unless its wire is begun.
+
+    A review that the sandbox holds is ended on its page.
+    """
+    begun = Payment.objects.for_workspace(order.workspace).filter(order=order)
+    undecided = {one.method: one for one in begun.filter(status__in=payments.UNDECIDED)}
+    offered = sorted(list_methods(), key=lambda method: method[0] != order.method)
+    ways = []
+    for value, name in offered:
+        payment = undecided.get(value)
+        if value == Method.WIRE and payment:
+            continue  # how to pay by it is shown
+        label = f"Pay by {name[:1].lower()}{name[1:]}"
+        if value == Method.SANDBOX and payment and payment.status == PaymentStatus.IN_REVIEW:
+            label = "End the review in the sandbox"
+        elif value == order.method != Method.WIRE:
+            label = "Go to the payment page"
+        ways.append(Way(value, label))
+    return ways
+
+
 def find_payment(order: Order) -> Payment | None:
     """Return the latest attempt to pay an order."""
     payments_of = Payment.objects.for_workspace(order.workspace).filter(order=order)
     return payments_of.order_by("-pk").first()
 
 
-def pay(request: WorkspaceRequest, order: Order, *, consent: str = "") -> HttpResponse:
+def pay(
+    request: WorkspaceRequest, order: Order, *, method: Method | None = None, consent: str = ""
+) -> HttpResponse:
     """Lead to the page of a provider, or to the order's where it is not to be paid any more.
 
-    ``consent``: the words by which the buyer agrees to have the method saved.
+    ``method``: None: the order's. ``consent``: the words by which the buyer agrees to have the
+    method saved.
     """
     back = reverse("invoices:order", args=[request.workspace.slug, order.number])
     try:
-        payments.find_provider(order.method)
-        payment = payments.start(order=order, at=datetime.now(UTC), consent=consent)
+        payments.find_provider(method or order.method)
+        now = datetime.now(UTC)
+        payment = payments.start(order=order, at=now, method=method, consent=consent)
         page = reverse("invoices:order_payment", args=[request.workspace.slug, order.number])
         return redirect(f"{page}?by={payment.method}")
     except payments.Unavailable as error:

@@ -13,11 +13,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.access import WorkspaceRequest, find_bot_to_bill, workspace_view
 from accounts.models import Bot
 from accounts.months import read_calendar
-from invoices import orders, payments, plan_changes, tax
+from invoices import orders, plan_changes, tax
 from invoices.plan_change_form import PlanChange
 from invoices.plan_changes import Quote
 from invoices.views import obstacles
-from invoices.views.orders import pay
+from invoices.views.orders import list_methods, pay
 from plans import catalog, eligibility, subscriptions
 from plans.models import PlanVersion
 from plans.subscriptions import NotChangeable
@@ -101,14 +101,6 @@ def find_sums(request: WorkspaceRequest, quoted: Quote) -> dict[str, object]:
     decimals = quoted.offer.currency.decimals
     sums = tax.work_out(net=quoted.net, rate=treatment.rate, decimals=decimals)
     return {"sums": sums, "treatment": treatment}
-
-
-def list_methods() -> list[tuple[str, str]]:
-    """Return the payment methods on offer; none where there are none."""
-    try:
-        return payments.list_methods()
-    except payments.Unavailable:
-        return []
 
 
 def confirm(request: WorkspaceRequest, bot: Bot) -> HttpResponse:

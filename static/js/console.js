@@ -38,6 +38,11 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => (label.textContent = before), 2000);
 });
 
+for (const button of document.querySelectorAll("[data-print]")) button.hidden = false;
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-print]")) print();
+});
+
 // A form that switches a part of the page does so as soon as something is chosen.
 document.addEventListener("change", (event) => {
   const form = event.target.closest("form[data-submit-on-change]");

@@ -14,6 +14,9 @@
 
   apply();
   system.addEventListener("change", apply);
+  // Paper is white.
+  addEventListener("beforeprint", () => (document.documentElement.dataset.bsTheme = "light"));
+  addEventListener("afterprint", apply);
   document.addEventListener("DOMContentLoaded", () => {
     for (const box of document.querySelectorAll("[data-theme-switch]")) box.hidden = false;
     apply();

@@ -100,6 +100,7 @@ PAGES = [
     Page("orders/{order_shared}/pay", "oam", {}),
     Page("orders/{order_shared}/payment", "oam"),
     Page("orders/{order_shared}/cancel", "oam", {}),
+    Page("orders/{order_shared}/wire", "oafm"),
     Page("audit-log/", "oaf"),
     Page("audit-log/export", "oaf"),
     Page("people/", "oa"),
@@ -148,6 +149,7 @@ UNSEEN = [
     Page("orders/{order_other}/pay", "oa", {}),
     Page("orders/{order_other}/payment", "oa"),
     Page("orders/{order_other}/cancel", "oa", {}),
+    Page("orders/{order_other}/wire", "oaf"),
     Page("plan/bots/{other}/funds", "oa"),
     Page("plan/bots/{other}/reload", "oa"),
     Page("plan/bots/{shared}/funds", "oa"),
@@ -251,7 +253,7 @@ def fill_one(place: Workspace, users: dict[str, str]) -> dict[str, int | str]:
     saved = buying.kept_method(place, by=people[OWNER].user)
     setup = buying.setup(place, by=people[OWNER].user)
     orders = {
-        name: buying.order(place, buyer=people[role].user).number
+        name: buying.wire(place, buyer=people[role].user).order.number
         for name, role in ORDERED_BY.items()
         # Numbers begin with 1 in each workspace: theirs is one that the other does not have.
         if name != "their" or name in users

@@ -38,6 +38,7 @@ PAGES = (
     "/operator/plans/essential/new",
     "/operator/plans/essential/withdraw",
     "/operator/seller/",
+    "/operator/wires/",
     "/operator/paybacks/",
     "/operator/workspaces/acme/refunds",
 )
@@ -45,6 +46,7 @@ LOGO = "/operator/seller/logo"  # not there: there is none
 EXTENSION = "/operator/extensions/1/"  # the one that `find_parts` makes
 REFUND = "operator/workspaces/acme/refunds/<int:order_number>"
 PAYBACK = "operator/paybacks/<int:payback_id>"
+WIRES = {"/operator/wires/1/", "/operator/wires/1/cancel"}  # likewise
 VIEW_AS = "/operator/workspaces/acme/view-as"
 STOP = "/operator/stop-viewing"
 AS_OWNER = {"role": "owner", "minutes": "30", "reason": "They asked why."}
@@ -94,7 +96,7 @@ def test_pages_are_there_for_operators_alone(acme: Workspace, operator: Client) 
     walked = [complete(address, parts) for address, _ in patterns() if is_of_operators(address)]
     there = {path for path in walked if operator.get(path).status_code == 200}
     pages = {*PAGES, EXTENSION, complete(REFUND, parts), complete(PAYBACK, parts)}
-    assert there == pages
+    assert there == pages | WIRES
     assert {*walked} == {*there, VIEW_AS, STOP, LOGO}
     for path in walked:
         for client in (owner, Client()):

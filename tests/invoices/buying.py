@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from django.test import Client
 
@@ -41,10 +42,10 @@ def order(
     key: str = "",
     type: OrderType = OrderType.CREDIT_PURCHASE,
     bot: Bot | None = None,
-    at: datetime = make.NOON,
     method: Method = Method.SANDBOX,
+    at: datetime = make.NOON,
 ) -> Order:
-    """Place an order, of a workspace with billing details.
+    """Place an order, most often of the sandbox, of a workspace with billing details.
 
     A renewal is for the fee of one bot.
     """
@@ -69,6 +70,12 @@ def fee(of: Workspace, net: Decimal, *, day: date) -> Line:
     """Return the line of a fee."""
     offer = next(one for one in catalog.find_offers(currency=of.currency) if one.fee)
     return Line(LineKind.FEE, offer, day, day, price=net, net=net)
+
+
+def wire(of: Workspace, net: str = "100", **values: Any) -> Payment:
+    """Place an order that is paid by wire transfer, whose money is waited for."""
+    placed = order(of, net, method=Method.WIRE, **values)
+    return payments.start(order=placed, at=make.NOON)
 
 
 def answer(payment: Payment, status: str, *, at: datetime = make.NOON, saved: str = "") -> bool:

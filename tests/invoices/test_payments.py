@@ -265,4 +265,4 @@ def test_sandbox_that_is_switched_off_takes_nothing(payment: Payment, settings: 
 
     assert post(call(payment, ACCEPTED)) == 404
     with pytest.raises(payments.Unavailable):
-        payments.list_methods()
+        payments.find_provider("sandbox")
