@@ -37,6 +37,7 @@ ACCESS: dict[str, frozenset[Role]] = {
     "plans.view": EVERYBODY - {Role.SHARED},
     "plans.change": ADMINS | {Role.MEMBER},
     "orders.view": EVERYBODY - {Role.SHARED},  # a member those they placed: `Order.visible_to`
+    "documents.view": ADMINS | {Role.FINANCE},  # under a contract, which has no orders
     "billing_details.change": ADMINS | {Role.FINANCE},
     "bots.change_owner": ADMINS,
     "bots.view": EVERYBODY,
@@ -60,6 +61,7 @@ API_ACCESS: dict[str, frozenset[Scope]] = {
     "bots.view": frozenset({Scope.READ_USAGE, Scope.WRITE_BOTS}),
     "bots.change": frozenset({Scope.WRITE_BOTS}),
     "entitlement.view": frozenset({Scope.READ_ENTITLEMENT}),
+    "invoices.view": frozenset({Scope.READ_INVOICES}),
 }
 
 # What the operators' pages need. All operators may do all of it; the audit log has what they did.

@@ -131,6 +131,8 @@ class Order(WorkspaceOwned):
     created_at = models.DateTimeField()
     completed_at = models.DateTimeField(null=True, blank=True)
 
+    plan_name: str  # where `invoices.order_queries.with_columns` adds it
+
     objects = OrderQuerySet.as_manager()
 
     class Meta:

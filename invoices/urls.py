@@ -2,11 +2,22 @@
 
 from django.urls import path
 
-from invoices.views import billing_details, funds, orders, plan_changes, reload
+from invoices.views import (
+    billing_details,
+    documents,
+    funds,
+    order_list,
+    orders,
+    plan_changes,
+    reload,
+)
 
 app_name = "invoices"
 urlpatterns = [
     path("settings/billing-details", billing_details.change_details, name="billing_details"),
+    path("settings/documents", documents.document_list, name="document_list"),
+    path("invoices/<slug:document_number>/", documents.show_document, name="document"),
+    path("invoices/<slug:document_number>.pdf", documents.document_pdf, name="document_pdf"),
     path("plan/funds", funds.add_funds, name="add_funds"),
     path("plan/bots/<int:bot_id>/funds", funds.add_funds, name="add_funds"),
     path("plan/reload", reload.change_reload, name="reload"),
@@ -19,6 +30,9 @@ urlpatterns = [
         plan_changes.plan_change_undo,
         name="plan_change_undo",
     ),
+    path("orders/", order_list.order_list, name="order_list"),
+    path("orders/orders.csv", order_list.order_export, {"format": "csv"}, name="order_export"),
+    path("orders/orders.xlsx", order_list.order_export, {"format": "xlsx"}, name="order_export"),
     path("orders/<int:order_number>/", orders.show_order, name="order"),
     path("orders/<int:order_number>/pay", orders.pay_order, name="order_pay"),
     path("orders/<int:order_number>/cancel", orders.cancel_order, name="order_cancel"),

@@ -2,6 +2,8 @@
 
 from django import template
 
+from invoices.document_queries import MOODS as MOODS_OF_DOCUMENTS
+from invoices.document_queries import DocumentStatus
 from invoices.models import OrderStatus
 
 register = template.Library()
@@ -20,3 +22,9 @@ MOODS = {
 def mood(status: str) -> str:
     """Return the class of an order's status, whose color is the same on every page."""
     return MOODS[OrderStatus(status)]
+
+
+@register.filter
+def document_mood(status: str) -> str:
+    """Return the class of a document's status, whose color is the same on every page."""
+    return MOODS_OF_DOCUMENTS[DocumentStatus(status)]
