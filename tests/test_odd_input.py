@@ -28,7 +28,7 @@ FILTERS = (
     "bot", "channel", "timezone", "range", "first", "last", "by", "view", "rows", "kind", "state",
     "from", "to", "user", "conversation", "q", "owner", "status", "show", "type", "id", "source",
     "result", "code", "action", "who", "target", "role", "plan", "plan_status", "balance",
-    "amount",
+    "amount", "number", "least", "most", "tab",
 )  # fmt: skip
 PARTS = ("%00", "a%0ab", "%ff", "a%2F..%2Fb", "a%22b", "0", "-1", "9" * 30, "x" * 2000)
 METHODS = ("HEAD", "PUT", "TRACE")
@@ -71,6 +71,7 @@ def find_parts(acme: Workspace) -> dict[str, str]:
             "<int:number>": str(stream.id),
             "<int:order_number>": str(buying.order(acme, key="odd").number),
             "<int:payback_id>": str(buying.payback(acme, key="paid back").pk),
+            "<slug:document_number>": buying.invoice(buying.paid(acme, key="odd paid")).number,
             "<slug:plan_code>": "essential",
             "<slug:currency_code>": "USD",
             "<str:token>": "of-nobody",

@@ -4,7 +4,7 @@ from django import template
 
 from invoices.document_queries import MOODS as MOODS_OF_DOCUMENTS
 from invoices.document_queries import DocumentStatus
-from invoices.models import OrderStatus
+from invoices.models import OrderStatus, PaymentStatus
 
 register = template.Library()
 
@@ -15,6 +15,13 @@ MOODS = {
     OrderStatus.FAILED: "bad",
     OrderStatus.CANCELED: "",
     OrderStatus.REFUNDED: "",
+}
+MOODS_OF_PAYMENTS = {
+    PaymentStatus.STARTED: "busy",
+    PaymentStatus.IN_REVIEW: "busy",
+    PaymentStatus.ACCEPTED: "good",
+    PaymentStatus.DECLINED: "bad",
+    PaymentStatus.CANCELED: "",
 }
 
 
@@ -28,3 +35,9 @@ def mood(status: str) -> str:
 def document_mood(status: str) -> str:
     """Return the class of a document's status, whose color is the same on every page."""
     return MOODS_OF_DOCUMENTS[DocumentStatus(status)]
+
+
+@register.filter
+def payment_mood(status: str) -> str:
+    """Return the class of a payment's status, whose color is the same on every page."""
+    return MOODS_OF_PAYMENTS[PaymentStatus(status)]

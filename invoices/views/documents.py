@@ -1,6 +1,5 @@
 """Invoices and credit notes: as a page, as PDF, and all of them under a contract."""
 
-import logging
 from datetime import UTC, date, datetime
 from http import HTTPStatus
 
@@ -9,16 +8,14 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_safe
 
-from accounts import audit
 from accounts.access import WorkspaceRequest, workspace_view
 from accounts.months import read_calendar
 from accounts.tables import show_page
-from invoices import contents, contracts, document_queries, files
+from invoices import contents, contracts, document_queries, downloads, files
 from invoices.contracts import documents_under_contract
 from invoices.issued import IssuedDocument
 from invoices.tables import DocumentTable
 
-logger = logging.getLogger(__name__)
 REFRESH = 5  # seconds, until a PDF is asked for again
 
 
@@ -51,17 +48,15 @@ def document_pdf(request: WorkspaceRequest, document_number: str) -> HttpRespons
         made = issued.file.stored_at is not None
         return tell_made(request, issued) if made else HttpResponse(status=HTTPStatus.NO_CONTENT)
     try:
-        content = files.read(issued)
+        content = downloads.take_out(issued)
     except files.NotMade:
         context = {"issued": issued, "seconds": REFRESH}
         answer = render(request, "invoices/pdf_not_made.html", context, status=HTTPStatus.ACCEPTED)
         answer["Retry-After"] = str(REFRESH)
         return answer
-    except files.Damaged as error:
-        logger.error("no download: %s", error)
+    except files.Damaged:
         status = HTTPStatus.SERVICE_UNAVAILABLE
         return render(request, "invoices/pdf_damaged.html", {"issued": issued}, status=status)
-    record_download(issued)
     return send_pdf(issued, content)
 
 
@@ -94,14 +89,6 @@ def find_document(request: WorkspaceRequest, number: str) -> IssuedDocument:
 def find_today(request: WorkspaceRequest) -> date:
     """Return the workspace's local day."""
     return read_calendar(request.workspace).day_of(datetime.now(UTC))
-
-
-def record_download(issued: IssuedDocument) -> None:
-    """Note in the audit log that the PDF of a document is taken out."""
-    after = {"order": str(issued.order)}
-    audit.record(
-        f"{issued.kind}.downloaded", workspace=issued.workspace, target=issued.number, after=after
-    )
 
 
 def send_pdf(issued: IssuedDocument, content: bytes) -> HttpResponse:

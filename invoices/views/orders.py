@@ -6,6 +6,7 @@ from http import HTTPStatus
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -13,9 +14,9 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import WorkspaceRequest, may, workspace_view
 from accounts.models import ADMINS
-from invoices import dunning, order_lines, orders, payments
+from invoices import contracts, dunning, order_lines, orders, payments
 from invoices.models import OF_CREDITS, OPEN, OWED, Method, Order, OrderType, Payment
-from invoices.views import obstacles
+from invoices.views import obstacles, order_tabs
 
 ANSWER_EXPECTED = timedelta(minutes=3)  # after a payment was begun the page asks by itself
 REFRESH = 5  # seconds, without a script
@@ -25,13 +26,17 @@ LARGEST_NUMBER = 2**31 - 1
 @workspace_view("orders.view")
 @never_cache
 @require_safe
-def show_order(request: WorkspaceRequest, order_number: int) -> HttpResponse:
+def show_order(request: WorkspaceRequest, order_number: int) -> HttpResponseBase:
     """Show an order: what it is for, what it costs and how far it is.
 
     A page that asks by itself gets nothing new while there is nothing: focus and readers stay.
+    What is yet to be paid is shown under a contract too: it is owed.
     """
     order = find_order(request, order_number)
-    payment = find_payment(order)
+    to_pay = order.status in (OWED if order.type == OrderType.RENEWAL else OPEN)
+    if not to_pay and contracts.holds(request.membership):
+        return contracts.refuse(request)
+    payment, tab = find_payment(order), order_tabs.find_tab(request)
     begun = payment is not None and datetime.now(UTC) - payment.started_at < ANSWER_EXPECTED
     asks_again = order.status in OPEN and begun
     if request.htmx and asks_again and request.GET.get("seen") == order.status:
@@ -40,14 +45,17 @@ def show_order(request: WorkspaceRequest, order_number: int) -> HttpResponse:
         "order": order,
         "payment": payment,
         "is_renewal": order.type == OrderType.RENEWAL,
-        "to_pay": order.status in (OWED if order.type == OrderType.RENEWAL else OPEN),
-        "groups": order_lines.read(order),
+        "to_pay": to_pay,
+        "bots_count": order_lines.count_bots(order),
+        "tabs": order_tabs.TABS,
+        "tab": tab,
         "expires_after": dunning.EXPIRES_AFTER,
         "refresh_seconds": REFRESH,
         "asks_again": asks_again,
         "of_credits": order.type in OF_CREDITS,
         "may_pay": may_pay(request, order),
         "is_sandbox": order.method == Method.SANDBOX,
+        **order_tabs.read_tab(request, order, tab),
     }
     template = "invoices/_order.html" if request.htmx else "invoices/order.html"
     return render(request, template, context)

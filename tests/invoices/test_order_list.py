@@ -4,10 +4,8 @@ import csv
 import io
 import re
 import zipfile
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from django.test import Client
@@ -15,9 +13,7 @@ from django.test import Client
 from accounts import bots
 from accounts.models import AuditEntry, Bot, Membership, Role, Workspace
 from accounts.tenancy import in_workspace
-from invoices import contents, documents, files, orders
-from invoices.composing import Correction, Named
-from invoices.issued import IssuedDocument
+from invoices import documents, files, orders
 from invoices.models import Method, Order, OrderStatus, OrderType
 from plans import billing, grants
 from tests import make
@@ -49,33 +45,6 @@ def client(owner: Membership) -> Client:
     return sign_in(owner)
 
 
-def pay(of: Workspace, net: str = "100", *, at: datetime = make.NOON, **more: Any) -> Order:
-    placed = buying.order(of, net, at=at, **more)
-    orders.complete(order=placed, at=at)
-    return placed
-
-
-def invoice(of: Order) -> IssuedDocument:
-    with in_workspace(of.workspace_id):
-        found = IssuedDocument.objects.for_workspace(of.workspace_id).select_related("order")
-        return found.invoices().get(order=of)
-
-
-def credit(of: Order, net: str) -> IssuedDocument:
-    """Give some of an order back by a credit note."""
-    issued = invoice(of)
-    line = contents.read(issued).lines[0]
-    given = replace(line, quantity=Decimal(1), unit="", price=Decimal(net), net=Decimal(net))
-    correction = Correction((given,), Named(issued.number, issued.issued_on), "Given back.")
-    with in_workspace(of.workspace_id):
-        return documents.issue_credit_note(
-            invoice=invoice(of),
-            correction=correction,
-            key=f"credit:{of.number}:{net}",
-            at=make.NOON,
-        )
-
-
 def rows(client: Client, query: str = "", *, path: str = LIST) -> list[str]:
     """Return the numbers of the orders that the list shows, in its order."""
     answer = client.get(f"{path}{query}")
@@ -92,7 +61,7 @@ def records(client: Client, query: str = "") -> list[dict[str, str]]:
 
 
 def test_columns_are_those_of_the_product(acme: Workspace, client: Client) -> None:
-    pay(acme)
+    buying.paid(acme)
 
     page = client.get(LIST).content.decode()
 
@@ -102,8 +71,8 @@ def test_columns_are_those_of_the_product(acme: Workspace, client: Client) -> No
 
 def test_row_says_what_was_ordered(acme: Workspace, client: Client) -> None:
     bot = make.bot(acme)
-    placed = pay(acme, "250.5", bot=bot, buyer=make.member(acme).user)
-    number = invoice(placed).number
+    placed = buying.paid(acme, "250.5", bot=bot, buyer=make.member(acme).user)
+    number = buying.invoice(placed).number
 
     said = words(client.get(LIST))
 
@@ -113,7 +82,7 @@ def test_row_says_what_was_ordered(acme: Workspace, client: Client) -> None:
     )
     assert f"{number} PDF being made" in said
     with in_workspace(acme.pk):
-        files.make(workspace_id=acme.pk, document_id=invoice(placed).pk, now=make.NOON)
+        files.make(workspace_id=acme.pk, document_id=buying.invoice(placed).pk, now=make.NOON)
     page = client.get(LIST).content.decode()
     assert f'href="/w/acme/invoices/{number}.pdf"' in page
     assert "being made" not in page
@@ -141,9 +110,9 @@ def various(acme: Workspace) -> dict[str, Order]:
     """Make orders of which each filter finds one."""
     bot = bots.create(workspace=acme, key="desk", name="Help Desk")[0]
     found = {
-        "paid": pay(acme, "100"),
+        "paid": buying.paid(acme, "100"),
         "open": buying.order(acme, "200", at=make.NOON + timedelta(days=1)),
-        "bot": pay(acme, "300", bot=bot, at=make.NOON + timedelta(days=2)),
+        "bot": buying.paid(acme, "300", bot=bot, at=make.NOON + timedelta(days=2)),
         "renewal": buying.order(
             acme, "60", type=OrderType.RENEWAL, at=make.NOON + timedelta(days=3)
         ),
@@ -198,8 +167,8 @@ def test_search_finds_a_comment(acme: Workspace, client: Client) -> None:
 
 
 def test_totals_are_those_of_the_rows(various: dict[str, Order], client: Client) -> None:
-    credit(various["bot"], "50")
-    credit(various["paid"], "100")
+    buying.credit(various["bot"], "50")
+    buying.credit(various["paid"], "100")
     orders.move(order=various["paid"], to=OrderStatus.REFUNDED)
 
     for query in ("", "?least=200", "?show=open", "?bot=desk", "?show=refunded", "?type=renewal"):
@@ -217,7 +186,7 @@ def test_totals_are_those_of_the_rows(various: dict[str, Order], client: Client)
 
 
 def test_credit_notes_stand_below_the_invoice(various: dict[str, Order], client: Client) -> None:
-    note = credit(various["bot"], "50")
+    note = buying.credit(various["bot"], "50")
 
     said = words(client.get(f"{LIST}?bot=desk")).replace("\N{NO-BREAK SPACE}", " ")
 
@@ -277,8 +246,8 @@ def test_nothing_yet_differs_from_nothing_matches(acme: Workspace, client: Clien
 
 def test_member_sees_the_orders_that_they_placed(acme: Workspace) -> None:
     member = make.member(acme, Role.MEMBER)
-    pay(acme, "100", buyer=make.member(acme).user)
-    pay(acme, "200", buyer=member.user)
+    buying.paid(acme, "100", buyer=make.member(acme).user)
+    buying.paid(acme, "200", buyer=member.user)
     client = sign_in(member)
 
     assert rows(client) == ["O-000002"]
@@ -288,8 +257,8 @@ def test_member_sees_the_orders_that_they_placed(acme: Workspace) -> None:
 
 def test_nothing_of_another_workspace(acme: Workspace, client: Client) -> None:
     globex = make.workspace("globex")
-    pay(globex, "999")
-    pay(acme, "100")
+    buying.paid(globex, "999")
+    buying.paid(acme, "100")
 
     assert rows(client) == ["O-000001"]
     assert rows(client, "?number=GLOBEX") == []
@@ -320,7 +289,7 @@ def test_export_is_audited_and_no_formula(acme: Workspace, client: Client) -> No
 
 def test_names_are_never_markup(acme: Workspace, client: Client) -> None:
     bot = bots.create(workspace=acme, key="evil", name="<script>alert(1)</script>")[0]
-    pay(acme, bot=bot)
+    buying.paid(acme, bot=bot)
 
     page = client.get(f"{LIST}?bot=evil").content.decode()
 
@@ -329,18 +298,18 @@ def test_names_are_never_markup(acme: Workspace, client: Client) -> None:
 
 
 def test_as_many_queries_for_one_order_as_for_many(acme: Workspace, client: Client) -> None:
-    pay(acme, bot=make.bot(acme))
+    buying.paid(acme, bot=make.bot(acme))
     client.get(LIST)
     few = count_reads(lambda: client.get(LIST))
     for number in range(20):
-        paid = pay(acme, bot=make.bot(acme, f"b{number}"), buyer=make.member(acme).user)
-        credit(paid, "1")
+        paid = buying.paid(acme, bot=make.bot(acme, f"b{number}"), buyer=make.member(acme).user)
+        buying.credit(paid, "1")
 
     assert count_reads(lambda: client.get(LIST)) == few
 
 
 def test_under_a_contract_there_are_no_orders(acme: Workspace, client: Client) -> None:
-    placed = pay(acme)
+    placed = buying.paid(acme)
     with in_workspace(acme.pk):
         billing.open_billing(workspace=acme, at=make.NOON)
     assert f'href="{LIST}"' in client.get("/w/acme/plan/").content.decode()
