@@ -253,6 +253,11 @@ CELERY_BEAT_SCHEDULE = {
     "find due paybacks": {"task": "invoices.tasks.find_due_paybacks", "schedule": 60.0},
     # A document that is issued starts this itself; the beat finds what was lost.
     "find unmade files": {"task": "invoices.tasks.find_unmade_files", "schedule": 60.0},
+    "find due bundles": {"task": "invoices.tasks.find_due_bundles", "schedule": 60.0},
+    "remove expired bundles": {
+        "task": "invoices.tasks.remove_expired_bundles",
+        "schedule": crontab(minute="35"),
+    },
     "issue missing invoices": {
         "task": "invoices.tasks.issue_missing_invoices",
         "schedule": crontab(minute="20"),

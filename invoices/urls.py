@@ -4,6 +4,7 @@ from django.urls import path
 
 from invoices.views import (
     billing_details,
+    bundles,
     documents,
     funds,
     order_list,
@@ -33,6 +34,10 @@ urlpatterns = [
     path("orders/", order_list.order_list, name="order_list"),
     path("orders/orders.csv", order_list.order_export, {"format": "csv"}, name="order_export"),
     path("orders/orders.xlsx", order_list.order_export, {"format": "xlsx"}, name="order_export"),
+    path("orders/zips/", bundles.bundle_list, name="bundle_list"),
+    path("orders/zips/<int:bundle_id>/download", bundles.bundle_download, name="bundle_download"),
+    path("orders/zips/<int:bundle_id>/cancel", bundles.bundle_cancel, name="bundle_cancel"),
+    path("orders/zips/<int:bundle_id>/retry", bundles.bundle_retry, name="bundle_retry"),
     path("orders/<int:order_number>/", orders.show_order, name="order"),
     path("orders/<int:order_number>/pay", orders.pay_order, name="order_pay"),
     path("orders/<int:order_number>/cancel", orders.cancel_order, name="order_cancel"),

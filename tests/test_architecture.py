@@ -79,6 +79,7 @@ WRITTEN = {
     "invoices_documentcode": ADDED,
     "invoices_documentfile": CHANGED,
     "invoices_issueddocument": ADDED,
+    "invoices_documentbundle": REPLACED,
     "invoices_order": CHANGED,
     "invoices_orderline": ADDED,
     "invoices_payback": CHANGED,

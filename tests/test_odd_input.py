@@ -3,12 +3,16 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import product
+from uuid import uuid4
 
 import pytest
 from django.test import Client
 
 from accounts.models import ApiKey, Bot, Role, Workspace
 from accounts.tenancy import in_workspace
+from invoices import bundles
+from invoices.bundled import DocumentBundle
+from invoices.models import Order
 from plans import billing, extensions
 from plans.models import CreditLot, Extension
 from tests import make
@@ -54,10 +58,18 @@ def find_parts(acme: Workspace) -> dict[str, str]:
     make.api_key(acme, name="odd")
     now = datetime.now(UTC)
     billing.open_billing(workspace=acme, at=now)
+    paid = buying.paid(acme, key="odd paid")
     with in_workspace(acme.pk):
         bot = Bot.objects.for_workspace(acme).get()
         asked = Extension.objects.for_workspace(acme).filter(bot=bot).first() or extensions.request(
             bot=bot, days=3, reason="Odd.", by=make.member(acme).user, at=now
+        )
+        bundle = DocumentBundle.objects.for_workspace(acme).first() or bundles.ask(
+            membership=make.member(acme),
+            orders=Order.objects.for_workspace(acme).filter(pk=paid.pk),
+            about=[],
+            key=uuid4(),
+            at=now,
         )
         stream = Stream.objects.for_workspace(acme).get(user="u1", channel="web", agent="")
         return {
@@ -71,7 +83,8 @@ def find_parts(acme: Workspace) -> dict[str, str]:
             "<int:number>": str(stream.id),
             "<int:order_number>": str(buying.order(acme, key="odd").number),
             "<int:payback_id>": str(buying.payback(acme, key="paid back").pk),
-            "<slug:document_number>": buying.invoice(buying.paid(acme, key="odd paid")).number,
+            "<slug:document_number>": buying.invoice(paid).number,
+            "<int:bundle_id>": str(bundle.pk),
             "<slug:plan_code>": "essential",
             "<slug:currency_code>": "USD",
             "<str:token>": "of-nobody",

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from django.http import HttpResponse, StreamingHttpResponse
@@ -39,6 +40,7 @@ def order_list(request: WorkspaceRequest) -> HttpResponse:
         "shown": request.GET.get("show", ""),
         "may_fund": may(request.membership, "plans.change") and request.membership.role in ADMINS,
         "zone": zone.key,
+        "bundle_key": uuid4(),
     }
     if form.is_valid():
         orders = find_orders(request, form)
