@@ -55,6 +55,7 @@ def test_finance_filters_and_downloads_an_invoice(
     page: Page, finance: Membership, invoice: IssuedDocument, tmp_path: Path
 ) -> None:
     sign_in(page, finance.user.email)
+    page.goto("/w/acme/usage/")
     page.get_by_role("link", name="Orders & Invoices").click()
     expect(page.locator("tbody tr")).to_have_count(3)
 
