@@ -206,9 +206,15 @@ WRITES = {
         ),
         COMMAND, "api_key.created", "new", after={"scopes": ["usage:read"], "expires_at": None},
     ),
+    "invoice taken out by key": Write(
+        lambda world: world.fetch("invoices/ACME-2026-000001.pdf"),
+        KEY, "invoice.downloaded", "ACME-2026-000001", after={"order": "O-000001"},
+        first=with_invoice, again=False,
+    ),
     "key revoked": Write(
         lambda world: world.post("developers/keys/{key}/revoke"),
-        PERSON, "api_key.revoked", "platform", {"scopes": ["bots:write"], "expires_at": None},
+        PERSON, "api_key.revoked", "platform",
+        {"scopes": ["bots:write", "invoices:read"], "expires_at": None},
     ),
     "name and lateness set": Write(
         lambda world: world.post("settings/general", name="Acme Ltd", lateness_days="20"),
@@ -312,11 +318,6 @@ WRITES = {
     "invoice downloaded by page": Write(
         lambda world: world.get("invoices/ACME-2026-000001.pdf"),
         PERSON, "invoice.downloaded", "ACME-2026-000001", after={"order": "O-000001"},
-        first=with_invoice, again=False,
-    ),
-    "invoice downloaded by key": Write(
-        lambda world: world.fetch("invoices/ACME-2026-000001.pdf"),
-        KEY, "invoice.downloaded", "ACME-2026-000001", after={"order": "O-000001"},
         first=with_invoice, again=False,
     ),
     "ZIP of invoices asked for": Write(
