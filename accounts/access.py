@@ -43,6 +43,7 @@ ACCESS: dict[str, frozenset[Role]] = {
     "bots.change": ADMINS | {Role.MEMBER},  # a member theirs: `may_change_bot`
     "bots.create": ADMINS,
     "bots.archive": ADMINS,
+    "mail.choose": EVERYBODY,
     "audit_log.view": ADMINS | {Role.FINANCE},
     "people.view": ADMINS,
     "people.change": ADMINS,  # an owner's role only by an owner: `people.may_give`

@@ -7,6 +7,7 @@ from django import forms
 from django.http import QueryDict
 
 from accounts.days import DAY
+from accounts.mail_kinds import Category
 from accounts.models import PublishStatus, Role, Scope, User
 from accounts.queries import ARCHIVED
 
@@ -214,6 +215,14 @@ class Address(forms.Form):
     """The mail address of somebody who has forgotten their password."""
 
     email = forms.EmailField(max_length=254)
+
+
+class MailChoice(forms.Form):
+    """Which mails a person wants; those that are always sent are not asked for."""
+
+    wanted = forms.MultipleChoiceField(
+        choices=[(category.value, category.value) for category in Category], required=False
+    )
 
 
 class Retention(forms.Form):

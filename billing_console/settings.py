@@ -253,6 +253,8 @@ CELERY_BEAT_SCHEDULE = {
     "seal audit log": {"task": "accounts.tasks.seal_audit_log", "schedule": 60.0},
     # An invitation starts this itself; the beat finds what was lost, or failed.
     "find unsent invitations": {"task": "accounts.tasks.find_unsent_invitations", "schedule": 60.0},
+    # Likewise each mail of the outbox.
+    "find waiting mail": {"task": "accounts.tasks.find_waiting_mail", "schedule": 60.0},
     "remove ended sign-ins": {
         "task": "accounts.tasks.remove_ended_sign_ins",
         "schedule": crontab(hour="3", minute="40"),

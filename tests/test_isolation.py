@@ -177,6 +177,7 @@ def test_task_leaves_nothing_on_the_connection() -> None:
         "invoices.tasks.run_reloads": {"now": now},
         "invoices.tasks.run_renewals": {"now": now},
         "accounts.tasks.send_invitation": {"invitation_id": invitation.pk},
+        "accounts.tasks.send_mail": {},
     }
 
     for name, values in of_workspace.items():

@@ -99,6 +99,8 @@ PAGES = [
     Page("orders/{order_shared}/", "oafm"),
     Page("orders/{order_shared}/pay", "oam", {}),
     Page("orders/{order_shared}/cancel", "oam", {}),
+    Page("mails", "oafms"),
+    Page("mails", "oafms", {"wanted": "credits"}),
     Page("audit-log/", "oaf"),
     Page("audit-log/export", "oaf"),
     Page("people/", "oa"),
