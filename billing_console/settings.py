@@ -250,6 +250,12 @@ CELERY_BEAT_SCHEDULE = {
     "find due charges": {"task": "plans.tasks.find_due_charges", "schedule": 60.0},
     "find due reloads": {"task": "invoices.tasks.find_due_reloads", "schedule": 60.0},
     "find due renewals": {"task": "invoices.tasks.find_due_renewals", "schedule": 60.0},
+    # A document that is issued starts this itself; the beat finds what was lost.
+    "find unmade files": {"task": "invoices.tasks.find_unmade_files", "schedule": 60.0},
+    "issue missing invoices": {
+        "task": "invoices.tasks.issue_missing_invoices",
+        "schedule": crontab(minute="20"),
+    },
     "seal audit log": {"task": "accounts.tasks.seal_audit_log", "schedule": 60.0},
     # An invitation starts this itself; the beat finds what was lost, or failed.
     "find unsent invitations": {"task": "accounts.tasks.find_unsent_invitations", "schedule": 60.0},

@@ -8,7 +8,7 @@ from accounts.days import DAY, next_month
 from accounts.models import Bot, Workspace
 from accounts.months import read_calendar
 from accounts.tenancy import in_workspace
-from invoices import collecting, orders, rating, renewal_rating
+from invoices import collecting, documents, orders, rating, renewal_rating
 from invoices.models import OrderType
 from invoices.renewal_rating import Overcharge
 from plans import billing, charging
@@ -89,13 +89,13 @@ def is_outstanding(held: WorkspaceBilling, *, now: datetime) -> bool:
 
 
 def place_renewal(workspace: Workspace, *, month: date, at: datetime) -> None:
-    """Place the order for which a month begins, unless there is nothing to pay."""
+    """Place and invoice the order for which a month begins, unless there is nothing to pay."""
     rated = renewal_rating.rate(workspace=workspace, month=month, now=at)
     record_overcharges(workspace, rated.overcharges)
     net = rating.add_up(of.line for of in rated.lines)
     if not net:
         return
-    orders.place(
+    order = orders.place(
         workspace=workspace,
         type=OrderType.RENEWAL,
         buyer=None,
@@ -106,6 +106,8 @@ def place_renewal(workspace: Workspace, *, month: date, at: datetime) -> None:
         due_on=read_calendar(workspace).day_of(at) + DUE_AFTER,
         lines=rated.lines,
     )
+    collecting.bill(order=order, at=at)
+    documents.issue_for(order=order, at=at)
 
 
 def record_overcharges(workspace: Workspace, overcharges: list[Overcharge]) -> None:

@@ -111,30 +111,44 @@ def find_method(workspace: Workspace) -> Method:
 
 
 def apply(order: Order, at: datetime) -> CreditLot | None:
-    """Post what a paid renewal brought, and have plans active again that waited for it."""
-    post(order, at=at)
+    """Post the payment of a renewal, and have plans active again that waited for it."""
+    bill(order=order, at=at)
+    settle(order=order, at=at)
     today = read_calendar(order.workspace).day_of(at)
     dunning.renew(workspace=order.workspace, today=today, paid=order)
     return None
 
 
-def post(order: Order, *, at: datetime) -> None:
-    """Post a renewal: payments to revenue and tax."""
-    held = billing.lock(workspace=order.workspace, at=at)
-    today = read_calendar(order.workspace).day_of(at)
+def bill(*, order: Order, at: datetime) -> None:
+    """Post a renewal that is placed: receivable to revenue and tax; once."""
     sums = dict.fromkeys(REVENUES.values(), Decimal(0))
     lines = OrderLine.objects.for_workspace(order.workspace).filter(order=order)
     for kind, net in lines.values_list("kind", "net"):
         sums[REVENUES[LineKind(kind)]] += net
     entries = [
-        Entry(Account.PAYMENTS, order.gross),
+        Entry(Account.RECEIVABLE, order.gross),
         *(Entry(account, -net) for account, net in sums.items()),
         Entry(Account.TAX_PAYABLE, -order.tax),
     ]
+    post(order, entries, key=f"renewal:{order.number}", kind=PostingKind.SUBSCRIPTION, at=at)
+
+
+def settle(*, order: Order, at: datetime) -> None:
+    """Post that a renewal was paid: payments to receivable; once."""
+    entries = [Entry(Account.PAYMENTS, order.gross), Entry(Account.RECEIVABLE, -order.gross)]
+    post(order, entries, key=f"renewal:{order.number}:paid", kind=PostingKind.PAYMENT, at=at)
+
+
+def post(
+    order: Order, entries: Sequence[Entry], *, key: str, kind: PostingKind, at: datetime
+) -> None:
+    """Post something of a renewal."""
+    held = billing.lock(workspace=order.workspace, at=at)
+    today = read_calendar(order.workspace).day_of(at)
     ledger.post(
         workspace=order.workspace,
-        key=f"renewal:{order.number}",
-        kind=PostingKind.SUBSCRIPTION,
+        key=key,
+        kind=kind,
         at=at,
         booking_month=held.book(today),
         entries=[entry for entry in entries if entry.amount],

@@ -18,6 +18,7 @@ from accounts.models import (
     WorkspaceOwned,
     WorkspaceOwnedQuerySet,
 )
+from invoices.issued import IssuedDocument  # noqa: F401 - a module of models of its own
 from invoices.parties import RATE_DECIMALS, RATE_DIGITS
 from invoices.tax import Category, Treatment
 from plans.models import CreditLot, Currency, Meter, PlanVersion
@@ -328,6 +329,7 @@ class Payment(WorkspaceOwned):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint("workspace", "reference", name="payment_reference_unique"),
+            models.UniqueConstraint("workspace", "id", name="payment_id_in_workspace"),
             models.CheckConstraint(
                 condition=Q(status__in=PaymentStatus.values), name="payment_status_known"
             ),

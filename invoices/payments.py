@@ -7,6 +7,7 @@ noted under the lock of the workspace's billing, and moves the order once.
 import uuid
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from django.conf import settings
 from django.db.models import Q
@@ -23,7 +24,7 @@ from invoices.models import (
     PaymentStatus,
     SavedMethod,
 )
-from invoices.providers import Answer, Provider
+from invoices.providers import Answer, Provider, RefundAnswer
 from plans import billing
 
 # What a buyer agrees to who has their method kept; it is stored with the payment, word for word.
@@ -143,6 +144,19 @@ def open_page(*, payment: Payment, return_to: str) -> str:
         Unavailable: the method is not offered any more.
     """
     return find_provider(payment.method).open_page(payment, return_to=return_to)
+
+
+def refund(*, payment: Payment, gross: Decimal, key: str) -> RefundAnswer:
+    """Have the provider of an accepted payment send back a part of it, or all; once for a key.
+
+    Not in a transaction of the caller's: a provider takes its time.
+
+    Raises:
+        Unavailable: the method is not offered any more.
+        ByHand: money goes back by hand.
+        ProviderDown: whether it was sent is not known; ask again with the same key.
+    """
+    return find_provider(payment.method).refund(payment, gross=gross, key=key)
 
 
 def take_answer(*, workspace_id: int, answer: Answer, at: datetime) -> bool:

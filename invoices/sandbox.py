@@ -9,6 +9,7 @@ import hmac
 import json
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from celery import current_app
@@ -18,7 +19,7 @@ from django.urls import reverse
 from django.utils.crypto import salted_hmac
 
 from invoices.models import Payment, PaymentStatus
-from invoices.providers import Answer
+from invoices.providers import Answer, RefundAnswer, RefundStatus
 from plans.wording import say_amount
 
 SALT = "invoices.sandbox"
@@ -102,6 +103,10 @@ class Sandbox:
             send(answer, workspace_id=payment.workspace_id, after=LATE)
             return None
         return answer
+
+    def refund(self, payment: Payment, *, gross: Decimal, key: str) -> RefundAnswer:
+        """Say that it is sent: there is no money to move."""
+        return RefundAnswer(RefundStatus.SENT)
 
 
 def read_bill(token: str) -> Bill:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from celery import shared_task
 
-from invoices import callbacks, reloads, renewals
+from invoices import callbacks, documents, files, reloads, renewals
 
 EXPIRES = 60  # seconds; a call that waited that long was followed by others that say the same
 
@@ -45,3 +45,24 @@ def run_renewals(*, workspace_id: int, now: str) -> None:
 def deliver_sandbox_answer(*, body: str) -> None:
     """Send an answer of the sandbox to the console; where it is not taken, again later."""
     callbacks.deliver(body=body)
+
+
+@shared_task
+def find_unmade_files() -> None:
+    """Have PDFs made that are not; sent by the beat every minute."""
+    for workspace_id, document_id in files.find_unmade():
+        make_document_file.apply_async(
+            kwargs={"workspace_id": workspace_id, "document_id": document_id}, expires=EXPIRES
+        )
+
+
+@shared_task
+def make_document_file(*, workspace_id: int, document_id: int) -> None:
+    """Make the PDF of one document."""
+    files.make(workspace_id=workspace_id, document_id=document_id, now=datetime.now(UTC))
+
+
+@shared_task
+def issue_missing_invoices() -> None:
+    """Issue the invoices of orders that have none; sent by the beat every hour."""
+    documents.issue_missing(at=datetime.now(UTC))

@@ -331,6 +331,8 @@ class PostingKind(models.TextChoices):
     LAPSE = "lapse", "Credits lapsed"
     REFUND = "refund", "Refund"
     SUBSCRIPTION = "subscription", "Plan"
+    PAYMENT = "payment", "Payment"
+    CORRECTION = "correction", "Correction"
 
 
 class Posting(LargeTable):

@@ -1,0 +1,193 @@
+"""Documents as they were issued, and their files; docs/invoices.md says more."""
+
+from typing import ClassVar, Self
+
+from django.db import models
+from django.db.models import F, Q
+
+from accounts.models import (
+    ADMINS,
+    Membership,
+    Role,
+    User,
+    WorkspaceOwned,
+    WorkspaceOwnedQuerySet,
+)
+from invoices.frozen import Kind
+from plans.models import Currency
+from plans.money import DECIMALS, DIGITS
+
+CODE_LENGTH = 20
+
+
+class DocumentKind(models.TextChoices):
+    """What a document is."""
+
+    INVOICE = Kind.INVOICE.value, "Invoice"
+    CREDIT_NOTE = Kind.CREDIT_NOTE.value, "Credit note"
+
+
+class DocumentCode(WorkspaceOwned):
+    """With what the numbers of a workspace's documents begin; no other workspace has it."""
+
+    code = models.CharField(max_length=CODE_LENGTH, db_collation="C", unique=True)
+
+    objects = WorkspaceOwnedQuerySet["DocumentCode"].as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("workspace", name="document_code_once"),
+            models.CheckConstraint(condition=Q(code__regex="^[A-Z0-9]+$"), name="document_code_ok"),
+        ]
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class IssuedDocumentQuerySet(WorkspaceOwnedQuerySet["IssuedDocument"]):
+    """Documents of a workspace."""
+
+    def visible_to(self, membership: Membership) -> Self:
+        """Keep the documents of the orders that a person may see."""
+        if membership.role in ADMINS | {Role.FINANCE}:
+            return self
+        return self.filter(order__buyer=membership.user_id)
+
+    def invoices(self) -> Self:
+        """Keep the invoices."""
+        return self.filter(kind=DocumentKind.INVOICE)
+
+    def credit_notes(self) -> Self:
+        """Keep the credit notes."""
+        return self.filter(kind=DocumentKind.CREDIT_NOTE)
+
+
+class IssuedDocument(WorkspaceOwned):
+    """An invoice or credit note; never changed or removed, to which a trigger holds everybody.
+
+    ``number`` is ``series`` and ``sequence``, which has no gap. ``corrects``: the invoice that a
+    credit note names. ``content``: all that it says (`invoices.frozen.Document`), except the
+    ``logo``, which is a file that never changes. ``issued_on``: the day in the seller's zone.
+    """
+
+    kind = models.CharField(max_length=11, choices=DocumentKind.choices)
+    series = models.CharField(max_length=32, db_collation="C")
+    sequence = models.PositiveIntegerField()
+    number = models.CharField(max_length=40, db_collation="C", unique=True)
+    key = models.CharField(max_length=200, db_collation="C")
+    order = models.ForeignKey("invoices.Order", on_delete=models.PROTECT, related_name="documents")
+    corrects = models.ForeignKey(
+        "self", on_delete=models.PROTECT, related_name="credit_notes", null=True, blank=True
+    )
+    issued_at = models.DateTimeField()
+    issued_on = models.DateField()
+    currency = models.ForeignKey(Currency, on_delete=models.PROTECT)
+    net = models.DecimalField(max_digits=DIGITS, decimal_places=DECIMALS)
+    tax = models.DecimalField(max_digits=DIGITS, decimal_places=DECIMALS)
+    gross = models.DecimalField(max_digits=DIGITS, decimal_places=DECIMALS)
+    logo = models.CharField(max_length=100, blank=True)
+    content = models.JSONField()
+
+    objects = IssuedDocumentQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("series", "sequence", name="document_sequence_unique"),
+            models.UniqueConstraint("workspace", "key", name="document_key_unique"),
+            models.UniqueConstraint("workspace", "id", name="document_id_in_workspace"),
+            models.UniqueConstraint(
+                "workspace",
+                "order",
+                condition=Q(kind=DocumentKind.INVOICE),
+                name="document_invoice_of_order",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind=DocumentKind.INVOICE, corrects=None)
+                | Q(kind=DocumentKind.CREDIT_NOTE, corrects__isnull=False),
+                name="document_kind",
+            ),
+            models.CheckConstraint(condition=Q(sequence__gte=1), name="document_sequence_from_1"),
+            models.CheckConstraint(
+                condition=Q(net__gt=0, tax__gte=0, gross=F("net") + F("tax")),
+                name="document_amounts_add_up",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index("workspace", "issued_on", "id", name="document_of_workspace"),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class DocumentFile(WorkspaceOwned):
+    """The PDF of a document: the row says that it is to be made, and then where it is.
+
+    ``name``: in the storage; ``sha256``: of its content, in hexadecimal. Set together, once.
+    """
+
+    document = models.OneToOneField(IssuedDocument, on_delete=models.PROTECT, related_name="file")
+    name = models.CharField(max_length=200, blank=True)
+    sha256 = models.CharField(max_length=64, blank=True)
+    size = models.PositiveIntegerField(default=0)
+    stored_at = models.DateTimeField(null=True, blank=True)
+
+    objects = WorkspaceOwnedQuerySet["DocumentFile"].as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(stored_at=None, name="", sha256="", size=0)
+                | Q(stored_at__isnull=False, sha256__regex="^[0-9a-f]{64}$", size__gt=0)
+                & ~Q(name=""),
+                name="document_file_whole",
+            ),
+        ]
+        indexes: ClassVar = [
+            # Few at any time: those that a worker has to make.
+            models.Index(
+                "workspace", "document", condition=Q(stored_at=None), name="document_file_unmade"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or f"file of document {self.document_id}"
+
+
+class Payback(WorkspaceOwned):
+    """Money that goes back to the buyer, and whether it was sent.
+
+    ``document``: the credit note by which it does; None: the order was paid twice. ``payment``: the
+    accepted one that it goes back by. ``refused``: why its provider would not. ``sent_by``: the
+    operator who sent it by hand, with the ``reference`` of the transfer; None: the provider did.
+    """
+
+    document = models.OneToOneField(
+        IssuedDocument, on_delete=models.PROTECT, related_name="payback", null=True, blank=True
+    )
+    payment = models.ForeignKey("invoices.Payment", on_delete=models.PROTECT)
+    currency = models.ForeignKey(Currency, on_delete=models.PROTECT)
+    amount = models.DecimalField(max_digits=DIGITS, decimal_places=DECIMALS)
+    created_at = models.DateTimeField()
+    asked_at = models.DateTimeField(null=True, blank=True)
+    refused = models.CharField(max_length=300, blank=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    sent_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True)
+    reference = models.CharField(max_length=100, blank=True)
+
+    objects = WorkspaceOwnedQuerySet["Payback"].as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                "workspace", "payment", condition=Q(document=None), name="payback_of_surplus"
+            ),
+            models.CheckConstraint(condition=Q(amount__gt=0), name="payback_positive"),
+        ]
+        indexes: ClassVar = [
+            # Few at any time: those that have to be sent.
+            models.Index("workspace", condition=Q(sent_at=None), name="payback_due"),
+        ]
+
+    def __str__(self) -> str:
+        return f"payback of {self.document or self.payment}"
