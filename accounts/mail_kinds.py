@@ -58,7 +58,9 @@ CATEGORIES: Mapping[Category, About] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """A kind of mail. ``money``: it moves money or credits, or what is owed, so each one is sent.
+    """A kind of mail. ``money``: it moves money or credits, what is owed or who decides of it.
+
+    Each of these is sent: a second one on a day says that the first is not true any more.
 
     Of all others there is at most one a local day for each bot and recipient.
     """
@@ -96,5 +98,5 @@ KINDS: Mapping[str, Kind] = {
     "plan_expired": Kind(name="Plan expired", category=Category.PLANS),
     "extension_asked": Kind(name="Extension asked for", category=Category.EXTENSIONS, money=True),
     "extension_decided": Kind(name="Extension decided", category=Category.EXTENSIONS, money=True),
-    "bot_owner_changed": Kind(name="Bot owner changed", category=Category.BOTS),
+    "bot_owner_changed": Kind(name="Bot owner changed", category=Category.BOTS, money=True),
 }

@@ -7,7 +7,7 @@ from celery import shared_task
 from django.core.cache import cache
 from django.db import transaction
 
-from accounts import actors, mail, outbox, queries, seals, sign_ins
+from accounts import actors, dispatch, mail, outbox, queries, seals, sign_ins
 from accounts.models import Invitation, User
 
 EXPIRES = 60  # seconds; a call that waited that long was followed by others that say the same
@@ -59,7 +59,7 @@ def send_mail(*, workspace_id: int) -> None:
     if cache.get(MAIL_SERVER_AWAY):
         return
     try:
-        outbox.run(workspace_id=workspace_id, now=datetime.now(UTC))
+        dispatch.run(workspace_id=workspace_id, now=datetime.now(UTC))
     except mail.ServerAway:
         cache.set(MAIL_SERVER_AWAY, True, AWAY_FOR)
 

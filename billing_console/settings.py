@@ -248,6 +248,8 @@ CELERY_BEAT_SCHEDULE = {
     # A change of zone starts this itself; the beat finds what was lost.
     "find old zones": {"task": "usage.tasks.find_old_zones", "schedule": 60.0},
     "find due charges": {"task": "plans.tasks.find_due_charges", "schedule": 60.0},
+    # Charging does this too; the beat warns where nothing is charged.
+    "find due warnings": {"task": "plans.tasks.find_due_warnings", "schedule": 3600.0},
     "find due reloads": {"task": "invoices.tasks.find_due_reloads", "schedule": 60.0},
     "find due renewals": {"task": "invoices.tasks.find_due_renewals", "schedule": 60.0},
     # A document that is issued starts this itself; the beat finds what was lost.

@@ -174,6 +174,7 @@ def test_task_leaves_nothing_on_the_connection() -> None:
         "usage.tasks.remove_old_events_of": {"now": now},
         "usage.tasks.recount_days": {},
         "plans.tasks.charge_workspace": {"now": now},
+        "plans.tasks.warn_workspace": {"now": now},
         "invoices.tasks.run_reloads": {"now": now},
         "invoices.tasks.run_renewals": {"now": now},
         "accounts.tasks.send_invitation": {"invitation_id": invitation.pk},

@@ -13,7 +13,7 @@ from django.core.cache import cache
 from django.db import transaction
 from pytest_django import Settings
 
-from accounts import mail, mail_choices, outbox, people, tasks
+from accounts import dispatch, mail, mail_choices, outbox, people, tasks
 from accounts.mail_kinds import KINDS, Category, Kind
 from accounts.models import Bot, Mail, MailState, Membership, Role, Workspace
 from accounts.recipients import Recipient, Why, find_admins, find_operators, of_addresses
@@ -64,7 +64,7 @@ def queue(of: Workspace, number: int = 1, **values: Any) -> int:  # Any: as `out
 
 
 def run(of: Workspace, at: datetime = make.NOON) -> int:
-    return outbox.run(workspace_id=of.pk, now=at)
+    return dispatch.run(workspace_id=of.pk, now=at)
 
 
 def list_mails(of: Workspace) -> list[Mail]:
