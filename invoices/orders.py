@@ -14,7 +14,7 @@ from accounts import audit
 from accounts.models import Bot, User, Workspace
 from accounts.months import read_calendar
 from accounts.tenancy import in_workspace
-from invoices import auto_reload, billing_details, documents, order_lines, seller, tax
+from invoices import auto_reload, billing_details, documents, mails, order_lines, seller, tax
 from invoices.models import (
     MOVES,
     OF_CREDITS,
@@ -190,6 +190,7 @@ def complete(*, order: Order, at: datetime) -> bool:
         order.lot = effect(order, at) if effect else None
         order.completed_at = at
         save_move(order, to=OrderStatus.COMPLETED)
+        mails.tell_completed(order, at=at)
         documents.issue_for(order=order, at=at)
     return True
 
