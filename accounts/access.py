@@ -68,6 +68,8 @@ OPERATOR_ACCESS = frozenset(
     {
         "workspaces.view",
         "health.view",
+        "mails.view",
+        "mails.send",
         "audit.view",
         "viewing.start",
         "catalog.view",

@@ -45,6 +45,7 @@ OPERATOR_MENU: dict[str, list[Entry]] = {
         Entry("Extensions", "plans_operator:extension_list", "extensions.view", "calendar-plus"),
         Entry("Plans", "plans_operator:plan_list", "catalog.view", "list-check"),
         Entry("Seller profile", "invoices_operator:seller", "seller.change", "building-store"),
+        Entry("Mails", "mails_operator:mail_list", "mails.view", "mail"),
         Entry("Health", "operator:health", "health.view", "heartbeat"),
         Entry("Audit log", "operator:audit", "audit.view", "history"),
     ],

@@ -15,6 +15,7 @@ urlpatterns = [
     path("w/<slug:slug>/", include("invoices.urls")),
     path("", include("invoices.sandbox_urls")),
     path("operator/", include("billing_console.operator.urls")),
+    path("operator/", include("accounts.operator_urls")),
     path("operator/", include("plans.operator_urls")),
     path("operator/", include("invoices.operator_urls")),
     path("healthz", live, name="live"),

@@ -1,6 +1,6 @@
 """What mails were written, for tests."""
 
-from accounts import mail_words
+from accounts import mail_samples, mail_words
 from accounts.models import Mail, Workspace
 from accounts.tenancy import in_workspace
 
@@ -18,7 +18,13 @@ def addressed(of: Workspace, *kinds: str) -> list[str]:
 
 
 def subjects(of: Workspace, *kinds: str) -> list[str]:
-    """Return the different subjects of mails, in order, with ordinary spaces."""
+    """Return the different subjects of mails, in order, with ordinary spaces.
+
+    What the templates are given is what operators' previews give them.
+    """
+    for mail in find(of, *kinds):
+        made_up = mail_samples.make(mail.kind)
+        assert mail.context.keys() - {"bot"} == made_up.context.keys() - {"bot"}, mail.kind
     said = (
         mail_words.render(mail).subject.replace("\N{NO-BREAK SPACE}", " ")
         for mail in find(of, *kinds)

@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 from django.test import Client
 
-from accounts.models import ApiKey, Bot, Role, Workspace
+from accounts.models import ApiKey, Bot, Mail, Role, Workspace
 from accounts.tenancy import in_workspace
 from plans import billing, extensions
 from plans.models import CreditLot, Extension
@@ -73,6 +73,8 @@ def find_parts(acme: Workspace) -> dict[str, str]:
             "<slug:plan_code>": "essential",
             "<slug:currency_code>": "USD",
             "<str:token>": "of-nobody",
+            "<slug:kind>": "low_balance",
+            "<int:mail_id>": str(Mail.objects.for_workspace(acme).earliest("pk").pk),
             "<str:provider_id>": "oidc",
             "<person:uidb36>": "1",
             "<key:key>": "set-password",

@@ -38,9 +38,15 @@ PAGES = (
     "/operator/plans/essential/new",
     "/operator/plans/essential/withdraw",
     "/operator/seller/",
+    "/operator/mails/",
+    "/operator/mails/previews/",
+    "/operator/mails/previews/low_balance/",
+    "/operator/mails/previews/low_balance/html",
 )
 LOGO = "/operator/seller/logo"  # not there: there is none
 EXTENSION = "/operator/extensions/1/"  # the one that `find_parts` makes
+MAILS = {"/operator/mails/1/", "/operator/mails/1/html"}  # that it is asked for
+AGAIN = "/operator/mails/1/again"
 VIEW_AS = "/operator/workspaces/acme/view-as"
 STOP = "/operator/stop-viewing"
 AS_OWNER = {"role": "owner", "minutes": "30", "reason": "They asked why."}
@@ -89,8 +95,8 @@ def test_pages_are_there_for_operators_alone(acme: Workspace, operator: Client) 
 
     walked = [complete(address, parts) for address, _ in patterns() if is_of_operators(address)]
     there = {path for path in walked if operator.get(path).status_code == 200}
-    assert there == {*PAGES, EXTENSION}
-    assert {*walked} == {*there, VIEW_AS, STOP, LOGO}
+    assert there == {*PAGES, EXTENSION, *MAILS}
+    assert {*walked} == {*there, VIEW_AS, STOP, LOGO, AGAIN}
     for path in walked:
         for client in (owner, Client()):
             assert client.get(path).status_code == 404, path
