@@ -41,7 +41,7 @@ def render(mail: Mail) -> Words:
     action = values.get("action")
     headers: dict[str, str] = {}
     preferences = ""
-    if mail.user_id and mail.why != recipients.Why.OPERATOR:
+    if mail.user_id is not None and mail.why != recipients.Why.OPERATOR:
         preferences = absolute(reverse("accounts:mail_preferences", args=[mail.workspace.slug]))
         if not KINDS[mail.kind].mandatory:
             token = write_token(mail.workspace_id, mail.user_id, KINDS[mail.kind].category)
