@@ -67,7 +67,7 @@ def warn_of_lapses(workspace: Workspace, *, today: date, at: datetime) -> None:
 
 def warn_of_balances(workspace: Workspace, *, today: date, at: datetime) -> None:
     """Warn of bots whose bought credits run low, and of those that have none any more."""
-    bots = {bot.pk: bot for bot in Bot.objects.for_workspace(workspace).in_use()}
+    bots = {bot.pk: bot for bot in Bot.objects.for_workspace(workspace).in_use().order_by("pk")}
     currency = Currency.objects.filter(code=workspace.currency).first()
     lots = find_latest_lots(workspace)
     if not bots or not lots or currency is None:
