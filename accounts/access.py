@@ -77,6 +77,8 @@ OPERATOR_ACCESS = frozenset(
         "extensions.view",
         "extensions.decide",
         "credits.grant",
+        "refunds.view",
+        "refunds.make",
         "seller.view",
         "seller.change",
         "enterprise.set",

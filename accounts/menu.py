@@ -44,6 +44,9 @@ OPERATOR_MENU: dict[str, list[Entry]] = {
         Entry("Workspaces", "operator:workspace_list", "workspaces.view", "buildings"),
         Entry("Extensions", "plans_operator:extension_list", "extensions.view", "calendar-plus"),
         Entry("Plans", "plans_operator:plan_list", "catalog.view", "list-check"),
+        Entry(
+            "Paybacks", "invoices_operator:payback_list", "refunds.view", "cash-banknote-move-back"
+        ),
         Entry("Seller profile", "invoices_operator:seller", "seller.change", "building-store"),
         Entry("Mails", "mails_operator:mail_list", "mails.view", "mail"),
         Entry("Health", "operator:health", "health.view", "heartbeat"),

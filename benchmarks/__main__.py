@@ -29,6 +29,7 @@ def main() -> int:
         "charging": charges.measure_charging,
         "entitlement": charges.measure_entitlement,
         "pdf": documents.measure_pdf,
+        "issuing": documents.measure_issuing,
     }
     chosen = sys.argv[1:] or list(all_measures)
     print(f"{datetime.now(UTC):%Y-%m-%d}, {describe_machine()}, {'full' if full else 'small'}")

@@ -1,16 +1,24 @@
 """Invoices as PDF, compared with WeasyPrint alone on the same page."""
 
+import os
+import time
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from io import BytesIO
+from pathlib import Path
 from statistics import median
 
 import pikepdf
 from weasyprint import HTML
 
-from benchmarks.measures import TIMES, Result, seconds
-from invoices import pdf
+from accounts import workspaces
+from accounts.models import Workspace
+from accounts.tenancy import in_workspace
+from benchmarks import scratch
+from benchmarks.measures import TIMES, Result, celery_worker, seconds
+from billing_console.demo import parties
+from invoices import billing_details, contents, files, orders, pdf, seller
 from invoices.frozen import (
     Bank,
     Denomination,
@@ -20,6 +28,8 @@ from invoices.frozen import (
     SellerParty,
     TaxRow,
 )
+from invoices.issued import DocumentFile, IssuedDocument
+from invoices.models import Method, OrderType
 from invoices.tax import Category
 
 SELLER = SellerParty(
@@ -29,6 +39,7 @@ SELLER = SellerParty(
 BUYER = Party(legal_name="Buyer", city="Berlin", country="DE", country_name="Germany")
 LINES_OF_A_BOT = 3
 RATE = Decimal(19)
+WORKERS = 2
 
 
 def measure_pdf(*, full: bool) -> Iterator[Result]:
@@ -81,3 +92,86 @@ def count_pages(file: bytes) -> int:
     """Return how many pages a PDF has."""
     with pikepdf.open(BytesIO(file)) as opened:
         return len(opened.pages)
+
+
+def measure_issuing(*, full: bool) -> Iterator[Result]:
+    """Issue invoices and have workers make their PDFs; their memory is compared with its start.
+
+    The baseline of the time is WeasyPrint alone, which draws one of these pages again and again.
+    """
+    count = 1000 if full else 100
+    workspace = open_workspace()
+    with scratch.files(), celery_worker(WORKERS) as worker:
+        issued_in = seconds(lambda: issue(workspace, count))
+        memory, made_in = watch(worker, workspace, count)
+        assert {fault for _, fault in files.verify(now=datetime.now(UTC))} == {None}
+    with in_workspace(workspace.pk):
+        first = IssuedDocument.objects.for_workspace(workspace).earliest("pk")
+    html = pdf.write_html(contents.read(first))
+    alone = median(seconds(lambda: HTML(string=html).write_pdf()) for _ in range(TIMES))
+    yield Result(
+        f"{count:,} invoices issued ({count / issued_in:.0f} a second), PDFs by {WORKERS} workers",
+        f"WeasyPrint alone {alone * count / WORKERS:.0f} s",
+        f"{issued_in + made_in:.0f} s",
+        (issued_in + made_in) / (alone * count / WORKERS),
+        2,
+    )
+    yield Result(
+        f"memory of the largest worker over {count:,} PDFs",
+        f"{memory[0]:.0f} MiB after a tenth",
+        f"{memory[1]:.0f} MiB at most",
+        memory[1] / memory[0],
+        1.1,
+    )
+
+
+def open_workspace() -> Workspace:
+    """Return a new workspace that can buy credits."""
+    if seller.find() is None:
+        seller.change(**parties.SELLER)
+    workspace, _ = workspaces.create(slug=f"invoiced-{time.time_ns()}", currency="EUR")
+    billing_details.change(
+        workspace=workspace, at=datetime.now(UTC), **parties.BUYERS["lindenkamp"]
+    )
+    return workspace
+
+
+def issue(workspace: Workspace, count: int) -> None:
+    """Complete so many orders, each with its invoice."""
+    now = datetime.now(UTC)
+    for number in range(count):
+        order = orders.place(
+            workspace=workspace,
+            type=OrderType.CREDIT_PURCHASE,
+            buyer=None,
+            net=Decimal(100 + number),
+            at=now,
+            key=f"bench:{number}",
+            method=Method.SANDBOX,
+        )
+        orders.complete(order=order, at=now)
+
+
+def watch(worker: int, workspace: Workspace, count: int) -> tuple[tuple[float, float], float]:
+    """Wait until all PDFs are made; return the memory after a tenth and at most, and the seconds.
+
+    The memory is that of the largest process of the worker, in MiB.
+    """
+    start = time.perf_counter()
+    early = most = 0.0
+    while True:
+        with in_workspace(workspace.pk):
+            unmade = DocumentFile.objects.for_workspace(workspace).filter(stored_at=None).count()
+        most = max(most, read_largest(worker))
+        if unmade > count * 9 // 10 or not early:
+            early = most
+        if not unmade:
+            return (early, most), time.perf_counter() - start
+        time.sleep(0.2)
+
+
+def read_largest(parent: int) -> float:
+    """Return the resident memory of the largest child of a process, in MiB."""
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    sizes = [Path(f"/proc/{child}/statm").read_text().split()[1] for child in children]
+    return max((int(pages) for pages in sizes), default=0) * os.sysconf("SC_PAGE_SIZE") / 2**20

@@ -22,6 +22,7 @@ import brotli
 import duckdb
 import psycopg
 from django.conf import settings
+from django.core.files.storage import default_storage
 from django.db import connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -185,24 +186,41 @@ def make_key(workspace: Workspace, scope: Scope = Scope.WRITE_EVENTS) -> str:
     return secret
 
 
-@contextmanager
-def web_server() -> Iterator[str]:
-    """Run the web server on the scratch database; yield its address."""
-    environment = {
+def process_environment() -> dict[str, str]:
+    """Return the environment by which another process uses the scratch database."""
+    return {
         **os.environ,
         "DATABASE_URL": scratch.address("default"),
         "DATABASE_OPERATOR_URL": scratch.address("operator"),
         "REDIS_URL": settings.REDIS_ADDRESS,
         "SECRET_KEY": settings.SECRET_KEY,
+        "FILES_DIR": str(default_storage.path("")),
         "API_REQUESTS_PER_MINUTE": "1000000",
         "HTTPS": "0",
         "LOG_LEVEL": "ERROR",
     }
+
+
+@contextmanager
+def celery_worker(processes: int) -> Iterator[int]:
+    """Run a Celery worker of so many processes on the scratch database; yield its process id."""
+    command = [sys.executable, "-m", "celery", "-A", "billing_console", "worker", "-l", "error"]
+    worker = subprocess.Popen([*command, "-c", str(processes)], cwd=ROOT, env=process_environment())
+    try:
+        yield worker.pid
+    finally:
+        worker.terminate()
+        worker.wait()
+
+
+@contextmanager
+def web_server() -> Iterator[str]:
+    """Run the web server on the scratch database; yield its address."""
     command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "--bind"]
     server = subprocess.Popen(
         [*command, "127.0.0.1:8765", "--log-level", "error", "billing_console.wsgi"],
         cwd=ROOT,
-        env=environment,
+        env=process_environment(),
     )
     address = "http://127.0.0.1:8765"
     try:

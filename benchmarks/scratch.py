@@ -1,12 +1,15 @@
 """A database of its own for the measurements, on the servers that the console uses."""
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
+from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
 from django.db.backends.postgresql.base import DatabaseWrapper
+from django.test.utils import override_settings
 from psycopg.conninfo import make_conninfo
 
 NAME = "benchmark_billing_console"
@@ -42,6 +45,20 @@ def database() -> Iterator[None]:
     finally:
         use(names)
         execute_as_owner(f"DROP DATABASE {NAME}")
+
+
+@contextmanager
+def files() -> Iterator[None]:
+    """Run the block with a storage of its own for files, which goes with the run's."""
+    storages = {
+        **settings.STORAGES,
+        "default": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": tempfile.mkdtemp()},
+        },
+    }
+    with override_settings(STORAGES=storages):
+        yield
 
 
 def use(names: dict[str, str]) -> None:

@@ -252,6 +252,7 @@ CELERY_BEAT_SCHEDULE = {
     "find due warnings": {"task": "plans.tasks.find_due_warnings", "schedule": 3600.0},
     "find due reloads": {"task": "invoices.tasks.find_due_reloads", "schedule": 60.0},
     "find due renewals": {"task": "invoices.tasks.find_due_renewals", "schedule": 60.0},
+    "find due paybacks": {"task": "invoices.tasks.find_due_paybacks", "schedule": 60.0},
     # A document that is issued starts this itself; the beat finds what was lost.
     "find unmade files": {"task": "invoices.tasks.find_unmade_files", "schedule": 60.0},
     "issue missing invoices": {
@@ -420,7 +421,7 @@ FRONT_END_FILES = {
 STORAGES = {
     "default": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": VAR_DIR / "files"},
+        "OPTIONS": {"location": os.environ.get("FILES_DIR") or VAR_DIR / "files"},
     },
     "staticfiles": {"BACKEND": "billing_console.front_end.StaticStorage"},
 }

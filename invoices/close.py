@@ -8,7 +8,7 @@ from accounts.days import DAY, next_month
 from accounts.models import Bot, Workspace
 from accounts.months import read_calendar
 from accounts.tenancy import in_workspace
-from invoices import collecting, documents, orders, rating, renewal_rating
+from invoices import collecting, corrections, documents, orders, rating, renewal_rating
 from invoices.models import OrderType
 from invoices.renewal_rating import Overcharge
 from plans import billing, charging
@@ -92,6 +92,7 @@ def place_renewal(workspace: Workspace, *, month: date, at: datetime) -> None:
     """Place and invoice the order for which a month begins, unless there is nothing to pay."""
     rated = renewal_rating.rate(workspace=workspace, month=month, now=at)
     record_overcharges(workspace, rated.overcharges)
+    corrections.give_back(workspace=workspace, overcharges=rated.overcharges, month=month, at=at)
     net = rating.add_up(of.line for of in rated.lines)
     if not net:
         return
@@ -111,10 +112,7 @@ def place_renewal(workspace: Workspace, *, month: date, at: datetime) -> None:
 
 
 def record_overcharges(workspace: Workspace, overcharges: list[Overcharge]) -> None:
-    """Note what is to be given back: a later close notes it again for as long as it is so.
-
-    No order has a negative line; a credit note gives it back.
-    """
+    """Note what is to be given back; no order has a negative line, a credit note gives it back."""
     if not overcharges:
         return
     named = Bot.objects.for_workspace(workspace).in_bulk([of.service.bot for of in overcharges])

@@ -16,9 +16,10 @@ from accounts.models import Workspace
 from accounts.tenancy import in_workspace
 from invoices import billing_details, composing, contents, files, numbering, seller
 from invoices.composing import Correction, Named, Parties
-from invoices.frozen import Document, Inconsistent
+from invoices.frozen import Document, Inconsistent, add_up
 from invoices.issued import DocumentKind, IssuedDocument
 from invoices.models import PAID, Order, OrderType
+from invoices.tax import Sums
 from plans import billing
 
 logger = logging.getLogger(__name__)
@@ -165,14 +166,22 @@ def check_left(invoice: IssuedDocument, note: Document) -> None:
     Raises:
         NotIssued: it would be more.
     """
-    notes = list(invoice.credit_notes.for_workspace(invoice.workspace_id))
-    net = invoice.net - sum(one.net for one in notes)
-    tax = invoice.tax - sum(one.tax for one in notes)
-    if note.net > net or note.tax > tax:
+    left = find_left(invoice)
+    if note.net > left.net or note.tax > left.tax:
         raise NotIssued(
             f"{note.net} and tax of {note.tax} are more than what is left of {invoice}:"
-            f" {net} and {tax} {invoice.currency_id}."
+            f" {left.net} and {left.tax} {invoice.currency_id}."
         )
+
+
+def find_left(invoice: IssuedDocument) -> Sums:
+    """Return what is left of an invoice after its credit notes."""
+    with in_workspace(invoice.workspace_id):
+        issued = IssuedDocument.objects.for_workspace(invoice.workspace_id)
+        notes = list(issued.filter(corrects=invoice))
+    net = invoice.net - add_up(note.net for note in notes)
+    tax = invoice.tax - add_up(note.tax for note in notes)
+    return Sums(net, tax, net + tax)
 
 
 def record(issued: IssuedDocument) -> None:
@@ -183,7 +192,7 @@ def record(issued: IssuedDocument) -> None:
         "currency": issued.currency_id,
     }
     if issued.corrects:
-        after["corrects"] = str(issued.corrects)
+        after |= {"corrects": str(issued.corrects), "reason": " ".join(issued.content["notes"])}
     audit.record(
         f"{issued.kind}.issued", workspace=issued.order.workspace, target=str(issued), after=after
     )

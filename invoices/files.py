@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from functools import partial
 from typing import NamedTuple
 
 from celery import current_app
@@ -73,13 +72,12 @@ def ask_for(*, document: IssuedDocument) -> None:
     The row is what has to be done; should the message be lost, the beat finds the row.
     """
     DocumentFile.objects.create(workspace=document.workspace, document=document)
-    # By its name: the task calls this module.
-    send = partial(
-        current_app.send_task,
-        "invoices.tasks.make_document_file",
-        kwargs={"workspace_id": document.workspace_id, "document_id": document.pk},
-        retry=False,
-    )
+    call = {"workspace_id": document.workspace_id, "document_id": document.pk}
+
+    def send() -> None:
+        # By its name: the module of tasks imports this one.
+        current_app.send_task("invoices.tasks.make_document_file", kwargs=call, retry=False)
+
     transaction.on_commit(send, robust=True)
 
 

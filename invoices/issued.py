@@ -7,6 +7,7 @@ from django.db.models import F, Q
 
 from accounts.models import (
     ADMINS,
+    Bot,
     Membership,
     Role,
     User,
@@ -14,10 +15,10 @@ from accounts.models import (
     WorkspaceOwnedQuerySet,
 )
 from invoices.frozen import Kind
-from plans.models import Currency
+from plans.models import Currency, Meter, PlanVersion
 from plans.money import DECIMALS, DIGITS
 
-CODE_LENGTH = 20
+CODE_LENGTH = 12  # letters; more would break the lines of a number on paper
 
 
 class DocumentKind(models.TextChoices):
@@ -158,14 +159,16 @@ class Payback(WorkspaceOwned):
     """Money that goes back to the buyer, and whether it was sent.
 
     ``document``: the credit note by which it does; None: the order was paid twice. ``payment``: the
-    accepted one that it goes back by. ``refused``: why its provider would not. ``sent_by``: the
-    operator who sent it by hand, with the ``reference`` of the transfer; None: the provider did.
+    accepted one that it goes back by; None: it goes back by hand. ``refused``: why its provider
+    would not. ``sent_by``: the operator who sent it by hand, with the ``reference`` of the
+    transfer; None: the provider did.
     """
 
+    order = models.ForeignKey("invoices.Order", on_delete=models.PROTECT, related_name="paybacks")
     document = models.OneToOneField(
         IssuedDocument, on_delete=models.PROTECT, related_name="payback", null=True, blank=True
     )
-    payment = models.ForeignKey("invoices.Payment", on_delete=models.PROTECT)
+    payment = models.ForeignKey("invoices.Payment", on_delete=models.PROTECT, null=True, blank=True)
     currency = models.ForeignKey(Currency, on_delete=models.PROTECT)
     amount = models.DecimalField(max_digits=DIGITS, decimal_places=DECIMALS)
     created_at = models.DateTimeField()
@@ -183,6 +186,10 @@ class Payback(WorkspaceOwned):
                 "workspace", "payment", condition=Q(document=None), name="payback_of_surplus"
             ),
             models.CheckConstraint(condition=Q(amount__gt=0), name="payback_positive"),
+            models.CheckConstraint(
+                condition=Q(document__isnull=False) | Q(payment__isnull=False),
+                name="payback_of_something",
+            ),
         ]
         indexes: ClassVar = [
             # Few at any time: those that have to be sent.
@@ -191,3 +198,37 @@ class Payback(WorkspaceOwned):
 
     def __str__(self) -> str:
         return f"payback of {self.document or self.payment}"
+
+
+class CreditedService(WorkspaceOwned):
+    """Usage or seats that a credit note gave back; rows are never changed.
+
+    With the lines of orders it says how much of a service is ordered by now. ``first_day``,
+    ``last_day``: as on the order's line, both included.
+    """
+
+    document = models.ForeignKey(
+        IssuedDocument, on_delete=models.PROTECT, related_name="credited_services"
+    )
+    bot = models.ForeignKey(Bot, on_delete=models.PROTECT)
+    version = models.ForeignKey(PlanVersion, on_delete=models.PROTECT)
+    meter = models.CharField(max_length=20, choices=Meter.choices)
+    first_day = models.DateField()
+    last_day = models.DateField()
+    quantity = models.IntegerField()
+    net = models.DecimalField(max_digits=DIGITS, decimal_places=DECIMALS)
+
+    objects = WorkspaceOwnedQuerySet["CreditedService"].as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(net__gt=0, last_day__gte=F("first_day")), name="credited_in_range"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index("workspace", "first_day", name="credited_of_workspace"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.net} of {self.bot} by {self.document}"

@@ -1,13 +1,14 @@
 """Lines of orders for plans: kept with the order, and read again for its page and its invoice."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 
 from accounts.models import Bot, Workspace
+from invoices.issued import CreditedService
 from invoices.models import LineKind, Order, OrderLine
 from invoices.rating import Line, add_up
 from plans import catalog
@@ -98,12 +99,35 @@ def read(order: Order) -> list[BotLines]:
     return list(groups.values())
 
 
+def find_service(line: OrderLine) -> Service:
+    """Return what a line in arrears is for."""
+    return Service(line.bot_id, line.version_id, line.meter, line.first_day, line.last_day)
+
+
 def sum_ordered(workspace: Workspace, *, since: date) -> dict[Service, Ordered]:
-    """Return what was ordered in arrears of services that began on ``since`` or later."""
-    rows = OrderLine.objects.for_workspace(workspace).filter(
+    """Return what is ordered in arrears by now of services that began on ``since`` or later.
+
+    That is what was ordered less what credit notes gave back.
+    """
+    lines = OrderLine.objects.for_workspace(workspace).filter(
         kind__in=IN_ARREARS, first_day__gte=since
     )
+    credited = CreditedService.objects.for_workspace(workspace).filter(first_day__gte=since)
+    sums = dict(read_sums(lines))
+    for service, given_back in read_sums(credited):
+        ordered = sums[service]
+        sums[service] = Ordered(
+            ordered.quantity - given_back.quantity, ordered.net - given_back.net
+        )
+    return sums
+
+
+def read_sums(
+    rows: QuerySet[OrderLine] | QuerySet[CreditedService],
+) -> Iterator[tuple[Service, Ordered]]:
+    """Yield each service of some rows with their sums."""
     sums = rows.values_list("bot_id", "version_id", "meter", "first_day", "last_day").annotate(
         Sum("quantity"), Sum("net")
     )
-    return {Service(*service): Ordered(quantity, net) for *service, quantity, net in sums}
+    for *service, quantity, net in sums:
+        yield Service(*service), Ordered(quantity, net)

@@ -14,7 +14,16 @@ from accounts import audit
 from accounts.models import Bot, User, Workspace
 from accounts.months import read_calendar
 from accounts.tenancy import in_workspace
-from invoices import auto_reload, billing_details, documents, mails, order_lines, seller, tax
+from invoices import (
+    auto_reload,
+    billing_details,
+    documents,
+    mails,
+    order_lines,
+    paybacks,
+    seller,
+    tax,
+)
 from invoices.models import (
     MOVES,
     OF_CREDITS,
@@ -192,6 +201,7 @@ def complete(*, order: Order, at: datetime) -> bool:
         save_move(order, to=OrderStatus.COMPLETED)
         mails.tell_completed(order, at=at)
         documents.issue_for(order=order, at=at)
+        paybacks.owe_earlier(order=order, at=at)
     return True
 
 

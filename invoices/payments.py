@@ -15,7 +15,7 @@ from django.db.models import Q
 from accounts import audit
 from accounts.models import Workspace
 from accounts.tenancy import in_workspace
-from invoices import mails, orders, sandbox
+from invoices import mails, orders, paybacks, sandbox
 from invoices.models import (
     OPEN,
     Method,
@@ -195,7 +195,8 @@ def move_order(payment: Payment, *, at: datetime) -> None:
     order = payment.order
     if payment.status == PaymentStatus.ACCEPTED:
         if not orders.complete(order=order, at=at):
-            # Two payments of one order: the money is there twice, and whoever runs this sees it.
+            # Two payments of one order: the money is there twice, and goes back.
+            paybacks.owe_surplus(payment=payment, at=at)
             audit.record(
                 "payment.surplus",
                 workspace=order.workspace,

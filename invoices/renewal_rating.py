@@ -33,6 +33,7 @@ class Overcharge(NamedTuple):
     """Usage of a closed month that is less by now than what was ordered for it."""
 
     service: Service
+    quantity: int
     net: Decimal
 
 
@@ -48,7 +49,7 @@ def rate(*, workspace: Workspace, month: date, now: datetime) -> Rated:
 
     Bots are in order of their names and keys. Late usage is what one of the last closed months
     comes to by now, less what was ordered for it: a line of its own where that is more. Where it is
-    less, a credit note has to give it back.
+    less, a credit note gives it back.
 
     Source: product doc, "24 hours after a month's end one renewal order".
     """
@@ -70,7 +71,9 @@ def rate(*, workspace: Workspace, month: date, now: datetime) -> Rated:
             for line in rating.rate_ended(month=closed, starts=of_bot, count=counts[bot]):
                 compare(bot, line, ordered=ordered, rated=rated)
     # Of what is left nothing was used by now.
-    rated.overcharges.extend(Overcharge(service, before.net) for service, before in ordered.items())
+    rated.overcharges.extend(
+        Overcharge(service, *before) for service, before in ordered.items() if before.net
+    )
     return rated
 
 
@@ -81,7 +84,8 @@ def compare(bot: int, line: Line, *, ordered: dict[Service, Ordered], rated: Rat
     if line.net > before.net:
         rated.lines.append(BotLine(bot, subtract(line, before)))
     elif line.net < before.net:
-        rated.overcharges.append(Overcharge(service, before.net - line.net))
+        quantity = before.quantity - line.quantity
+        rated.overcharges.append(Overcharge(service, quantity, before.net - line.net))
 
 
 def subtract(line: Line, before: Ordered) -> Line:

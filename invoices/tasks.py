@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from celery import shared_task
 
-from invoices import callbacks, documents, files, reloads, renewals
+from invoices import callbacks, documents, files, paying_back, reloads, renewals
 
 EXPIRES = 60  # seconds; a call that waited that long was followed by others that say the same
 
@@ -66,3 +66,26 @@ def make_document_file(*, workspace_id: int, document_id: int) -> None:
 def issue_missing_invoices() -> None:
     """Issue the invoices of orders that have none; sent by the beat every hour."""
     documents.issue_missing(at=datetime.now(UTC))
+
+
+@shared_task
+def find_due_paybacks() -> None:
+    """Have providers send back what is owed to buyers; sent by the beat every minute."""
+    now = datetime.now(UTC)
+    for workspace_id, payback_id in paying_back.find_due(now=now):
+        send_payback.apply_async(
+            kwargs={
+                "workspace_id": workspace_id,
+                "payback_id": payback_id,
+                "now": now.isoformat(),
+            },
+            expires=EXPIRES,
+        )
+
+
+@shared_task
+def send_payback(*, workspace_id: int, payback_id: int, now: str) -> None:
+    """Have the provider send back one payment, or a part of it."""
+    paying_back.send(
+        workspace_id=workspace_id, payback_id=payback_id, now=datetime.fromisoformat(now)
+    )

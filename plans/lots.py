@@ -20,13 +20,14 @@ from plans.models import (
     PostingKind,
     WorkspaceBilling,
 )
+from plans.money import round_amount
 from plans.wallets import Lot
 
 LAPSES_AFTER = timedelta(hours=24)  # after the local end of the last day: for usage counted late
 
 
-class NotEnoughLeft(Exception):
-    """More is to be refunded than is left of a lot."""
+class NotLeft(Exception):
+    """Another amount is left of a lot than is to be refunded."""
 
 
 def grant_free(
@@ -110,27 +111,31 @@ def find_last_day(of: WorkspaceBilling, *, bot: Bot | None, at: datetime) -> dat
 
 
 def refund(*, lot: CreditLot, net: Decimal, tax: Decimal, at: datetime, key: str) -> bool:
-    """Pay bought credits back, ``net`` of them with the ``tax`` on it.
+    """Take back all that is left of bought credits: ``net`` and ``tax`` are owed to the buyer.
 
-    False: the key was posted before, and nothing is done.
+    ``net`` is what is left, rounded to the minor unit; what that makes more or less counts as
+    lapsed. False: the key was posted before, and nothing is done.
+
+    Source: product doc, "A refund takes what is left of the order's lot".
 
     Raises:
-        NotEnoughLeft: the lot has less.
+        NotLeft: something else is left, so that the buyer would get a wrong amount.
     """
-    entries = [
-        Entry(Account.PREPAID_CREDITS, net, lot=lot.pk),
-        Entry(Account.PAYMENTS, -(net + tax)),
-    ]
-    if tax:
-        entries.append(Entry(Account.TAX_PAYABLE, tax))
     with in_workspace(lot.workspace_id):
         workspace = Workspace.objects.get(pk=lot.workspace_id)
         locked = billing.lock(workspace=workspace, at=at)
         if new_lots.is_posted(workspace_id=workspace.pk, key=key):
             return False
-        left = CreditLot.objects.for_workspace(workspace).get(pk=lot.pk, kind=LotKind.BOUGHT)
-        if left.balance < net:
-            raise NotEnoughLeft(f"{left.balance} {left.currency_id} are left of these credits.")
+        held = CreditLot.objects.for_workspace(workspace).select_related("currency")
+        left = held.get(pk=lot.pk, kind=LotKind.BOUGHT)
+        if round_amount(left.balance, decimals=left.currency.decimals) != net:
+            raise NotLeft(f"{left.balance} {left.currency_id} are left of these credits.")
+        entries = [
+            Entry(Account.PREPAID_CREDITS, left.balance, lot=lot.pk),
+            Entry(Account.REVENUE_LAPSED, net - left.balance),
+            Entry(Account.TAX_PAYABLE, tax),
+            Entry(Account.RECEIVABLE, -(net + tax)),
+        ]
         return ledger.post(
             workspace=workspace,
             key=key,
@@ -138,7 +143,7 @@ def refund(*, lot: CreditLot, net: Decimal, tax: Decimal, at: datetime, key: str
             at=at,
             booking_month=locked.book(read_calendar(workspace).day_of(at)),
             bot=lot.bot_id,
-            entries=entries,
+            entries=[entry for entry in entries if entry.amount],
         )
 
 

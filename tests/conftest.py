@@ -1,6 +1,7 @@
 """The tests run against real servers: the embedded ones, or those that the environment names."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from billing_console.settings import SERVERS
 from tests import make
 
 ROOT = Path(__file__).resolve().parent.parent
+FILES = Path(settings.STORAGES["default"]["OPTIONS"]["location"])  # type: ignore[index]  # free settings
 ALIASES = ("default", "operator")
 CATALOG = ("currency", "plan", "planversion", "planmeter", "price")  # as the migrations seed it
 SELLER = "invoices_sellerprofile"  # as `django_db_setup` makes it
@@ -49,6 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
         SERVERS.hold()
     except Unavailable as error:
         pytest.exit(str(error), returncode=1)
+    shutil.rmtree(FILES, ignore_errors=True)
     # The exit that the servers' handler raises would count as an error of the test that runs.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
@@ -129,6 +132,7 @@ def process_environment() -> dict[str, str]:
         "DATABASE_OPERATOR_URL": address("operator"),
         "REDIS_URL": settings.REDIS_ADDRESS,
         "SECRET_KEY": settings.SECRET_KEY,
+        "FILES_DIR": str(FILES),
         "HTTPS": "0",
     }
 

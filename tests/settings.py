@@ -30,7 +30,7 @@ SANDBOX_PAYMENTS = True
 STORAGES = {
     "default": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": VAR_DIR / "test-files"},
+        "OPTIONS": {"location": VAR_DIR / "test-files" / os.environ.get("PYTEST_XDIST_WORKER", "")},
     },
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }

@@ -77,8 +77,13 @@ WRITTEN = {
     "plans_workspacebilling": CHANGED,
     "invoices_autoreload": CHANGED,
     "invoices_billingdetails": CHANGED,
+    "invoices_creditedservice": ADDED,
+    "invoices_documentcode": ADDED,
+    "invoices_documentfile": CHANGED,
+    "invoices_issueddocument": ADDED,
     "invoices_order": CHANGED,
     "invoices_orderline": ADDED,
+    "invoices_payback": CHANGED,
     "invoices_payment": CHANGED,
     "invoices_savedmethod": ADDED,
 }

@@ -70,6 +70,7 @@ def find_parts(acme: Workspace) -> dict[str, str]:
             "<int:member_id>": str(make.member(acme, Role.MEMBER).pk),
             "<int:number>": str(stream.id),
             "<int:order_number>": str(buying.order(acme, key="odd").number),
+            "<int:payback_id>": str(buying.payback(acme, key="paid back").pk),
             "<slug:plan_code>": "essential",
             "<slug:currency_code>": "USD",
             "<str:token>": "of-nobody",

@@ -15,7 +15,7 @@ from accounts.models import Bot, User, Workspace
 from accounts.months import read_calendar
 from accounts.tenancy import in_workspace
 from billing_console.demo import plan
-from invoices import auto_reload, orders, payments, plan_changes
+from invoices import auto_reload, orders, payments, plan_changes, refunds
 from invoices.models import Method, Order, OrderType, PaymentStatus, SavedMethod
 from invoices.providers import Answer
 from invoices.sandbox import SavedAnswer
@@ -63,6 +63,7 @@ def buy(
     bot: str = "",
     status: PaymentStatus = PaymentStatus.ACCEPTED,
     saved: SavedAnswer | None = None,
+    method: Method = Method.SANDBOX,
 ) -> Act:
     """Return how somebody buys credits, and what the payment comes to."""
 
@@ -74,10 +75,22 @@ def buy(
             net=Decimal(amount),
             at=scene.at,
             key=f"{scene.name}:buy:{bot}",
-            method=Method.SANDBOX,
+            method=method,
             bot=scene.find_bot(bot),
         )
         pay(order, status=status, saved=saved, at=scene.at)
+
+    return act
+
+
+def refund(bot: str, *, reason: str) -> Act:
+    """Return how the operator refunds what is left of the credits that were bought for a bot."""
+
+    def act(scene: Scene) -> None:
+        for order in refunds.list_refundable(scene.workspace):
+            left = refunds.find_left(order)
+            if left and order.bot and order.bot.key == bot:
+                refunds.refund(order=order, expected=left.gross, reason=reason, at=scene.at)
 
     return act
 
@@ -245,6 +258,9 @@ STORY: Mapping[str, Sequence[Chapter]] = {
         Chapter(200, [buy(100, by=TOBIAS, status=PaymentStatus.DECLINED)]),
         Chapter(199, [buy(400, by=NADIA, bot="mortgage-guide")]),
         Chapter(150, [change_plan("business-banking", "essential", by=NADIA)]),
+        Chapter(130, [buy(500, by=TOBIAS, status=PaymentStatus.CANCELED)]),
+        Chapter(95, [buy(300, by=MARA, bot="wealth-concierge")]),
+        Chapter(82, [refund("wealth-concierge", reason="The bot is not published this year.")]),
         Chapter(75, [grant(150, bot="it-helpdesk", days=84, reason="Trial of the new channel")]),
         Chapter(70, [grant(120, bot="people-desk", days=40, reason="Trial of the new channel")]),
         Chapter(
@@ -256,6 +272,7 @@ STORY: Mapping[str, Sequence[Chapter]] = {
             ],
         ),
         Chapter(20, [decide_extension("people-desk", approve=True, note="Welcome aboard.")]),
+        Chapter(48, [change_plan("card-services", "advanced", by=TOBIAS)]),
         Chapter(9, [change_plan("business-banking", "standard", by=NADIA)]),
         Chapter(
             6,
@@ -277,6 +294,8 @@ STORY: Mapping[str, Sequence[Chapter]] = {
         Chapter(180, [buy(800, by=plan.LENA, bot="retouren")]),
         Chapter(120, [buy(1500, by=plan.LENA)]),
         Chapter(100, [grant(90, bot="filialsuche", days=30, reason="Relaunch")]),
+        Chapter(64, [buy(200, by=plan.LENA, bot="lieferanten")]),
+        Chapter(61, [refund("lieferanten", reason="Doppelt bestellt.")]),
         Chapter(60, [limit_low("treueclub", 500)]),
         Chapter(30, [buy(300, by=plan.LENA)]),
         Chapter(
@@ -294,6 +313,10 @@ STORY: Mapping[str, Sequence[Chapter]] = {
                     "filialsuche", approve=False, note="Ask again once the bot is published."
                 )
             ],
+        ),
+        Chapter(
+            3,
+            [buy(750, by=plan.LENA, status=PaymentStatus.STARTED, method=Method.WIRE)],
         ),
     ],
     plan.SAHYADRI.slug: [

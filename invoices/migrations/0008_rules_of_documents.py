@@ -31,8 +31,9 @@ END
 $$;
 CREATE TRIGGER payback_kept BEFORE UPDATE ON invoices_payback FOR EACH ROW
     WHEN (OLD.sent_at IS NOT NULL
-        OR (NEW.document_id, NEW.payment_id, NEW.amount, NEW.currency_id)
-            IS DISTINCT FROM (OLD.document_id, OLD.payment_id, OLD.amount, OLD.currency_id))
+        OR (NEW.order_id, NEW.document_id, NEW.payment_id, NEW.amount, NEW.currency_id)
+            IS DISTINCT FROM
+            (OLD.order_id, OLD.document_id, OLD.payment_id, OLD.amount, OLD.currency_id))
     EXECUTE FUNCTION invoices_keep_payback();
 CREATE TRIGGER payback_stays BEFORE DELETE ON invoices_payback FOR EACH ROW
     EXECUTE FUNCTION invoices_keep_payback();
@@ -52,13 +53,18 @@ class Migration(migrations.Migration):
         Isolate("IssuedDocument", "SELECT, INSERT"),
         Isolate("DocumentFile", "SELECT, INSERT, UPDATE"),
         Isolate("Payback", "SELECT, INSERT, UPDATE"),
+        Isolate("CreditedService", "SELECT, INSERT"),
+        AppendOnly("CreditedService"),
         AppendOnly("DocumentCode"),
         AppendOnly("IssuedDocument"),
         TieToWorkspace("IssuedDocument", "order_id", "invoices_order"),
         TieToWorkspace("IssuedDocument", "corrects_id", "invoices_issueddocument"),
         TieToWorkspace("DocumentFile", "document_id", "invoices_issueddocument"),
         TieToWorkspace("Payback", "document_id", "invoices_issueddocument"),
+        TieToWorkspace("Payback", "order_id", "invoices_order"),
         TieToWorkspace("Payback", "payment_id", "invoices_payment"),
+        TieToWorkspace("CreditedService", "document_id", "invoices_issueddocument"),
+        TieToWorkspace("CreditedService", "bot_id", "accounts_bot"),
         migrations.RunSQL(KEEP_FILES, KEEP_FILES_REVERSE),
         migrations.RunSQL(KEEP_PAYBACKS, KEEP_PAYBACKS_REVERSE),
     ]

@@ -42,11 +42,14 @@ PAGES = (
     "/operator/mails/previews/",
     "/operator/mails/previews/low_balance/",
     "/operator/mails/previews/low_balance/html",
+    "/operator/paybacks/",
+    "/operator/workspaces/acme/refunds",
 )
 LOGO = "/operator/seller/logo"  # not there: there is none
 EXTENSION = "/operator/extensions/1/"  # the one that `find_parts` makes
-MAILS = {"/operator/mails/1/", "/operator/mails/1/html"}  # that it is asked for
-AGAIN = "/operator/mails/1/again"
+MAIL = "operator/mails/<int:mail_id>/"
+REFUND = "operator/workspaces/acme/refunds/<int:order_number>"
+PAYBACK = "operator/paybacks/<int:payback_id>"
 VIEW_AS = "/operator/workspaces/acme/view-as"
 STOP = "/operator/stop-viewing"
 AS_OWNER = {"role": "owner", "minutes": "30", "reason": "They asked why."}
@@ -95,8 +98,10 @@ def test_pages_are_there_for_operators_alone(acme: Workspace, operator: Client) 
 
     walked = [complete(address, parts) for address, _ in patterns() if is_of_operators(address)]
     there = {path for path in walked if operator.get(path).status_code == 200}
-    assert there == {*PAGES, EXTENSION, *MAILS}
-    assert {*walked} == {*there, VIEW_AS, STOP, LOGO, AGAIN}
+    mail = complete(MAIL, parts)
+    pages = {*PAGES, EXTENSION, complete(REFUND, parts), complete(PAYBACK, parts)}
+    assert there == {*pages, mail, f"{mail}html"}
+    assert {*walked} == {*there, VIEW_AS, STOP, LOGO, f"{mail}again"}
     for path in walked:
         for client in (owner, Client()):
             assert client.get(path).status_code == 404, path

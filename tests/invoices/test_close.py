@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from accounts.models import AuditEntry, Bot, Workspace
 from accounts.tenancy import in_workspace
-from invoices import close, order_lines, orders, plan_changes, renewals
+from invoices import close, contents, order_lines, orders, plan_changes, renewals
+from invoices.issued import IssuedDocument, Payback
 from invoices.models import Method, Order, OrderLine
-from plans import billing, charging, subscriptions
-from plans.models import Posting, PostingKind, WorkspaceBilling
+from plans import billing, charging, subscriptions, verification
+from plans.models import Account, Posting, PostingKind, WorkspaceBilling
 from tests import make
 from tests.at_once import at_once
 from tests.invoices import renewing
@@ -426,6 +427,56 @@ def test_what_was_ordered_too_much_is_noted_and_no_line(acme: Workspace, bot: Bo
         "meter": "billing_sessions", "from": "2026-03-01", "to": "2026-03-31",
         "net": "1.2600", "currency": "USD",
     }  # fmt: skip
+
+
+def test_what_was_ordered_too_much_is_given_back_once_by_credit_note(
+    acme: Workspace, bot: Bot
+) -> None:
+    renewing.use(bot, 410)
+    renewing.run(acme)
+    (april,) = renewing.orders(acme)
+    orders.complete(order=april, at=CLOSE + DAY)
+    with in_workspace(acme.pk):  # a rule that counts less from now on
+        UsageBucket.objects.for_workspace(acme).filter(bot=bot).update(alert_sessions=403)
+
+    renewing.run(acme, MAY_CLOSE)
+    renewing.run(acme, JUNE_CLOSE)
+
+    with in_workspace(acme.pk):
+        (note,) = IssuedDocument.objects.for_workspace(acme).credit_notes()
+        (payback,) = Payback.objects.for_workspace(acme)
+        assert note.corrects == IssuedDocument.objects.get(order=april, kind="invoice")
+    (line,) = contents.read(note).lines
+    assert (line.quantity, line.price, line.net) == (Decimal(7), Decimal("0.18"), Decimal("1.26"))
+    assert line.days == (MARCH, date(2026, 3, 31))
+    assert payback.amount == note.gross == Decimal("1.26")
+    assert books.sums(acme)[Account.REVENUE_USAGE] == Decimal("-0.54")
+    assert verification.verify(acme) == []
+
+
+def test_credit_notes_go_to_the_latest_order_first_and_are_at_most_what_it_ordered(
+    acme: Workspace, bot: Bot
+) -> None:
+    renewing.use(bot, 410)
+    renewing.run(acme)
+    renewing.use(bot, 20, rolled=CLOSE + DAY)
+    renewing.run(acme, MAY_CLOSE)
+    with in_workspace(acme.pk):
+        UsageBucket.objects.for_workspace(acme).filter(bot=bot).update(alert_sessions=0)
+
+    renewing.run(acme, JUNE_CLOSE)
+
+    with in_workspace(acme.pk):
+        notes = IssuedDocument.objects.for_workspace(acme).credit_notes().order_by("corrects")
+        named = notes.values_list("corrects__number", "net")
+        assert list(named) == [
+            ("ACME-2026-000001", Decimal("1.80")), ("ACME-2026-000002", Decimal("3.60")),
+        ]  # fmt: skip
+        assert not Payback.objects.exists()  # neither invoice is paid
+        (april, *_) = renewing.orders(acme)
+    orders.complete(order=april, at=JUNE_CLOSE)
+    with in_workspace(acme.pk):
+        assert [payback.amount for payback in Payback.objects.all()] == [Decimal("1.80")]
 
 
 # As promised

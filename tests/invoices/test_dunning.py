@@ -194,7 +194,8 @@ def test_person_on_the_payment_page_is_not_charged_by_the_saved_method_meanwhile
 
     buying.answer(by_hand, "accepted", at=CLOSE + 26 * HOUR)
     assert actions(acme, "payment.surplus") == [("payment.surplus", "O-000001")]
-    assert len(postings(acme)) == 1
+    keys = [posting.key for posting in postings(acme)]
+    assert keys == ["renewal:1", "renewal:1:paid", f"surplus:{by_hand.reference}"]
 
 
 def test_only_methods_of_owners_and_admins_saved_for_renewals_are_charged(
@@ -271,8 +272,8 @@ def test_renewal_is_owed_and_cannot_be_canceled(acme: Workspace) -> None:
 
 def postings(of: Workspace) -> list[Posting]:
     with in_workspace(of.pk):
-        found = Posting.objects.for_workspace(of).filter(kind=PostingKind.SUBSCRIPTION)
-        return list(found)
+        kinds = (PostingKind.SUBSCRIPTION, PostingKind.PAYMENT)
+        return list(Posting.objects.for_workspace(of).filter(kind__in=kinds).order_by("id"))
 
 
 def test_paid_renewal_is_posted_once_to_its_revenues(acme: Workspace, bot: Bot) -> None:
@@ -287,8 +288,10 @@ def test_paid_renewal_is_posted_once_to_its_revenues(acme: Workspace, bot: Bot) 
     assert sums[Account.PAYMENTS] == Decimal("81.80")
     assert sums[Account.REVENUE_SUBSCRIPTIONS] == -80
     assert sums[Account.REVENUE_USAGE] == Decimal("-1.80")
-    (posting,) = postings(acme)
-    assert (posting.service_day, posting.booking_month) == (date(2026, 4, 3), APRIL)
+    assert Account.RECEIVABLE not in sums
+    billed, paid = postings(acme)
+    assert (billed.service_day, billed.booking_month) == (date(2026, 4, 2), APRIL)
+    assert (paid.service_day, paid.booking_month) == (date(2026, 4, 3), APRIL)
     assert verify(acme) == []
 
 

@@ -2,6 +2,7 @@
 
 import re
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -30,14 +31,14 @@ KEY = "0b0f1c1e-6a55-4b0e-9b8e-3f0d3a3f0d3a"
 
 
 class Sent:
-    """What the sandbox has sent off: tasks that a worker would run."""
+    """What the sandbox has sent off: tasks that a worker would run; other tasks go their way."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[dict[str, str], int]] = []
 
-    def __call__(self, name: str, *, kwargs: dict[str, str], countdown: int, retry: bool) -> None:
-        assert name == tasks.deliver_sandbox_answer.name
-        self.calls.append((kwargs, countdown))
+    def __call__(self, name: str, *, kwargs: Any, countdown: int = 0, retry: bool) -> None:
+        if name == tasks.deliver_sandbox_answer.name:
+            self.calls.append((kwargs, countdown))
 
     def deliver(self) -> list[int]:
         """Hand all of it in; return the statuses."""
