@@ -1,10 +1,25 @@
 """Made-up mails of each kind, for operators to look at: what the templates are given, and why."""
 
 from collections.abc import Mapping
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
+from django.conf import settings
+from django.template.loader import render_to_string
+
+from accounts import mail_words
+from accounts.mail_kinds import KINDS
 from accounts.models import Bot, Mail, User, Workspace
 from accounts.recipients import Why
+
+
+class Preview(NamedTuple):
+    """A kind of mail that can be looked at: its name in addresses and in words, and a subject."""
+
+    name: str
+    label: str
+    subject: str
+
 
 ORDER = {
     "order": "O-000042",
@@ -137,7 +152,65 @@ SAMPLES: Mapping[str, tuple[Why, Mapping[str, Any]]] = {  # Any: words of templa
         },
     ),
 }
+# Sent on their own: they hold links that nobody else may see, and are in no list.
+OF_SIGN_INS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "invitation": (
+        "Join Acme Ltd on Billing Console",
+        {
+            "workspace": Workspace(pk=0, slug="acme", name="Acme Ltd"),
+            "invitation": {
+                "invited_by": User(pk=0, email="ada@acme.example", name="Ada Example"),
+                "get_role_display": "Member",
+                "email": "ben@acme.example",
+                "expires_at": datetime(2026, 3, 9, 12, tzinfo=UTC),
+            },
+        },
+    ),
+    "password_reset": ("Set a new password", {}),
+    "address_change": (
+        "Confirm your mail address",
+        {"old": "ada@acme.example", "new": "ada@example.org"},
+    ),
+    "notice": (
+        "Your password was changed",
+        {
+            "sentence": "Your password was changed.",
+            "at": datetime(2026, 3, 2, 12, tzinfo=UTC),
+            "address": "192.0.2.7",
+            "browser": "Firefox on Linux",
+        },
+    ),
+}
 OF_NO_BOT = {"credits_gone_all", "invoice_issued", "credit_note_issued", "bot_owner_changed"}
+
+
+def list_previews() -> list[Preview]:
+    """Return what there is to look at: the kinds, then the mails about sign-ins."""
+    kinds = [
+        Preview(name, kind.name, mail_words.render(make(name)).subject)
+        for name, kind in KINDS.items()
+    ]
+    others = [
+        Preview(name, name.replace("_", " ").capitalize(), subject)
+        for name, (subject, _) in OF_SIGN_INS.items()
+    ]
+    return kinds + others
+
+
+def render(name: str, *, as_html: bool) -> str:
+    """Return a made-up mail as HTML or text.
+
+    Raises:
+        KeyError: there is no such kind.
+    """
+    ending = "html" if as_html else "txt"
+    if name in OF_SIGN_INS:
+        subject, words = OF_SIGN_INS[name]
+        link = mail_words.absolute("/only-a-preview")
+        more = {"subject": subject, "link": link, "console": settings.PUBLIC_ADDRESS}
+        return render_to_string(f"mail/{name}.{ending}", {**words, **more})
+    said = mail_words.render(make(name))
+    return render_to_string(f"mail/news.{ending}", dict(said.context))
 
 
 def make(kind: str) -> Mail:

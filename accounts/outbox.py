@@ -32,6 +32,9 @@ def queue(
     local day and bot where the kind is limited to that. ``words``: what the template says, frozen:
     text, whole numbers, and lists of these; no secrets, for operators see them.
     """
+    told = {one.key: one for one in reversed(list(to))}  # of two reasons the first
+    if not told:
+        return 0
     with in_workspace(workspace.pk):
         day = None if KINDS[kind].money else read_calendar(workspace).day_of(at)
         context = {"workspace": workspace.name, **({"bot": bot.name} if bot else {}), **words}
@@ -49,7 +52,7 @@ def queue(
                 created_at=at,
                 due_at=at,
             )
-            for recipient in {one.key: one for one in reversed(list(to))}.values()
+            for recipient in told.values()
         ]
         keys = {row.key for row in rows}
         mails = Mail.objects.for_workspace(workspace).filter(key__in=keys)

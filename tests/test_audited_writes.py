@@ -211,6 +211,11 @@ WRITES = {
         PERSON, "billing_details.changed", "acme", {}, DETAILS | {"recipients": ["a@acme.example"]},
         first=lambda world: billing.open_billing(workspace=world.acme, at=datetime.now(UTC)),
     ),
+    "mails chosen": Write(
+        lambda world: world.post("mails", wanted=["credits", "plans", "bots", "reloads"]),
+        PERSON, "mail.chosen", "owner@acme.example",
+        {"switched_off": []}, {"switched_off": ["extensions"]},
+    ),
     "zone set": Write(
         lambda world: world.post("settings/zone", timezone="Asia/Kolkata"),
         PERSON, "settings.changed", "acme", {"timezone": "UTC"}, {"timezone": "Asia/Kolkata"},

@@ -97,25 +97,17 @@ def send_again(request: SignedInRequest, mail_id: int) -> HttpResponse:
 @require_safe
 def preview_list(request: SignedInRequest) -> HttpResponse:
     """Show what each kind of mail says, with made-up words."""
-    previews = [
-        (name, kind, mail_words.render(mail_samples.make(name)).subject)
-        for name, kind in KINDS.items()
-    ]
-    return render(request, "operator/mail_previews.html", {"previews": previews})
+    context = {"previews": [(one, KINDS.get(one.name)) for one in mail_samples.list_previews()]}
+    return render(request, "operator/mail_previews.html", context)
 
 
 @operator_view("mails.view")
 @require_safe
 def preview(request: SignedInRequest, kind: str) -> HttpResponse:
     """Show what a kind of mail says, as text."""
-    said = mail_words.render(find_sample(kind))
-    context = {
-        "name": kind,
-        "kind": KINDS[kind],
-        "said": said,
-        "text": render_to_string("mail/news.txt", dict(said.context)),
-    }
-    return render(request, "operator/mail_preview.html", context)
+    text = render_sample(kind, as_html=False)
+    found = next(one for one in mail_samples.list_previews() if one.name == kind)
+    return render(request, "operator/mail_preview.html", {"preview": found, "text": text})
 
 
 @AS_MAIL
@@ -123,17 +115,17 @@ def preview(request: SignedInRequest, kind: str) -> HttpResponse:
 @require_safe
 def preview_html(request: SignedInRequest, kind: str) -> HttpResponse:
     """Show what a kind of mail says, as a program that reads mail does."""
-    return HttpResponse(render_as_mail(find_sample(kind)))
+    return HttpResponse(render_sample(kind, as_html=True))
 
 
-def find_sample(kind: str) -> Mail:
+def render_sample(kind: str, *, as_html: bool) -> str:
     """Return a made-up mail of a kind.
 
     Raises:
         Http404: there is no such kind.
     """
     try:
-        return mail_samples.make(kind)
+        return mail_samples.render(kind, as_html=as_html)
     except KeyError:
         raise Http404 from None
 

@@ -255,6 +255,16 @@ def test_operator_has_a_refused_mail_sent_again(
     assert letters.find(acme)[0].state == MailState.WAITING
 
 
+@pytest.mark.parametrize("kind", list(mail_samples.OF_SIGN_INS))
+def test_mails_about_sign_ins_have_a_preview(operator: Client, kind: str) -> None:
+    text = words(operator.get(f"{LIST}previews/{kind}/"))
+    html = words(operator.get(f"{LIST}previews/{kind}/html"))
+
+    for said in (text, html):
+        assert not re.search(r" (from|address|as|until)[ .,]*$| {2}", said)
+    assert mail_samples.OF_SIGN_INS[kind][0] in text
+
+
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_every_kind_has_a_preview(operator: Client, kind: str) -> None:
     said = words(operator.get(f"{LIST}previews/{kind}/"))
