@@ -38,6 +38,8 @@ ACCESS: dict[str, frozenset[Role]] = {
     "plans.change": ADMINS | {Role.MEMBER},
     "orders.view": EVERYBODY - {Role.SHARED},  # a member those they placed: `Order.visible_to`
     "billing_details.change": ADMINS | {Role.FINANCE},
+    "payment_methods.view": ADMINS,
+    "payment_methods.change": ADMINS,
     "bots.change_owner": ADMINS,
     "bots.view": EVERYBODY,
     "bots.change": ADMINS | {Role.MEMBER},  # a member theirs: `may_change_bot`

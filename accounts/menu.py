@@ -34,6 +34,7 @@ MENU: dict[str, list[Entry]] = {
         Entry(
             "Billing details", "invoices:billing_details", "billing_details.change", "file-invoice"
         ),
+        Entry("Payment methods", "invoices:payment_methods", "payment_methods.view", "wallet"),
         Entry("Settings", "accounts:settings", "settings.view", "settings"),
     ],
 }

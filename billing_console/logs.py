@@ -53,6 +53,8 @@ def make_settings(*, format: str, level: str) -> dict[str, Any]:  # Any: logging
             "weasyprint": {"level": "ERROR"},
             "weasyprint.progress": {"level": "ERROR"},
             "factur-x": {"level": "WARNING"},
+            # At DEBUG it shows what it sends and gets.
+            "stripe": {"level": "WARNING"},
         },
     }
 

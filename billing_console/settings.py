@@ -252,6 +252,8 @@ CELERY_BEAT_SCHEDULE = {
     "find due warnings": {"task": "plans.tasks.find_due_warnings", "schedule": 3600.0},
     "find due reloads": {"task": "invoices.tasks.find_due_reloads", "schedule": 60.0},
     "find due renewals": {"task": "invoices.tasks.find_due_renewals", "schedule": 60.0},
+    # A removal starts this itself; the beat finds what was lost, or failed.
+    "find removed methods": {"task": "invoices.tasks.find_removed_methods", "schedule": 60.0},
     "find due paybacks": {"task": "invoices.tasks.find_due_paybacks", "schedule": 60.0},
     # A document that is issued starts this itself; the beat finds what was lost.
     "find unmade files": {"task": "invoices.tasks.find_unmade_files", "schedule": 60.0},
@@ -279,6 +281,14 @@ CELERY_BEAT_SCHEDULE = {
 
 # It moves no money: whoever may buy gets credits for nothing.
 SANDBOX_PAYMENTS = flag("SANDBOX_PAYMENTS", default=SERVERS.postgres)
+# Stripe is offered where both are there; several secrets while they are changed.
+STRIPE_SECRET_KEY = os.environ.get("STRIPE_SECRET_KEY", "")
+STRIPE_WEBHOOK_SECRETS = words("STRIPE_WEBHOOK_SECRETS")
+STRIPE_API_ADDRESS = os.environ.get("STRIPE_API_ADDRESS", "").rstrip("/") or (
+    "https://api.stripe.com"
+)
+# Where its pages are, for an account that has them on a domain of its own.
+STRIPE_PAGES = os.environ.get("STRIPE_PAGES", "").rstrip("/") or "https://checkout.stripe.com"
 
 # Mail
 
@@ -391,7 +401,12 @@ CONTENT_SECURITY_POLICY = {
         "font-src": [SELF],
         "connect-src": [SELF],
         # The sign-in form of single sign-on leads to its provider.
-        "form-action": [SELF, *filter(None, ["/".join(OIDC_SERVER_URL.split("/")[:3])])],
+        # That of a payment to Stripe's.
+        "form-action": [
+            SELF,
+            *filter(None, ["/".join(OIDC_SERVER_URL.split("/")[:3])]),
+            *([STRIPE_PAGES] if STRIPE_SECRET_KEY else []),
+        ],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
     },

@@ -14,6 +14,7 @@ urlpatterns = [
     path("w/<slug:slug>/", include("plans.urls")),
     path("w/<slug:slug>/", include("invoices.urls")),
     path("", include("invoices.sandbox_urls")),
+    path("", include("invoices.stripe_urls")),
     path("operator/", include("billing_console.operator.urls")),
     path("operator/", include("accounts.operator_urls")),
     path("operator/", include("plans.operator_urls")),

@@ -13,6 +13,10 @@ from plans import billing
 FAILED = "A payment failed."
 
 
+class MethodRemoved(ValueError):
+    """A wallet cannot be reloaded by a method that was removed."""
+
+
 def turn_on(
     *,
     workspace: Workspace,
@@ -26,9 +30,15 @@ def turn_on(
     """Have a wallet reloaded from now on; where it is already, by the new amounts.
 
     ``amount`` is checked when it is ordered too; the form says what is acceptable.
+
+    Raises:
+        MethodRemoved: the saved method was removed, perhaps a moment ago.
     """
     with in_workspace(workspace.pk):
         billing.lock(workspace=workspace)
+        saved_method.refresh_from_db(fields=["removed_at"])
+        if saved_method.removed_at:
+            raise MethodRemoved("This payment method was removed.")
         before = AutoReload.objects.for_workspace(workspace).filter(bot=bot).first()
         values = {"amount": amount, "limit": limit, "saved_method": saved_method}
         if before and before.is_on and all(getattr(before, n) == v for n, v in values.items()):

@@ -1,16 +1,16 @@
 """Renewals are paid: by a saved method without the buyer, or by a person on the order's page."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db.models import Prefetch
 
 from accounts.days import DAY
-from accounts.models import ADMINS, Membership, Workspace
+from accounts.models import Workspace
 from accounts.months import read_calendar
 from accounts.tenancy import in_workspace
-from invoices import dunning, orders, payments, sandbox
+from invoices import dunning, orders, payments, sandbox, saved_methods
 from invoices.models import (
     LineKind,
     Method,
@@ -89,15 +89,28 @@ def begin(workspace: Workspace, *, order_id: int, now: datetime) -> Payment | No
 def find_saved(workspace: Workspace) -> SavedMethod | None:
     """Return the method that renewals are paid by; None: a person has to pay them.
 
-    The latest whose buyer, an owner or admin still, agreed to that.
+    It is the default, as long as nothing is in the way.
     """
-    admins = Membership.objects.for_workspace(workspace).filter(role__in=ADMINS)
-    methods = SavedMethod.objects.for_workspace(workspace).filter(
-        saved_by__in=admins.values("user"),
-        consent__in=payments.FOR_RENEWALS,
-        method__in=list(payments.find_providers()),
-    )
-    return methods.order_by("consented_at", "pk").last()
+    found = SavedMethod.objects.for_workspace(workspace).filter(is_default=True).first()
+    if found is None or find_obstacle(found, admins=saved_methods.find_admins(workspace)):
+        return None
+    return found
+
+
+def find_obstacle(saved: SavedMethod, *, admins: Collection[int]) -> str:
+    """Return why renewals cannot be paid by a method; empty: they can.
+
+    Whoever had it saved agreed to that, and is still among the ``admins`` (ids of users).
+    """
+    if saved.removed_at:
+        return "It was removed."
+    if saved.method not in payments.find_providers():
+        return "This installation does not offer it any more."
+    if saved.consent not in payments.FOR_RENEWALS:
+        return "The words that were agreed to do not speak of renewals."
+    if saved.saved_by_id not in admins:
+        return "Whoever saved it is not an owner or admin here."
+    return ""
 
 
 def find_method(workspace: Workspace) -> Method:

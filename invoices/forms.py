@@ -94,3 +94,48 @@ class SandboxAnswer(forms.Form):
         },
     )
     saved = forms.ChoiceField(choices=SavedAnswer.choices, required=False)
+
+
+class SandboxMethod(forms.Form):
+    """What a method that the sandbox is to keep answers later; without it none is kept."""
+
+    saved = forms.ChoiceField(
+        choices=SavedAnswer.choices,
+        required=False,
+        error_messages={"invalid_choice": "The sandbox has no such answer."},
+    )
+    choice = forms.ChoiceField(
+        choices=[("save", "Save"), ("cancel", "Cancel")],
+        error_messages={
+            "required": "Choose an answer.",
+            "invalid_choice": "The sandbox has no such answer.",
+        },
+    )
+
+    def clean(self) -> dict[str, Any]:  # Any: Django's
+        """Keep nothing where that was chosen."""
+        values: dict[str, Any] = self.cleaned_data
+        if values.get("choice") == "save":
+            return values | {"saved": values.get("saved") or SavedAnswer.ACCEPT}
+        return values | {"saved": ""}
+
+
+class NewMethod(forms.Form):
+    """Which kind of payment method is to be saved, by words that are agreed to."""
+
+    method = forms.ChoiceField(
+        error_messages={
+            "required": "Choose a payment method.",
+            "invalid_choice": "This payment method cannot be saved.",
+        }
+    )
+    agreed = forms.BooleanField(
+        error_messages={"required": "Nothing is saved without your consent. Tick the box to agree."}
+    )
+    as_default = forms.BooleanField(required=False)
+
+    def __init__(self, *args: Any, methods: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["method"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101  # declared so above
+        field.choices = methods

@@ -18,7 +18,7 @@ from invoices.frozen import Kind
 from plans.models import Currency, Meter, PlanVersion
 from plans.money import DECIMALS, DIGITS
 
-CODE_LENGTH = 12  # letters; more would break the lines of a number on paper
+CODE_LENGTH = 10  # letters; more would break the lines of a number on paper
 
 
 class DocumentKind(models.TextChoices):

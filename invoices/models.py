@@ -264,18 +264,24 @@ class PaymentStatus(models.TextChoices):
 class SavedMethodQuerySet(WorkspaceOwnedQuerySet["SavedMethod"]):
     """Saved payment methods of a workspace."""
 
+    def kept(self) -> Self:
+        """Keep those that were not removed."""
+        return self.filter(removed_at=None)
+
     def usable_by(self, membership: Membership) -> Self:
         """Keep those that a person may have charged: all, or those that they saved."""
         if membership.role in ADMINS:
-            return self
-        return self.filter(saved_by=membership.user_id)
+            return self.kept()
+        return self.kept().filter(saved_by=membership.user_id)
 
 
 class SavedMethod(WorkspaceOwned):
     """A payment method that may be charged without the buyer being present.
 
-    It comes from a completed purchase whose buyer agreed to that. ``reference``: what the provider
-    calls it. ``consent``: the words that the buyer agreed to, at ``consented_at``.
+    It comes from a completed purchase, or was added without one, by somebody who agreed to that.
+    ``reference``: what the provider calls it. ``consent``: the words that they agreed to, at
+    ``consented_at``. ``is_default``: renewals are paid by it. One that was removed stays, for the
+    history; ``let_go_at``: when the provider was told to forget it.
     """
 
     method = models.CharField(max_length=8, choices=Method.choices)
@@ -284,6 +290,12 @@ class SavedMethod(WorkspaceOwned):
     consent = models.TextField()
     consented_at = models.DateTimeField()
     saved_by = models.ForeignKey(User, on_delete=models.PROTECT)
+    is_default = models.BooleanField(default=False)
+    removed_at = models.DateTimeField(null=True, blank=True)
+    removed_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    let_go_at = models.DateTimeField(null=True, blank=True)
 
     objects = SavedMethodQuerySet.as_manager()
 
@@ -291,7 +303,19 @@ class SavedMethod(WorkspaceOwned):
         constraints: ClassVar = [
             models.UniqueConstraint("workspace", "id", name="saved_method_id_in_workspace"),
             models.UniqueConstraint(
-                "workspace", "method", "reference", "saved_by", name="saved_method_once"
+                fields=["workspace", "method", "reference", "saved_by"],
+                condition=Q(removed_at=None),
+                name="saved_method_once",
+            ),
+            models.UniqueConstraint(
+                fields=["workspace"],
+                condition=Q(is_default=True),
+                name="saved_method_one_default",
+            ),
+            models.CheckConstraint(
+                condition=Q(removed_at=None, removed_by=None, let_go_at=None)
+                | Q(removed_at__isnull=False, removed_by__isnull=False, is_default=False),
+                name="saved_method_removed",
             ),
             models.CheckConstraint(
                 condition=Q(method__in=Method.values) & ~Q(method=Method.WIRE),
@@ -304,11 +328,45 @@ class SavedMethod(WorkspaceOwned):
         return self.label
 
 
+class MethodSetup(WorkspaceOwned):
+    """One attempt to save a payment method without a purchase.
+
+    ``reference``: what we and the provider call it. ``consent``: the words that were agreed to.
+    ``as_default``: renewals are to be paid by it. ``ended_at``: when the provider said how it went;
+    ``kept_method``: what came of it.
+    """
+
+    method = models.CharField(max_length=8, choices=Method.choices)
+    reference = models.CharField(max_length=64, db_collation="C")
+    consent = models.TextField()
+    as_default = models.BooleanField()
+    started_by = models.ForeignKey(User, on_delete=models.PROTECT)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    kept_method = models.ForeignKey(SavedMethod, on_delete=models.PROTECT, null=True, blank=True)
+
+    objects = WorkspaceOwnedQuerySet["MethodSetup"].as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("workspace", "reference", name="method_setup_reference_unique"),
+            models.CheckConstraint(
+                condition=Q(method__in=Method.values) & ~Q(method=Method.WIRE),
+                name="method_setup_chargeable",
+            ),
+            models.CheckConstraint(condition=~Q(consent=""), name="method_setup_has_consent"),
+        ]
+
+    def __str__(self) -> str:
+        return f"setup {self.reference}"
+
+
 class Payment(WorkspaceOwned):
     """One attempt to pay an order.
 
-    ``reference``: what we and the provider call it. ``consent``: the words by which the buyer
-    agreed to be charged later without being present; empty: they did not. ``saved_method``: what is
+    ``reference``: what we and the provider call it; ``provider_reference``: what the provider alone
+    does. ``consent``: the words by which the buyer agreed to be charged later without being
+    present; empty: they did not. ``kept_method``: what was saved then. ``saved_method``: what is
     charged without the buyer. ``asked_at``: when the provider was last asked to do so.
     """
 
@@ -320,6 +378,10 @@ class Payment(WorkspaceOwned):
     )
     consent = models.TextField(blank=True)
     saved_method = models.ForeignKey(SavedMethod, on_delete=models.PROTECT, null=True, blank=True)
+    kept_method = models.ForeignKey(
+        SavedMethod, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    provider_reference = models.CharField(max_length=200, blank=True)
     started_at = models.DateTimeField()
     asked_at = models.DateTimeField(null=True, blank=True)
     answered_at = models.DateTimeField(null=True, blank=True)

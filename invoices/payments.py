@@ -6,6 +6,7 @@ noted under the lock of the workspace's billing, and moves the order once.
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -15,7 +16,7 @@ from django.db.models import Q
 from accounts import audit
 from accounts.models import Workspace
 from accounts.tenancy import in_workspace
-from invoices import mails, orders, paybacks, sandbox
+from invoices import mails, orders, paybacks, sandbox, saved_methods, stripe_payments
 from invoices.models import (
     OPEN,
     Method,
@@ -66,7 +67,12 @@ class UnknownPayment(LookupError):
 
 def find_providers() -> dict[Method, Provider]:
     """Return the methods on offer and who takes their money."""
-    return {Method.SANDBOX: sandbox.Sandbox()} if settings.SANDBOX_PAYMENTS else {}
+    found: dict[Method, Provider] = {}
+    if settings.SANDBOX_PAYMENTS:
+        found[Method.SANDBOX] = sandbox.Sandbox()
+    if stripe_payments.is_offered():
+        found[Method.STRIPE] = stripe_payments.Stripe()
+    return found
 
 
 def list_methods() -> list[tuple[str, str]]:
@@ -142,6 +148,7 @@ def open_page(*, payment: Payment, return_to: str) -> str:
 
     Raises:
         Unavailable: the method is not offered any more.
+        ProviderDown: try again.
     """
     return find_provider(payment.method).open_page(payment, return_to=return_to)
 
@@ -173,10 +180,12 @@ def take_answer(*, workspace_id: int, answer: Answer, at: datetime) -> bool:
         billing.lock(workspace=workspace)
         payment = payments.select_related("order__workspace", "order__bot").get()
         before = PaymentStatus(payment.status)
+        answer = check_sum(payment, answer=answer)
         if answer.status not in FOLLOWS[before]:
             return False
         payment.status, payment.answered_at = answer.status, at
-        payment.save(update_fields=["status", "answered_at"])
+        payment.provider_reference = answer.provider_reference or payment.provider_reference
+        payment.save(update_fields=["status", "answered_at", "provider_reference"])
         audit.record(
             "payment.answered",
             workspace=workspace,
@@ -186,8 +195,36 @@ def take_answer(*, workspace_id: int, answer: Answer, at: datetime) -> bool:
         )
         move_order(payment, at=at)
         if answer.status == PaymentStatus.ACCEPTED and payment.consent and answer.saved_reference:
-            save_method(payment, answer=answer, at=at)
+            save_method(payment, answer=answer)
     return True
+
+
+def check_sum(payment: Payment, *, answer: Answer) -> Answer:
+    """Return an answer that is held in review where another sum was paid than was asked for.
+
+    Whoever runs this sees it in the audit log, once, and sends it back or has the rest paid.
+    """
+    order, paid = payment.order, answer.paid
+    if answer.status != PaymentStatus.ACCEPTED or paid is None:
+        return answer
+    if (paid.amount, paid.currency) == (order.gross, order.currency_id):
+        return answer
+    if payment.provider_reference != answer.provider_reference:
+        payment.provider_reference = answer.provider_reference
+        payment.save(update_fields=["provider_reference"])
+        audit.record(
+            "payment.other_sum",
+            workspace=order.workspace,
+            target=str(order),
+            before={"gross": order.gross, "currency": order.currency_id},
+            after={
+                "paid": paid.amount,
+                "currency": paid.currency,
+                "reference": payment.reference,
+                "provider_reference": answer.provider_reference,
+            },
+        )
+    return replace(answer, status=PaymentStatus.IN_REVIEW)
 
 
 def move_order(payment: Payment, *, at: datetime) -> None:
@@ -218,30 +255,47 @@ def move_order(payment: Payment, *, at: datetime) -> None:
         orders.cancel(order=order)
 
 
-def save_method(payment: Payment, *, answer: Answer, at: datetime) -> SavedMethod:
-    """Keep the method of an accepted payment, whose buyer agreed to that."""
+def wants_method(*, workspace_id: int, reference: str) -> bool:
+    """Tell whether the buyer of an accepted payment agreed to save a method that is not kept."""
+    with in_workspace(workspace_id):
+        found = Payment.objects.for_workspace(workspace_id).filter(reference=reference)
+        wanted = found.filter(status=PaymentStatus.ACCEPTED, kept_method=None).exclude(consent="")
+        return wanted.exists()
+
+
+def add_method(*, workspace_id: int, reference: str, saved_reference: str, label: str) -> bool:
+    """Keep the method of a payment whose provider names it later; False: it is kept already."""
+    with in_workspace(workspace_id):
+        billing.lock(workspace=Workspace.objects.get(pk=workspace_id))
+        if not wants_method(workspace_id=workspace_id, reference=reference):
+            return False
+        found = Payment.objects.for_workspace(workspace_id).filter(reference=reference)
+        payment = found.select_related("order__workspace", "order__buyer").get()
+        answer = Answer(reference, PaymentStatus.ACCEPTED, saved_reference, label)
+        save_method(payment, answer=answer)
+    return True
+
+
+def save_method(payment: Payment, *, answer: Answer) -> None:
+    """Keep the method of an accepted payment, whose buyer agreed to that; once.
+
+    The caller has the workspace's lock.
+    """
     buyer = payment.order.buyer
     if buyer is None:
         raise ValueError("whoever was not present agreed to nothing")
-    saved, made = SavedMethod.objects.get_or_create(
-        workspace=payment.workspace,
-        method=payment.method,
+    payment.kept_method = saved_methods.keep(
+        workspace=payment.order.workspace,
+        by=buyer,
+        method=Method(payment.method),
         reference=answer.saved_reference,
-        saved_by=buyer,
-        defaults={
-            "label": answer.saved_label,
-            "consent": payment.consent,
-            "consented_at": payment.started_at,
-        },
+        label=answer.saved_label,
+        consent=payment.consent,
+        consented_at=payment.started_at,
+        source=f"order {payment.order}",
+        for_renewals=payment.consent in FOR_RENEWALS,
     )
-    if made:
-        audit.record(
-            "payment_method.saved",
-            workspace=payment.order.workspace,
-            target=saved.label,
-            after={"by": buyer.email, "order": str(payment.order), "consent": saved.consent},
-        )
-    return saved
+    payment.save(update_fields=["kept_method"])
 
 
 def charge(*, payment: Payment, at: datetime) -> None:
@@ -258,7 +312,13 @@ def charge(*, payment: Payment, at: datetime) -> None:
         )
         if not unasked.update(asked_at=at):
             return
+        removed = SavedMethod.objects.for_workspace(payment.workspace_id).filter(
+            payment=payment, removed_at__isnull=False
+        )
+        is_removed = removed.exists()
     try:
+        if is_removed and payment.asked_at is None:  # what was asked for before is waited for
+            raise Unavailable(saved_methods.REMOVED)
         answer = find_provider(payment.method).charge(payment)
     except Unavailable:
         answer = Answer(payment.reference, PaymentStatus.DECLINED)

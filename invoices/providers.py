@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from django.db import models
 
-from invoices.models import Payment, PaymentStatus
+from invoices.models import MethodSetup, Payment, PaymentStatus, SavedMethod
 
 
 class ProviderDown(Exception):
@@ -18,14 +18,35 @@ class ByHand(Exception):
 
 
 @dataclass(frozen=True)
+class Paid:
+    """What a provider was paid; ``currency``: as ISO 4217 has it."""
+
+    amount: Decimal
+    currency: str
+
+
+@dataclass(frozen=True)
 class Answer:
     """What a provider says of a payment.
 
     ``saved_reference``: what it calls the method that it kept; empty: it kept none.
+    ``provider_reference``: what it alone calls the payment, where it does. ``paid``: what it was
+    paid, which is to be what the order costs; None: it does not say.
     """
 
     reference: str
     status: PaymentStatus
+    saved_reference: str = ""
+    saved_label: str = ""
+    provider_reference: str = ""
+    paid: Paid | None = None
+
+
+@dataclass(frozen=True)
+class SetupAnswer:
+    """What a provider says of a method to be saved; without ``saved_reference`` it kept none."""
+
+    reference: str
     saved_reference: str = ""
     saved_label: str = ""
 
@@ -49,12 +70,19 @@ class Provider(Protocol):
     """Whoever takes the money of a method."""
 
     def open_page(self, payment: Payment, *, return_to: str) -> str:
-        """Return the address of the page on which the buyer pays, and which leads back."""
+        """Return the address of the page on which the buyer pays, and which leads back.
+
+        Asked again for the same payment it is the same page.
+
+        Raises:
+            ProviderDown: try again.
+        """
 
     def charge(self, payment: Payment) -> Answer | None:
         """Charge the saved method of a payment; None: the answer comes later.
 
-        Asked again for the same reference it charges no second time.
+        Asked again for the same reference it charges no second time. ``payment.asked_at``: when it
+        was asked before.
         """
 
     def refund(self, payment: Payment, *, gross: Decimal, key: str) -> RefundAnswer:
@@ -66,4 +94,23 @@ class Provider(Protocol):
         Raises:
             ByHand: it sends no money back by itself.
             ProviderDown: whether it was sent is not known; ask again with the same key.
+        """
+
+
+@runtime_checkable
+class Keeper(Protocol):
+    """A provider that saves methods without a purchase, and forgets saved ones."""
+
+    def open_setup(self, setup: MethodSetup, *, return_to: str) -> str:
+        """Return the address of the page on which a method is entered, and which leads back.
+
+        Raises:
+            ProviderDown: try again.
+        """
+
+    def forget(self, saved: SavedMethod) -> None:
+        """Keep a method no longer; one that is forgotten already is none to fail for.
+
+        Raises:
+            ProviderDown: ask again.
         """

@@ -15,7 +15,7 @@ from accounts.days import DAY
 from accounts.models import ADMINS, Bot, Membership, Workspace
 from accounts.months import read_calendar
 from accounts.tenancy import in_workspace
-from invoices import auto_reload, mails, orders, payments
+from invoices import auto_reload, mails, orders, payments, saved_methods
 from invoices.models import AutoReload, Method, Order, OrderType, Payment, PaymentStatus
 from plans import billing
 from plans.models import BotBilling, CreditLot, Posting, PostingKind
@@ -89,6 +89,8 @@ def find_refusal(reload: AutoReload) -> str:
     bot = reload.bot
     if bot and bot.archived_at:
         return "The bot is archived."
+    if reload.saved_method.removed_at:
+        return saved_methods.REMOVED
     members = Membership.objects.for_workspace(reload.workspace_id)
     payer = members.filter(user=reload.saved_method.saved_by_id).first()
     if payer and (may_change_plan(payer, bot) if bot else payer.role in ADMINS):

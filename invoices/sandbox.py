@@ -18,11 +18,12 @@ from django.db import models
 from django.urls import reverse
 from django.utils.crypto import salted_hmac
 
-from invoices.models import Payment, PaymentStatus
-from invoices.providers import Answer, RefundAnswer, RefundStatus
+from invoices.models import MethodSetup, Payment, PaymentStatus, SavedMethod
+from invoices.providers import Answer, RefundAnswer, RefundStatus, SetupAnswer
 from plans.wording import say_amount
 
 SALT = "invoices.sandbox"
+SETUP_SALT = "invoices.sandbox.setup"
 SIGNATURE = "X-Sandbox-Signature"
 PAGE_LASTS = timedelta(hours=24)
 LATE = 10  # seconds
@@ -51,6 +52,15 @@ class SavedAnswer(models.TextChoices):
 
 class NotSigned(ValueError):
     """A token or a callback was not made by the sandbox, or is too old."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the token of a page says on which a method is saved without a purchase."""
+
+    workspace: int
+    reference: str
+    return_to: str
 
 
 @dataclass(frozen=True)
@@ -104,6 +114,15 @@ class Sandbox:
             return None
         return answer
 
+    def open_setup(self, setup: MethodSetup, *, return_to: str) -> str:
+        """Return the address of the page on which a method is saved; it is good for a day."""
+        wish = Wish(setup.workspace_id, setup.reference, return_to)
+        token = signing.dumps(asdict(wish), salt=SETUP_SALT, compress=True)
+        return reverse("sandbox:save", args=[token])
+
+    def forget(self, saved: SavedMethod) -> None:
+        """Do nothing: it remembers no methods, their references say how they answer."""
+
     def refund(self, payment: Payment, *, gross: Decimal, key: str) -> RefundAnswer:
         """Say that it is sent: there is no money to move."""
         return RefundAnswer(RefundStatus.SENT)
@@ -115,18 +134,36 @@ def read_bill(token: str) -> Bill:
     Raises:
         NotSigned: the token is forged, cut, or too old.
     """
+    return Bill(**read_token(token, salt=SALT))
+
+
+def read_wish(token: str) -> Wish:
+    """Return which method is to be saved.
+
+    Raises:
+        NotSigned: the token is forged, cut, or too old.
+    """
+    return Wish(**read_token(token, salt=SETUP_SALT))
+
+
+def read_token(token: str, *, salt: str) -> dict[str, Any]:  # Any: our own words, as we signed them
+    """Return what the token of a page says.
+
+    Raises:
+        NotSigned: it is forged, cut, or too old.
+    """
     try:
-        return Bill(**signing.loads(token, salt=SALT, max_age=PAGE_LASTS))
-    except (signing.BadSignature, TypeError, ValueError) as error:
+        values: dict[str, Any] = signing.loads(token, salt=salt, max_age=PAGE_LASTS)
+    except (signing.BadSignature, ValueError) as error:
         raise NotSigned("This is no page of a payment, or its day is over.") from error
+    return values
 
 
 def decide(bill: Bill, *, choice: Choice, saved: SavedAnswer) -> None:
     """Send the answer to a choice; ``saved``: how the method answers later, where it is kept."""
     answer = Answer(bill.reference, STATUSES[choice])
     if bill.keeps_method:
-        label = f"Sandbox, {saved.label.lower()}"
-        answer = replace(answer, saved_reference=saved.value, saved_label=label)
+        answer = replace(answer, saved_reference=saved.value, saved_label=name_saved(saved))
     for _ in range(2 if choice == Choice.TWICE else 1):
         send(
             answer,
@@ -135,7 +172,20 @@ def decide(bill: Bill, *, choice: Choice, saved: SavedAnswer) -> None:
         )
 
 
-def send(answer: Answer, *, workspace_id: int, after: int) -> None:
+def save(wish: Wish, *, saved: SavedAnswer | None) -> None:
+    """Send the answer to a wish for a saved method; None: there is none."""
+    answer = SetupAnswer(wish.reference)
+    if saved:
+        answer = SetupAnswer(wish.reference, saved.value, name_saved(saved))
+    send(answer, workspace_id=wish.workspace, after=0)
+
+
+def name_saved(saved: SavedAnswer) -> str:
+    """Return what a saved method is called."""
+    return f"Sandbox, {saved.label.lower()}"
+
+
+def send(answer: Answer | SetupAnswer, *, workspace_id: int, after: int) -> None:
     """Have a worker send an answer to the console, after some seconds."""
     call = {"body": write_callback(answer, workspace_id=workspace_id)}
     # By its name: the module of tasks imports this one.
@@ -144,9 +194,10 @@ def send(answer: Answer, *, workspace_id: int, after: int) -> None:
     )
 
 
-def write_callback(answer: Answer, *, workspace_id: int) -> str:
+def write_callback(answer: Answer | SetupAnswer, *, workspace_id: int) -> str:
     """Return the body of a callback."""
-    return json.dumps({"workspace": workspace_id, **asdict(answer)})
+    values = {name: value for name, value in asdict(answer).items() if value}
+    return json.dumps({"workspace": workspace_id, **values})
 
 
 def sign(body: str) -> str:
@@ -154,8 +205,8 @@ def sign(body: str) -> str:
     return salted_hmac(SALT, body, algorithm="sha256").hexdigest()
 
 
-def read_callback(body: bytes, *, signature: str) -> tuple[int, Answer]:
-    """Return the workspace and the answer of a callback.
+def read_callback(body: bytes, *, signature: str) -> tuple[int, Answer | SetupAnswer]:
+    """Return the workspace and the answer of a callback; only a payment's has a status.
 
     Raises:
         NotSigned: the sandbox did not send it.
@@ -168,5 +219,7 @@ def read_callback(body: bytes, *, signature: str) -> tuple[int, Answer]:
         raise NotSigned("The signature is not that of the body.")
     values: dict[str, Any] = json.loads(text)  # Any: our own words, as we signed them
     workspace_id: int = values.pop("workspace")
+    if "status" not in values:
+        return workspace_id, SetupAnswer(**values)
     values["status"] = PaymentStatus(values["status"])
     return workspace_id, Answer(**values)

@@ -1,10 +1,15 @@
 """Background work of invoices: each task makes one call and may run twice."""
 
+import logging
 from datetime import UTC, datetime
 
 from celery import shared_task
+from django.db import transaction
 
-from invoices import callbacks, documents, files, paying_back, reloads, renewals
+from invoices import callbacks, documents, files, keepers, paying_back, reloads, renewals
+from invoices.providers import ProviderDown
+
+logger = logging.getLogger(__name__)
 
 EXPIRES = 60  # seconds; a call that waited that long was followed by others that say the same
 
@@ -39,6 +44,28 @@ def find_due_renewals() -> None:
 def run_renewals(*, workspace_id: int, now: str) -> None:
     """Close months of one workspace, charge its renewals, and say which plans are past due."""
     renewals.run(workspace_id=workspace_id, now=datetime.fromisoformat(now))
+
+
+@shared_task
+def find_removed_methods() -> None:
+    """Have providers told of methods that were removed; sent by the beat every minute."""
+    for workspace_id in keepers.find_removed():
+        let_go.apply_async(kwargs={"workspace_id": workspace_id}, expires=EXPIRES)
+
+
+@shared_task
+def let_go(*, workspace_id: int) -> None:
+    """Have providers forget the methods that were removed in one workspace."""
+    try:
+        keepers.let_go(workspace_id=workspace_id, now=datetime.now(UTC))
+    except ProviderDown as error:
+        logger.warning("a removed payment method waits: %s", error)
+
+
+def let_go_soon(*, workspace_id: int) -> None:
+    """Have them told once this transaction is through; where that is lost, by the beat."""
+    call = {"workspace_id": workspace_id}
+    transaction.on_commit(lambda: let_go.apply_async(kwargs=call, retry=False), robust=True)
 
 
 @shared_task(autoretry_for=(OSError,), retry_backoff=5, max_retries=6)

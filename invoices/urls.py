@@ -2,11 +2,35 @@
 
 from django.urls import path
 
-from invoices.views import billing_details, funds, orders, plan_changes, reload
+from invoices.views import (
+    billing_details,
+    funds,
+    orders,
+    payment_methods,
+    plan_changes,
+    reload,
+)
 
 app_name = "invoices"
 urlpatterns = [
     path("settings/billing-details", billing_details.change_details, name="billing_details"),
+    path("settings/payment-methods", payment_methods.list_methods, name="payment_methods"),
+    path("settings/payment-methods/new", payment_methods.add_method, name="payment_method_new"),
+    path(
+        "settings/payment-methods/setups/<int:setup_id>",
+        payment_methods.open_setup,
+        name="payment_method_setup",
+    ),
+    path(
+        "settings/payment-methods/<int:method_id>/default",
+        payment_methods.choose_default,
+        name="payment_method_default",
+    ),
+    path(
+        "settings/payment-methods/<int:method_id>/remove",
+        payment_methods.remove_method,
+        name="payment_method_remove",
+    ),
     path("plan/funds", funds.add_funds, name="add_funds"),
     path("plan/bots/<int:bot_id>/funds", funds.add_funds, name="add_funds"),
     path("plan/reload", reload.change_reload, name="reload"),
@@ -21,5 +45,6 @@ urlpatterns = [
     ),
     path("orders/<int:order_number>/", orders.show_order, name="order"),
     path("orders/<int:order_number>/pay", orders.pay_order, name="order_pay"),
+    path("orders/<int:order_number>/payment", orders.open_payment, name="order_payment"),
     path("orders/<int:order_number>/cancel", orders.cancel_order, name="order_cancel"),
 ]

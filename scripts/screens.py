@@ -68,6 +68,13 @@ PAGES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("order", OWNER, f"{BANK}orders/1/", ()),
     ("order-renewal", OWNER, f"{BANK}orders/6/", ()),
     ("billing-details", OWNER, f"{BANK}settings/billing-details", ()),
+    ("payment-methods", OWNER, f"{BANK}settings/payment-methods", ()),
+    (
+        "payment-method-remove",
+        OWNER,
+        f"{BANK}settings/payment-methods",
+        ("main a:has-text('Remove')",),
+    ),
     ("bots", OWNER, f"{BANK}bots/", ()),
     ("bot", OWNER, f"{BANK}bots/", ("td a",)),
     ("bot-archive", OWNER, f"{BANK}bots/", ("td a", ".actions a:has-text('Archive')")),

@@ -70,6 +70,8 @@ def find_parts(acme: Workspace) -> dict[str, str]:
             "<int:member_id>": str(make.member(acme, Role.MEMBER).pk),
             "<int:number>": str(stream.id),
             "<int:order_number>": str(buying.order(acme, key="odd").number),
+            "<int:method_id>": str(buying.kept_method(acme, by=make.member(acme).user).pk),
+            "<int:setup_id>": str(buying.setup(acme, by=make.member(acme).user).pk),
             "<int:payback_id>": str(buying.payback(acme, key="paid back").pk),
             "<slug:plan_code>": "essential",
             "<slug:currency_code>": "USD",

@@ -53,7 +53,7 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("code", models.CharField(db_collation="C", max_length=12, unique=True)),
+                ("code", models.CharField(db_collation="C", max_length=10, unique=True)),
             ],
         ),
         migrations.CreateModel(

@@ -9,12 +9,13 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from accounts.access import WorkspaceRequest, may, workspace_view
 from accounts.models import ADMINS
 from invoices import dunning, order_lines, orders, payments
 from invoices.models import OF_CREDITS, OPEN, OWED, Method, Order, OrderType, Payment
+from invoices.providers import ProviderDown
 from invoices.views import obstacles
 
 ANSWER_EXPECTED = timedelta(minutes=3)  # after a payment was begun the page asks by itself
@@ -58,6 +59,34 @@ def show_order(request: WorkspaceRequest, order_number: int) -> HttpResponse:
 def pay_order(request: WorkspaceRequest, order_number: int) -> HttpResponse:
     """Lead to the page on which an order that is open is paid, or a renewal that failed."""
     return pay(request, find_order_to_pay(request, order_number))
+
+
+@workspace_view("plans.change")
+@never_cache
+@require_GET
+def open_payment(request: WorkspaceRequest, order_number: int) -> HttpResponse:
+    """Lead to the provider's page of a payment that was begun by a method (``by``).
+
+    A request of its own: the payment is stored by then, and nothing is locked while a provider
+    takes its time.
+    """
+    order = find_order_to_pay(request, order_number)
+    back = reverse("invoices:order", args=[request.workspace.slug, order.number])
+    by = request.GET.get("by", "")
+    begun = Payment.objects.for_workspace(request.workspace).filter(
+        order=order,
+        saved_method=None,
+        status__in=payments.UNDECIDED,
+        method=by if by in Method.values else order.method,
+    )
+    payment = begun.select_related("order__currency").order_by("pk").last()
+    if payment is None or order.status not in OPEN:
+        return redirect(back)  # its page says how far it is
+    try:
+        return redirect(payments.open_page(payment=payment, return_to=back))
+    except (payments.Unavailable, ProviderDown) as error:
+        messages.error(request, str(error))
+    return redirect(back)
 
 
 @workspace_view("plans.change")
@@ -119,7 +148,8 @@ def pay(request: WorkspaceRequest, order: Order, *, consent: str = "") -> HttpRe
     try:
         payments.find_provider(order.method)
         payment = payments.start(order=order, at=datetime.now(UTC), consent=consent)
-        return redirect(payments.open_page(payment=payment, return_to=back))
+        page = reverse("invoices:order_payment", args=[request.workspace.slug, order.number])
+        return redirect(f"{page}?by={payment.method}")
     except payments.Unavailable as error:
         messages.error(request, str(error))
     except orders.NotOrdered as error:

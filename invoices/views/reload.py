@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts.access import WorkspaceRequest, workspace_view
+from accounts.access import WorkspaceRequest, may, workspace_view
 from accounts.models import Bot
 from invoices import auto_reload, forms, orders
 from invoices.models import AutoReload, SavedMethod
@@ -37,15 +37,19 @@ def change_reload(request: WorkspaceRequest, bot_id: int | None = None) -> HttpR
         methods=methods,
     )
     if form.is_valid():
-        auto_reload.turn_on(
-            workspace=request.workspace,
-            bot=bot,
-            by=request.user,
-            at=datetime.now(UTC),
-            **form.cleaned_data,
-        )
-        messages.success(request, "Auto-reload is on.")
-        return lead_back(request, bot)
+        try:
+            auto_reload.turn_on(
+                workspace=request.workspace,
+                bot=bot,
+                by=request.user,
+                at=datetime.now(UTC),
+                **form.cleaned_data,
+            )
+        except auto_reload.MethodRemoved as error:
+            form.add_error("saved_method", str(error))
+        else:
+            messages.success(request, "Auto-reload is on.")
+            return lead_back(request, bot)
     context = {
         "bot": bot,
         "currency": currency,
@@ -53,6 +57,7 @@ def change_reload(request: WorkspaceRequest, bot_id: int | None = None) -> HttpR
         "methods": methods,
         "form": form,
         "most_a_day": MOST_A_DAY,
+        "may_add": may(request.membership, "payment_methods.change"),
     }
     return render(request, "invoices/reload.html", context)
 

@@ -12,7 +12,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import actors, audit
 from accounts.actors import ActorKind
-from invoices import forms, payments, sandbox
+from invoices import forms, keepers, payments, sandbox
+from invoices.providers import SetupAnswer
 from invoices.sandbox import Choice, NotSigned, SavedAnswer
 
 
@@ -60,6 +61,29 @@ def pay(request: HttpRequest, token: str) -> HttpResponse:
     return redirect(bill.return_to)
 
 
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def save(request: HttpRequest, token: str) -> HttpResponse:
+    """Ask whether the sandbox is to keep a method, and how that answers; then lead back."""
+    check_offered()
+    try:
+        wish = sandbox.read_wish(token)
+    except NotSigned as error:
+        return render(
+            request,
+            "invoices/sandbox_refused.html",
+            {"reason": str(error)},
+            status=HTTPStatus.NOT_FOUND,
+        )
+    form = forms.SandboxMethod(request.POST if request.method == "POST" else None)
+    if not form.is_valid():
+        context = {"form": form, "saved_answers": SavedAnswer.choices}
+        return render(request, "invoices/sandbox_method.html", context)
+    saved = form.cleaned_data["saved"]
+    sandbox.save(wish, saved=SavedAnswer(saved) if saved else None)
+    return redirect(wish.return_to)
+
+
 @csrf_exempt  # no browser comes here: a signature says who it is
 @require_POST
 def take_answer(request: HttpRequest) -> HttpResponseBase:
@@ -73,10 +97,12 @@ def take_answer(request: HttpRequest) -> HttpResponseBase:
         audit.record_refused("payment.answer_refused", workspace_id=None, reason=str(error))
         return JsonResponse({"detail": str(error)}, status=HTTPStatus.FORBIDDEN)
     with actors.acting_as(ActorKind.SYSTEM, name="the sandbox"):
+        now = datetime.now(UTC)
         try:
-            taken = payments.take_answer(
-                workspace_id=workspace_id, answer=answer, at=datetime.now(UTC)
-            )
-        except payments.UnknownPayment as error:
+            if isinstance(answer, SetupAnswer):
+                taken = keepers.take_answer(workspace_id=workspace_id, answer=answer, at=now)
+            else:
+                taken = payments.take_answer(workspace_id=workspace_id, answer=answer, at=now)
+        except (payments.UnknownPayment, keepers.UnknownSetup) as error:
             return JsonResponse({"detail": str(error)}, status=HTTPStatus.NOT_FOUND)
     return JsonResponse({"changed": taken})

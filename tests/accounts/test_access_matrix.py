@@ -98,6 +98,7 @@ PAGES = [
     Page("plan/bots/{owned}/reload/stop", "oam", {}),
     Page("orders/{order_shared}/", "oafm"),
     Page("orders/{order_shared}/pay", "oam", {}),
+    Page("orders/{order_shared}/payment", "oam"),
     Page("orders/{order_shared}/cancel", "oam", {}),
     Page("mails", "oafms"),
     Page("mails", "oafms", {"wanted": "credits"}),
@@ -124,6 +125,13 @@ PAGES = [
     Page("developers/keys/{key_shared}/revoke", "oa", {"sure": "1"}),
     Page("settings/billing-details", "oaf"),
     Page("settings/billing-details", "oaf", {"legal_name": "Acme Ltd"}),
+    Page("settings/payment-methods", "oa"),
+    Page("settings/payment-methods/new", "oa"),
+    Page("settings/payment-methods/new", "oa", {"method": "sandbox"}),
+    Page("settings/payment-methods/setups/{setup_shared}", "oa"),
+    Page("settings/payment-methods/{method_shared}/default", "oa", {}),
+    Page("settings/payment-methods/{method_shared}/remove", "oa"),
+    Page("settings/payment-methods/{method_shared}/remove", "oa", {}),
     Page("settings/", "oa"),
     Page("settings/general", "oa", {"name": "Acme", "lateness_days": "30"}),
     Page("settings/sign-in", "oa", {"idle_minutes": "30"}),
@@ -140,6 +148,7 @@ UNSEEN = [
     Page("plan/bots/{other}/extension", "oa"),
     Page("orders/{order_other}/", "oaf"),
     Page("orders/{order_other}/pay", "oa", {}),
+    Page("orders/{order_other}/payment", "oa"),
     Page("orders/{order_other}/cancel", "oa", {}),
     Page("plan/bots/{other}/funds", "oa"),
     Page("plan/bots/{other}/reload", "oa"),
@@ -152,7 +161,8 @@ UNSEEN = [
     Page("bots/{other}/take-back", "oa", {"user": "1"}),
 ]
 OF_ADMINS = [
-    "Usage", "Bots", "Users & roles", "Audit log", "Developers", "Billing details", "Settings",
+    "Usage", "Bots", "Users & roles", "Audit log", "Developers", "Billing details",
+    "Payment methods", "Settings",
 ]  # fmt: skip
 MENUS = {
     OWNER: ["Dashboard", "Plan", *OF_ADMINS],
@@ -180,6 +190,7 @@ ADDRESSES = {
     "Audit log": "audit-log/",
     "Developers": "developers/",
     "Billing details": "settings/billing-details",
+    "Payment methods": "settings/payment-methods",
     "Settings": "settings/",
 }
 # What is of others only: words of their bots, users, people and workspaces.
@@ -201,6 +212,8 @@ PARTS = (
     "invitation_shared",
     "order_shared",
     "lot_shared",
+    "method_shared",
+    "setup_shared",
 )
 # Orders that a member placed, and others.
 ORDERED_BY = {"shared": MEMBER, "owned": MEMBER, "other": OWNER, "their": OWNER}
@@ -237,6 +250,8 @@ def fill_one(place: Workspace, users: dict[str, str]) -> dict[str, int | str]:
         user.name = f"Known {role.value} of {place.slug}"
         user.save(update_fields=["name"])
     found: dict[str, int | str] = {}
+    saved = buying.kept_method(place, by=people[OWNER].user)
+    setup = buying.setup(place, by=people[OWNER].user)
     orders = {
         name: buying.order(place, buyer=people[role].user).number
         for name, role in ORDERED_BY.items()
@@ -254,6 +269,8 @@ def fill_one(place: Workspace, users: dict[str, str]) -> dict[str, int | str]:
                 f"invitation_{name}": invited.pk,
                 f"lot_{name}": CreditLot.objects.for_workspace(place).get(kind="free").pk,
                 f"order_{name}": orders[name],
+                f"method_{name}": saved.pk,
+                f"setup_{name}": setup.pk,
                 f"key_{name}": ApiKey.objects.for_workspace(place).get().pk,
             }
     return found

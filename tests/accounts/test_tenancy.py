@@ -14,6 +14,7 @@ from invoices.models import (
     AutoReload,
     LineKind,
     Method,
+    MethodSetup,
     Order,
     OrderLine,
     OrderType,
@@ -176,6 +177,15 @@ def fill_orders(of: Workspace, *, by: User) -> None:
         consent="I agree.",
         consented_at=make.NOON,
         saved_by=by,
+    )
+    MethodSetup.objects.create(
+        workspace=of,
+        method=Method.SANDBOX,
+        reference="setup",
+        consent="I agree.",
+        as_default=False,
+        started_by=by,
+        started_at=make.NOON,
     )
     AutoReload.objects.create(
         workspace=of,

@@ -5,13 +5,16 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
 
+from django.test import Client
+
 from accounts.models import Bot, User, Workspace
 from accounts.tenancy import in_workspace
-from invoices import billing_details, orders, payments, refunds
+from invoices import billing_details, keepers, orders, payments, refunds, saved_methods
 from invoices.issued import Payback
 from invoices.models import (
     LineKind,
     Method,
+    MethodSetup,
     Order,
     OrderStatus,
     OrderType,
@@ -20,7 +23,7 @@ from invoices.models import (
     SavedMethod,
 )
 from invoices.order_lines import BotLine
-from invoices.providers import Answer
+from invoices.providers import Answer, SetupAnswer
 from invoices.rating import Line
 from invoices.sandbox import SavedAnswer
 from plans import catalog
@@ -39,8 +42,9 @@ def order(
     type: OrderType = OrderType.CREDIT_PURCHASE,
     bot: Bot | None = None,
     at: datetime = make.NOON,
+    method: Method = Method.SANDBOX,
 ) -> Order:
-    """Place an order of the sandbox, of a workspace with billing details.
+    """Place an order, of a workspace with billing details.
 
     A renewal is for the fee of one bot.
     """
@@ -54,7 +58,7 @@ def order(
         net=Decimal(net),
         at=at,
         key=key or f"test:{next(keys)}",
-        method=Method.SANDBOX,
+        method=method,
         bot=bot,
         due_on=at.date() if renewal else None,
         lines=[BotLine(make.bot(of).pk, fee(of, Decimal(net), day=at.date()))] if renewal else (),
@@ -80,6 +84,48 @@ def saved_method(of: Workspace, answers: SavedAnswer = SavedAnswer.ACCEPT) -> Sa
     answer(payment, "accepted", saved=answers)
     with in_workspace(of.pk):
         return SavedMethod.objects.for_workspace(of).get(reference=answers)
+
+
+def kept_method(
+    of: Workspace,
+    *,
+    by: User,
+    answers: SavedAnswer = SavedAnswer.ACCEPT,
+    as_default: bool = False,
+    at: datetime = make.NOON,
+) -> SavedMethod:
+    """Have somebody add a method without a purchase, which answers so when it is charged."""
+    begun = setup(of, by=by, as_default=as_default, at=at)
+    answer = SetupAnswer(begun.reference, answers, f"Sandbox, {answers.label}")
+    keepers.take_answer(workspace_id=of.pk, answer=answer, at=at)
+    with in_workspace(of.pk):
+        kept = SavedMethod.objects.for_workspace(of).kept().select_related("workspace")
+        return kept.get(reference=answers, saved_by=by)
+
+
+def setup(
+    of: Workspace,
+    *,
+    by: User,
+    as_default: bool = False,
+    at: datetime = make.NOON,
+    method: Method = Method.SANDBOX,
+) -> MethodSetup:
+    """Have somebody begin to add a method without a purchase."""
+    return keepers.start(workspace=of, by=by, method=method, as_default=as_default, at=at)
+
+
+def remove(of: Workspace, *, by: User, at: datetime = make.NOON) -> None:
+    """Remove all saved methods of a workspace."""
+    with in_workspace(of.pk):
+        kept = list(SavedMethod.objects.for_workspace(of).kept().select_related("workspace"))
+    for saved in kept:
+        saved_methods.remove(saved=saved, by=by, at=at)
+
+
+def lead_on(client: Client, address: str) -> str:
+    """Return the provider's page to which the console leads on from an address."""
+    return str(client.get(address).headers["Location"])
 
 
 def status(of: Order) -> OrderStatus:

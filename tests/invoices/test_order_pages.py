@@ -74,11 +74,12 @@ def client(owner: Membership) -> Client:
 
 
 def checkout(client: Client, *, address: str = FUNDS, key: str = KEY, **values: str) -> str:
-    """Order credits; return where that leads."""
+    """Order credits; return where that leads, to the page of the sandbox in the end."""
     sent = {"amount": "250", "key": key, "method": "sandbox"} | values
     answer = client.post(address, sent)
     assert answer.status_code == 302, words(answer)
-    return str(answer.headers["Location"])
+    address = str(answer.headers["Location"])
+    return buying.lead_on(client, address) if "/payment?" in address else address
 
 
 def placed(owner: Membership) -> list[Order]:
@@ -146,7 +147,7 @@ def test_review_is_ended_from_the_order(client: Client, owner: Membership, sent:
     client.post(checkout(client), {"choice": "review"})
     sent.deliver()
     assert "End the review" in words(client.get("/w/acme/orders/1/"))
-    page = client.post("/w/acme/orders/1/pay").headers["Location"]
+    page = buying.lead_on(client, client.post("/w/acme/orders/1/pay").headers["Location"])
     sent.calls.clear()
 
     client.post(page, {"choice": "accept"})
@@ -177,6 +178,7 @@ def test_paid_order_is_not_paid_again(client: Client, owner: Membership) -> None
 
     assert checkout(client) == "/w/acme/orders/1/"
     assert client.post("/w/acme/orders/1/pay").headers["Location"] == "/w/acme/orders/1/"
+    assert client.get("/w/acme/orders/1/payment").headers["Location"] == "/w/acme/orders/1/"
     client.post("/w/acme/orders/1/cancel")
     assert placed(owner)[0].status == OrderStatus.COMPLETED
 
@@ -359,11 +361,20 @@ def test_no_credits_are_sold_under_a_contract(client: Client, owner: Membership)
     assert placed(owner) == []
 
 
-def test_reload_needs_a_saved_method(client: Client) -> None:
-    page = client.get(RELOAD)
+def test_reload_needs_a_saved_method(client: Client, owner: Membership) -> None:
+    member = make.member(owner.workspace, Role.MEMBER)
+    bot = make.bot(owner.workspace)
+    with in_workspace(owner.workspace_id):
+        bot.owner = member.user
+        bot.save()
 
-    assert "No saved payment method" in words(page)
-    assert FUNDS in page.content.decode()
+    for_admins = client.get(RELOAD)
+    for_members = sign_in(member).get(f"/w/acme/plan/bots/{bot.pk}/reload")
+
+    assert "No saved payment method" in words(for_admins)
+    assert "/w/acme/settings/payment-methods/new" in for_admins.content.decode()
+    assert "No saved payment method" in words(for_members)
+    assert f"/w/acme/plan/bots/{bot.pk}/funds" in for_members.content.decode()
 
 
 def test_reload_is_turned_on_changed_and_off(client: Client, owner: Membership) -> None:

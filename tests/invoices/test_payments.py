@@ -51,9 +51,9 @@ def payment(order: Order) -> Payment:
     return payments.start(order=order, at=make.NOON)
 
 
-def call(payment: Payment, status: PaymentStatus, **more: str) -> str:
+def call(payment: Payment, status: PaymentStatus) -> str:
     """Return the body of a callback."""
-    answer = Answer(payment.reference, status, **more)
+    answer = Answer(payment.reference, status)
     return sandbox.write_callback(answer, workspace_id=payment.workspace_id)
 
 

@@ -81,7 +81,7 @@ def test_owner_and_admins_may_pay_a_renewal_also_after_it_failed(
 
     leads_to = client.post(f"{ORDER}pay")["Location"]
 
-    assert leads_to.startswith("/sandbox/pay/")
+    assert buying.lead_on(client, leads_to).startswith("/sandbox/pay/")
     assert buying.status(order) == OrderStatus.PENDING
 
 
