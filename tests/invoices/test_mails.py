@@ -9,7 +9,7 @@ import pytest
 from accounts import bots, people
 from accounts.models import Bot, Membership, Role, Workspace
 from accounts.tenancy import in_workspace
-from invoices import auto_reload, mails, orders, payments, reloads
+from invoices import auto_reload, mails, orders, payments, reloads, saved_methods
 from invoices.issued import DocumentKind
 from invoices.models import AutoReload, Order, OrderType, Payment
 from invoices.sandbox import SavedAnswer
@@ -95,6 +95,12 @@ def stop(acme: Workspace) -> None:
     reloads.run(workspace_id=acme.pk, now=LATER)
 
 
+def remove_method(acme: Workspace) -> None:
+    saved = turn_on(acme).saved_method
+    for _ in range(2):
+        saved_methods.remove(saved=saved, by=make.member(acme).user, at=LATER)
+
+
 def issue(acme: Workspace, kind: DocumentKind = DocumentKind.INVOICE) -> None:
     for _ in range(2):
         mails.tell_issued(
@@ -121,6 +127,7 @@ def issue(acme: Workspace, kind: DocumentKind = DocumentKind.INVOICE) -> None:
         ("reload_done", reload, ["admin", "owner"]),
         ("reload_failed", lambda acme: reload(acme, SavedAnswer.DECLINE), ["admin", "owner"]),
         ("reload_failed", stop, ["admin", "second"]),
+        ("reload_failed", remove_method, ["admin", "owner"]),
         ("invoice_issued", issue, ["cfo", "invoices"]),
         (
             "credit_note_issued",
