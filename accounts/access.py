@@ -37,6 +37,7 @@ ACCESS: dict[str, frozenset[Role]] = {
     "plans.view": EVERYBODY - {Role.SHARED},
     "plans.change": ADMINS | {Role.MEMBER},
     "orders.view": EVERYBODY - {Role.SHARED},  # a member those they placed: `Order.visible_to`
+    "documents.view": ADMINS | {Role.FINANCE},  # under a contract, which has no orders
     "billing_details.change": ADMINS | {Role.FINANCE},
     "payment_methods.view": ADMINS,
     "payment_methods.change": ADMINS,
@@ -45,6 +46,7 @@ ACCESS: dict[str, frozenset[Role]] = {
     "bots.change": ADMINS | {Role.MEMBER},  # a member theirs: `may_change_bot`
     "bots.create": ADMINS,
     "bots.archive": ADMINS,
+    "mail.choose": EVERYBODY,
     "audit_log.view": ADMINS | {Role.FINANCE},
     "people.view": ADMINS,
     "people.change": ADMINS,  # an owner's role only by an owner: `people.may_give`
@@ -62,6 +64,7 @@ API_ACCESS: dict[str, frozenset[Scope]] = {
     "bots.view": frozenset({Scope.READ_USAGE, Scope.WRITE_BOTS}),
     "bots.change": frozenset({Scope.WRITE_BOTS}),
     "entitlement.view": frozenset({Scope.READ_ENTITLEMENT}),
+    "invoices.view": frozenset({Scope.READ_INVOICES}),
 }
 
 # What the operators' pages need. All operators may do all of it; the audit log has what they did.
@@ -69,6 +72,8 @@ OPERATOR_ACCESS = frozenset(
     {
         "workspaces.view",
         "health.view",
+        "mails.view",
+        "mails.send",
         "audit.view",
         "viewing.start",
         "catalog.view",

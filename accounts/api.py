@@ -1,6 +1,6 @@
 """Bots over HTTP: a bot platform registers them and reads which there are."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -122,7 +122,7 @@ def put_bot(
         try:
             bot, created = bots.create(workspace=Workspace.objects.get(pk=workspace_id), key=key)
             if changes:
-                bots.change(bot=bot, **changes)
+                bots.change(bot=bot, at=datetime.now(UTC), **changes)
         except ValidationError as error:
             raise ApiRefused(
                 HTTPStatus.UNPROCESSABLE_ENTITY, "bad_value", " ".join(error.messages)

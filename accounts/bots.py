@@ -8,7 +8,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 
-from accounts import audit
+from accounts import audit, bot_mails
 from accounts.audit import Act
 from accounts.models import Bot, BotShare, Membership, PublishStatus, Role, User, Workspace
 from accounts.tenancy import in_workspace
@@ -106,8 +106,10 @@ def describe(value: str | User | None) -> str | None:
     return value.email if isinstance(value, User) else value
 
 
-def change(*, bot: Bot, **values: Any) -> None:
+def change(*, bot: Bot, at: datetime | None = None, **values: Any) -> None:
     """Give a bot another ``name``, ``publish_status`` or ``owner``; others stay as they are.
+
+    ``at``: where it is given, the old and the new owner are told.
 
     Raises:
         ValidationError: a value is not acceptable.
@@ -124,6 +126,14 @@ def change(*, bot: Bot, **values: Any) -> None:
         if "owner" in changed:  # an owner sees it anyway
             shares = BotShare.objects.for_workspace(bot.workspace_id).filter(bot=bot)
             shares.filter(user=bot.owner_id).delete()
+            if at and bot.owner:
+                bot_mails.tell_owner_changed(
+                    workspace=stored.workspace,
+                    bots=[bot],
+                    before=stored.owner,
+                    after=bot.owner,
+                    at=at,
+                )
         for field in sorted(changed):
             audit.record(
                 CHANGES[field],
@@ -135,7 +145,13 @@ def change(*, bot: Bot, **values: Any) -> None:
 
 
 def hand_over(
-    *, bot: Bot, to: Membership, was: int | None, keeps_access: bool, reason: str
+    *,
+    bot: Bot,
+    to: Membership,
+    was: int | None,
+    keeps_access: bool,
+    reason: str,
+    at: datetime,
 ) -> bool:
     """Make somebody the owner of a bot; tell whether they were not before.
 
@@ -173,6 +189,9 @@ def hand_over(
                 "reason": reason,
             },
         )
+        bot_mails.tell_owner_changed(
+            workspace=stored.workspace, bots=[stored], before=before, after=to.user, at=at
+        )
         return True
 
 
@@ -186,7 +205,7 @@ def keep_access(bot: Bot, before: User) -> bool:
     return True
 
 
-def hand_over_all(*, workspace: Workspace, owner: User, to: User) -> int:
+def hand_over_all(*, workspace: Workspace, owner: User, to: User, at: datetime) -> int:
     """Give all bots of a person another owner; return how many they were.
 
     The caller holds the lock of the workspace, under which ``to`` was seen to be one who may own
@@ -196,13 +215,18 @@ def hand_over_all(*, workspace: Workspace, owner: User, to: User) -> int:
         bots = Bot.objects.for_workspace(workspace)
         # One that was given to somebody else while this waited is not among them.
         owned = bots.filter(owner=owner).select_for_update().order_by("key")
-        keys = dict(owned.values_list("pk", "key"))
+        given = list(owned)
+        keys = {bot.pk: bot.key for bot in given}
         bots.filter(pk__in=keys).update(owner=to)
         shares = BotShare.objects.for_workspace(workspace)
         shares.filter(user=to, bot__in=keys).delete()  # an owner sees them anyway
         before, after = {"owner": owner.email}, {"owner": to.email}
         acts = [Act(key, before, after) for key in keys.values()]
         audit.record_all(CHANGES["owner"], workspace=workspace, acts=acts)
+        if given:
+            bot_mails.tell_owner_changed(
+                workspace=workspace, bots=given, before=owner, after=to, at=at
+            )
     return len(keys)
 
 

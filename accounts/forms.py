@@ -7,7 +7,8 @@ from django import forms
 from django.http import QueryDict
 
 from accounts.days import DAY
-from accounts.models import PublishStatus, Role, Scope, User
+from accounts.mail_kinds import KINDS, Category
+from accounts.models import MailState, PublishStatus, Role, Scope, User
 from accounts.queries import ARCHIVED
 
 TAB_ORDER = (PublishStatus.PUBLISHED, PublishStatus.IN_DEVELOPMENT, PublishStatus.SUSPENDED)
@@ -214,6 +215,27 @@ class Address(forms.Form):
     """The mail address of somebody who has forgotten their password."""
 
     email = forms.EmailField(max_length=254)
+
+
+class MailChoice(forms.Form):
+    """Which mails a person wants; those that are always sent are not asked for."""
+
+    wanted = forms.MultipleChoiceField(
+        choices=[(category.value, category.value) for category in Category], required=False
+    )
+
+
+class MailFilter(forms.Form):
+    """Which mails operators look at."""
+
+    state = forms.ChoiceField(
+        label="State", choices=[("", "All"), *MailState.choices], required=False
+    )
+    kind = forms.ChoiceField(
+        label="Kind", choices=[("", "Any kind"), *((name, name) for name in KINDS)], required=False
+    )
+    workspace = forms.CharField(label="Workspace", max_length=63, required=False)
+    to = forms.CharField(label="To", max_length=254, required=False)
 
 
 class Retention(forms.Form):

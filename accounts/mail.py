@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from smtplib import SMTPException
+from smtplib import SMTPDataError, SMTPException, SMTPRecipientsRefused
 
 from allauth.account.utils import user_pk_to_url_str
 from django.conf import settings
@@ -15,19 +15,39 @@ from accounts import addresses, invitations, sign_ins
 from accounts.models import Invitation, User
 from accounts.tenancy import in_workspace
 
+FOR_EVER = 500  # replies of mail servers from here on say: do not try again
+
 
 class NotSent(Exception):
     """A mail was not taken. Named by its kind only: what servers say has mail addresses in it."""
 
 
-def send(*, to: str, subject: str, template: str, key: str, context: Mapping[str, object]) -> None:
+class AddressRefused(NotSent):
+    """The server says for ever that it does not deliver to this address: it bounces."""
+
+
+class ServerAway(NotSent):
+    """The server takes no mail at all: it cannot be reached, or does not let the console in."""
+
+
+def send(
+    *,
+    to: str,
+    subject: str,
+    template: str,
+    key: str,
+    context: Mapping[str, object],
+    headers: Mapping[str, str] | None = None,
+) -> None:
     """Send what the templates ``mail/<template>.txt`` and ``.html`` say.
 
     ``key`` is the same whenever the same mail is sent again: by it programs that read mail know a
     second copy.
 
     Raises:
-        NotSent: the mail server did not take it.
+        AddressRefused: the mail server does not deliver there, and will not.
+        ServerAway: it takes none at all now.
+        NotSent: it did not take this one.
     """
     values = {**context, "subject": subject, "console": settings.PUBLIC_ADDRESS}
     message = EmailMultiAlternatives(
@@ -37,13 +57,20 @@ def send(*, to: str, subject: str, template: str, key: str, context: Mapping[str
         headers={
             "Message-ID": f"<{key}@{settings.PUBLIC_ADDRESS.split('//')[-1].split(':')[0]}>",
             "Auto-Submitted": "auto-generated",
+            **(headers or {}),
         },
     )
     message.attach_alternative(render_to_string(f"mail/{template}.html", values), "text/html")
     try:
         message.send()
+    except SMTPRecipientsRefused as error:
+        codes = [code for code, _ in error.recipients.values()]
+        name = f"SMTP {min(codes, default=0)}"
+        raise (AddressRefused if min(codes, default=0) >= FOR_EVER else NotSent)(name) from None
+    except SMTPDataError as error:
+        raise NotSent(f"SMTP {error.smtp_code}") from None
     except (SMTPException, OSError) as error:
-        raise NotSent(type(error).__name__) from None
+        raise ServerAway(type(error).__name__) from None
 
 
 def send_invitation(*, workspace_id: int, invitation_id: int, now: datetime) -> bool:

@@ -1,5 +1,6 @@
 """The menu of a workspace: what a person's role may not see is not in it."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from django.http import HttpRequest
@@ -12,17 +13,24 @@ PLACES_SHOWN = 8  # in the switcher; a page has them all
 
 
 class Entry(NamedTuple):
-    """A page of the menu: its view, the permission that the view asks for, and an icon."""
+    """A page of the menu: its view, the permission that the view asks for, and an icon.
+
+    ``also``: below which further path of the workspace its pages lie.
+    """
 
     label: str
     view: str
     permission: str
     icon: str
+    also: str = ""
 
 
 MENU: dict[str, list[Entry]] = {
     "": [Entry("Dashboard", "usage:dashboard", "dashboard.view", "layout-dashboard")],
     "Billing": [
+        Entry(
+            "Orders & Invoices", "invoices:order_list", "orders.view", "file-invoice", "invoices/"
+        ),
         Entry("Plan", "plans:plan_list", "plans.view", "credit-card"),
         Entry("Usage", "usage:usage", "usage.view", "chart-bar"),
     ],
@@ -32,9 +40,10 @@ MENU: dict[str, list[Entry]] = {
         Entry("Audit log", "accounts:audit_log", "audit_log.view", "history"),
         Entry("Developers", "accounts:developers", "developers.view", "code"),
         Entry(
-            "Billing details", "invoices:billing_details", "billing_details.change", "file-invoice"
+            "Billing details", "invoices:billing_details", "billing_details.change", "address-book"
         ),
         Entry("Payment methods", "invoices:payment_methods", "payment_methods.view", "wallet"),
+        Entry("Documents", "invoices:document_list", "documents.view", "file-invoice", "invoices/"),
         Entry("Settings", "accounts:settings", "settings.view", "settings"),
     ],
 }
@@ -50,11 +59,14 @@ OPERATOR_MENU: dict[str, list[Entry]] = {
             "Paybacks", "invoices_operator:payback_list", "refunds.view", "cash-banknote-move-back"
         ),
         Entry("Seller profile", "invoices_operator:seller", "seller.change", "building-store"),
+        Entry("Mails", "mails_operator:mail_list", "mails.view", "mail"),
         Entry("Health", "operator:health", "health.view", "heartbeat"),
         Entry("Audit log", "operator:audit", "audit.view", "history"),
     ],
 }
 OPERATOR_PAGES = "/operator/"
+# Say which pages are left out of the menu for more than a role; each part adds its own (apps.py).
+HIDING: list[Callable[[Membership], set[str]]] = []
 
 
 def list_entries(membership: Membership) -> dict[str, list[Entry]]:
@@ -77,12 +89,32 @@ def find_address(entry: Entry, membership: Membership) -> str:
     return reverse(entry.view, args=[membership.workspace.slug])
 
 
+def find_active(path: str, entries: list[tuple[Entry, str]]) -> str:
+    """Return the address of the page of the menu that a path lies below; empty: of none.
+
+    It is the longest one: the dashboard's is above all others.
+    """
+    above = {address: address for _, address in entries}
+    workspace = min(above, key=len, default="")
+    above |= {f"{workspace}{entry.also}": address for entry, address in entries if entry.also}
+    found = [one for one in above if path.startswith(one)]
+    return above[max(found, key=len)] if found else ""
+
+
 def menu(request: HttpRequest) -> dict[str, Any]:  # Any: a template's context is free
     """Return the menu of a workspace's and of operators' pages; others have none."""
     membership = getattr(request, "membership", None)
     if isinstance(membership, Membership):
+        hidden = {view for hide in HIDING for view in hide(membership)}
         groups = [
-            (group, [(entry, find_address(entry, membership)) for entry in entries])
+            (
+                group,
+                [
+                    (entry, find_address(entry, membership))
+                    for entry in entries
+                    if entry.view not in hidden
+                ],
+            )
             for group, entries in list_entries(membership).items()
         ]
     elif request.path.startswith(OPERATOR_PAGES):
@@ -92,9 +124,7 @@ def menu(request: HttpRequest) -> dict[str, Any]:  # Any: a template's context i
         ]
     else:
         return {}
-    # The longest address that the page lies below: the dashboard's is above all others.
-    addresses = [address for _, entries in groups for _, address in entries]
-    active = max((a for a in addresses if request.path.startswith(a)), key=len, default="")
+    active = find_active(request.path, [pair for _, entries in groups for pair in entries])
     memberships: list[Membership] = getattr(request, "memberships", [])
     places = [(place, find_first_page(place)) for place in memberships[:PLACES_SHOWN]]
     return {"menu": groups, "menu_active": active, "places": places}

@@ -463,3 +463,92 @@ class AuditSeal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number}:{self.hash}"
+
+
+class MailState(models.TextChoices):
+    """What became of a mail."""
+
+    WAITING = "waiting", "Waiting"
+    SENT = "sent", "Sent"
+    REFUSED = "refused", "Address refused"
+    FAILED = "failed", "Failed"
+    DROPPED = "dropped", "Not sent"
+
+
+class MailQuerySet(WorkspaceOwnedQuerySet["Mail"]):
+    """Mails of a workspace."""
+
+    def due(self, at: datetime) -> Self:
+        """Keep those that are to be sent, or tried again, at an instant."""
+        return self.filter(state=MailState.WAITING, due_at__lte=at)
+
+
+class Mail(WorkspaceOwned):
+    """One mail to one person or address, written together with what it tells of; docs/mail.md.
+
+    ``key`` makes it once: kind, what it is of, recipient. ``day``: the local day, of kinds of which
+    there is at most one a day and bot. ``why`` the recipient gets it: an `accounts.recipients.Why`.
+    ``context``: what the template says, as it was at that time. ``created_at``: when it happened;
+    ``due_at``: when it is tried (again). ``reason``: why it was not sent, or not yet; a code.
+    """
+
+    kind = models.CharField(max_length=40)
+    key = models.CharField(max_length=400, db_collation="C")
+    day = models.DateField(null=True)
+    address = models.EmailField(max_length=254)
+    user = models.ForeignKey(User, on_delete=models.PROTECT, null=True)
+    bot = models.ForeignKey(Bot, on_delete=models.CASCADE, null=True)
+    why = models.CharField(max_length=10)
+    context = models.JSONField()
+    state = models.CharField(max_length=7, choices=MailState.choices, default=MailState.WAITING)
+    reason = models.CharField(max_length=40, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    created_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True)
+
+    objects = MailQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("workspace", "key", name="mail_key_unique"),
+            models.UniqueConstraint(
+                fields=["workspace", "kind", "bot", "address", "day"],
+                condition=Q(day__isnull=False),
+                nulls_distinct=False,
+                name="mail_once_a_day",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=MailState.values), name="mail_state_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(state=MailState.SENT, sent_at__isnull=False)
+                | (~Q(state=MailState.SENT) & Q(sent_at=None)),
+                name="mail_sent_at",
+            ),
+        ]
+        indexes: ClassVar = [
+            # Few at any time.
+            models.Index("due_at", condition=Q(state=MailState.WAITING), name="mail_waiting"),
+            models.Index("workspace", "kind", "created_at", name="mail_of_kind"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} mail {self.pk}"
+
+
+class MutedMail(WorkspaceOwned):
+    """A person wants no mails of a category from a workspace."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE)
+    category = models.CharField(max_length=20)
+
+    objects = WorkspaceOwnedQuerySet["MutedMail"].as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("workspace", "user", "category", name="muted_mail_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.category} for user {self.user_id}"

@@ -148,7 +148,7 @@ def transfer_ownership(*, to: Membership, by: Membership, reason: str, at: datet
         withdraw_invitations(by.user, workspace=by.workspace, role=Role.ADMIN, at=at)
 
 
-def hand_over_bots(*, member: Membership, to: Membership) -> int:
+def hand_over_bots(*, member: Membership, to: Membership, at: datetime) -> int:
     """Give all bots of a person another owner; return how many they were.
 
     Raises:
@@ -159,7 +159,9 @@ def hand_over_bots(*, member: Membership, to: Membership) -> int:
         receiver = find_again(to)
         if receiver.role == Role.SHARED or to.pk == member.pk:
             raise NotPossible(f"{to.user.email} cannot be the new owner. Choose somebody else.")
-        return bots.hand_over_all(workspace=member.workspace, owner=member.user, to=receiver.user)
+        return bots.hand_over_all(
+            workspace=member.workspace, owner=member.user, to=receiver.user, at=at
+        )
 
 
 def lock(workspace: Workspace) -> None:

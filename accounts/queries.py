@@ -14,6 +14,7 @@ from accounts.models import (
     BotQuerySet,
     BotShare,
     Invitation,
+    Mail,
     Membership,
     PublishStatus,
     Role,
@@ -129,6 +130,25 @@ def find_unsent_invitations(*, now: datetime) -> list[tuple[int, int]]:
     """Return workspace and id of all invitations whose mail has still to be sent."""
     unsent = Invitation.objects.using("operator").unsent(now)
     return list(unsent.order_by("pk").values_list("workspace_id", "pk"))
+
+
+def list_mails(
+    *, state: str = "", kind: str = "", workspace: str = "", to: str = ""
+) -> QuerySet[Mail]:
+    """Return mails of all workspaces as operators see them, the newest first.
+
+    ``workspace`` is a slug, ``to`` part of an address.
+    """
+    mails = Mail.objects.using("operator").select_related("workspace").order_by("-pk")
+    if state:
+        mails = mails.filter(state=state)
+    if kind:
+        mails = mails.filter(kind=kind)
+    if workspace:
+        mails = mails.filter(workspace__slug=workspace)
+    if to:
+        mails = mails.filter(address__icontains=to)
+    return mails
 
 
 def list_keys(workspace: Workspace) -> QuerySet[ApiKey]:

@@ -16,7 +16,8 @@ from django_tables2.columns import BoundColumn
 from django_tables2.rows import BoundRow
 
 from accounts import audit_log
-from accounts.models import ApiKey, AuditEntry, Bot, Membership
+from accounts.mail_kinds import KINDS
+from accounts.models import ApiKey, AuditEntry, Bot, Mail, Membership
 
 NUMBER = {
     "th": {"class": "number"},
@@ -229,3 +230,30 @@ class AuditTable(Table):
     def render_action(self, value: str) -> str:
         """Return what was done in words."""
         return audit_log.name_action(value)
+
+
+def link_mail(record: Mail) -> str:
+    """Return the address of a mail's page."""
+    return reverse("mails_operator:mail", args=[record.pk])
+
+
+class MailTable(Table):
+    """Mails of all workspaces, newest first; times in UTC."""
+
+    created_at = tables.DateTimeColumn(
+        verbose_name="Of", format="j M Y, H:i", attrs=WHEN, linkify=link_mail
+    )
+    workspace = tables.Column(accessor="workspace__slug", verbose_name="Workspace")
+    kind = tables.Column(verbose_name="Kind")
+    address = tables.Column(verbose_name="To", attrs={"td": {"class": "breaks"}})
+    state = tables.TemplateColumn(template_name="operator/_mail_state.html", verbose_name="State")
+    attempts = tables.Column(verbose_name="Attempts", attrs=NUMBER)
+
+    class Meta:
+        model = Mail
+        fields = ("created_at", "workspace", "kind", "address", "state", "attempts")
+        orderable = False
+
+    def render_kind(self, value: str) -> str:
+        """Return what a kind is called."""
+        return KINDS[value].name if value in KINDS else value

@@ -4,12 +4,16 @@ import logging
 from datetime import UTC, datetime
 
 from celery import shared_task
+from django.core.cache import cache
 from django.db import transaction
 
-from accounts import actors, mail, queries, seals, sign_ins
+from accounts import actors, dispatch, mail, outbox, queries, seals, sign_ins
 from accounts.models import Invitation, User
 
 EXPIRES = 60  # seconds; a call that waited that long was followed by others that say the same
+
+MAIL_SERVER_AWAY = "mail-server-away"
+AWAY_FOR = 50  # seconds, in which nobody waits for it again
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +44,24 @@ def find_unsent_invitations() -> None:
         send_invitation.apply_async(
             kwargs={"workspace_id": workspace_id, "invitation_id": invitation_id}, expires=EXPIRES
         )
+
+
+@shared_task
+def find_waiting_mail() -> None:
+    """Have mails sent whose call was lost, or that failed; sent by the beat every minute."""
+    for workspace_id in outbox.find_due(now=datetime.now(UTC)):
+        send_mail.apply_async(kwargs={"workspace_id": workspace_id}, expires=EXPIRES)
+
+
+@shared_task
+def send_mail(*, workspace_id: int) -> None:
+    """Send what is due in one workspace; where no server takes it, the beat tries again."""
+    if cache.get(MAIL_SERVER_AWAY):
+        return
+    try:
+        dispatch.run(workspace_id=workspace_id, now=datetime.now(UTC))
+    except mail.ServerAway:
+        cache.set(MAIL_SERVER_AWAY, True, AWAY_FOR)
 
 
 def start_notice(user: User, sentence: str, *, browser: str, to: str = "") -> None:

@@ -4,6 +4,7 @@ from django.urls import include, path
 
 from accounts.views import audit_log as audit_log_views
 from accounts.views import invitations as invitation_views
+from accounts.views import mail as mail_views
 from accounts.views import people as people_views
 from accounts.views import profile as profile_views
 from accounts.views import workspace as views
@@ -61,6 +62,8 @@ urlpatterns = [
     path("w/<slug:slug>/audit-log/", include(audit_log)),
     path("profile/", include(profile)),
     path("invitations/<str:token>", invitation_views.invitation, name="invitation"),
+    path("mail/switch-off/<str:token>", mail_views.unsubscribe, name="unsubscribe"),
+    path("w/<slug:slug>/mails", mail_views.mail_preferences, name="mail_preferences"),
     path("w/<slug:slug>/people/", include(people)),
     path("w/<slug:slug>/developers/", include(developers)),
     path("w/<slug:slug>/settings/", views.settings, name="settings"),

@@ -8,6 +8,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from accounts.access import ApiRefused
 from accounts.api import router as bots
+from invoices.api import router as invoices
 from plans.api import router as entitlement
 from usage.api import router as events
 from usage.sessions_api import router as sessions
@@ -25,6 +26,7 @@ api.add_router("", usage)
 api.add_router("", sessions)
 api.add_router("", entitlement)  # before the bots, whose keys may hold slashes
 api.add_router("", bots)
+api.add_router("", invoices)
 
 
 @api.exception_handler(ApiRefused)

@@ -25,7 +25,9 @@ ExceptionInfo = (
 
 QUERY = re.compile(r"(/[^\s?]*)\?\S*")
 # Whoever knows what follows gets in, or can find out whom a conversation was with.
-TELLING = re.compile(r"(/(?:invitations|password/new|mail-address|conversations)/)[^\s?]+")
+TELLING = re.compile(
+    r"(/(?:invitations|mail/switch-off|password/new|mail-address|conversations)/)[^\s?]+"
+)
 
 
 def make_settings(*, format: str, level: str) -> dict[str, Any]:  # Any: logging's settings are free

@@ -248,6 +248,8 @@ CELERY_BEAT_SCHEDULE = {
     # A change of zone starts this itself; the beat finds what was lost.
     "find old zones": {"task": "usage.tasks.find_old_zones", "schedule": 60.0},
     "find due charges": {"task": "plans.tasks.find_due_charges", "schedule": 60.0},
+    # Charging does this too; the beat warns where nothing is charged.
+    "find due warnings": {"task": "plans.tasks.find_due_warnings", "schedule": 3600.0},
     "find due reloads": {"task": "invoices.tasks.find_due_reloads", "schedule": 60.0},
     "find due renewals": {"task": "invoices.tasks.find_due_renewals", "schedule": 60.0},
     # A removal starts this itself; the beat finds what was lost, or failed.
@@ -255,6 +257,11 @@ CELERY_BEAT_SCHEDULE = {
     "find due paybacks": {"task": "invoices.tasks.find_due_paybacks", "schedule": 60.0},
     # A document that is issued starts this itself; the beat finds what was lost.
     "find unmade files": {"task": "invoices.tasks.find_unmade_files", "schedule": 60.0},
+    "find due bundles": {"task": "invoices.tasks.find_due_bundles", "schedule": 60.0},
+    "remove expired bundles": {
+        "task": "invoices.tasks.remove_expired_bundles",
+        "schedule": crontab(minute="35"),
+    },
     "issue missing invoices": {
         "task": "invoices.tasks.issue_missing_invoices",
         "schedule": crontab(minute="20"),
@@ -262,6 +269,8 @@ CELERY_BEAT_SCHEDULE = {
     "seal audit log": {"task": "accounts.tasks.seal_audit_log", "schedule": 60.0},
     # An invitation starts this itself; the beat finds what was lost, or failed.
     "find unsent invitations": {"task": "accounts.tasks.find_unsent_invitations", "schedule": 60.0},
+    # Likewise each mail of the outbox.
+    "find waiting mail": {"task": "accounts.tasks.find_waiting_mail", "schedule": 60.0},
     "remove ended sign-ins": {
         "task": "accounts.tasks.remove_ended_sign_ins",
         "schedule": crontab(hour="3", minute="40"),

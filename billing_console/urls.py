@@ -16,6 +16,7 @@ urlpatterns = [
     path("", include("invoices.sandbox_urls")),
     path("", include("invoices.stripe_urls")),
     path("operator/", include("billing_console.operator.urls")),
+    path("operator/", include("accounts.operator_urls")),
     path("operator/", include("plans.operator_urls")),
     path("operator/", include("invoices.operator_urls")),
     path("healthz", live, name="live"),

@@ -7,8 +7,13 @@ class InvoicesConfig(AppConfig):
     name = "invoices"
 
     def ready(self) -> None:
-        """Have completed orders of plans do what they are for, in every process."""
-        from invoices import collecting, plan_changes
+        """Have completed orders of plans do what they are for, in every process.
+
+        The menu knows nothing of contracts: it is told which pages to leave out.
+        """
+        from accounts import menu
+        from invoices import collecting, contracts, plan_changes
 
         plan_changes.register()
         collecting.register()
+        menu.HIDING.append(contracts.list_hidden)

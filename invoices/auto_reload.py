@@ -6,6 +6,7 @@ from decimal import Decimal
 from accounts import audit
 from accounts.models import Bot, User, Workspace
 from accounts.tenancy import in_workspace
+from invoices import mails
 from invoices.models import AutoReload, Order, OrderType, SavedMethod
 from plans import billing
 
@@ -60,10 +61,11 @@ def turn_on(
             before=describe(before) if before else None,
             after=describe(reload),
         )
+        mails.tell_reload_on(reload, at=at)
     return reload
 
 
-def turn_off(*, workspace: Workspace, bot: Bot | None) -> bool:
+def turn_off(*, workspace: Workspace, bot: Bot | None, at: datetime) -> bool:
     """Stop reloading a wallet; False: it was off."""
     with in_workspace(workspace.pk):
         billing.lock(workspace=workspace)
@@ -71,6 +73,7 @@ def turn_off(*, workspace: Workspace, bot: Bot | None) -> bool:
         if not found.update(is_on=False):
             return False
         audit.record("auto_reload.turned_off", workspace=workspace, target=name_wallet(bot))
+        mails.tell_reload_off(workspace, bot, at=at)
     return True
 
 

@@ -10,17 +10,19 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connections, transaction
+from django.urls import reverse
 
 from accounts import audit
 from accounts.models import Workspace
 from accounts.tenancy import in_workspace
-from invoices import billing_details, composing, contents, files, numbering, seller
+from invoices import billing_details, composing, contents, files, mails, numbering, seller
 from invoices.composing import Correction, Named, Parties
 from invoices.frozen import Document, Inconsistent, add_up
 from invoices.issued import DocumentKind, IssuedDocument
 from invoices.models import PAID, Order, OrderType
 from invoices.tax import Sums
 from plans import billing
+from plans.wording import say_amount, say_day
 
 logger = logging.getLogger(__name__)
 
@@ -143,6 +145,7 @@ def issue(
     )
     files.ask_for(document=issued)
     record(issued)
+    tell(issued, document, at=at)
     return issued
 
 
@@ -206,6 +209,20 @@ def find_missing() -> list[tuple[int, int]]:
     with connections["operator"].cursor() as cursor:
         cursor.execute(FIND_MISSING)
         return [(workspace, of) for workspace, of in cursor.fetchall()]
+
+
+def tell(issued: IssuedDocument, document: Document, *, at: datetime) -> None:
+    """Have those hear of a document whom the billing details name."""
+    due_on = document.due_on if document.due else None
+    mails.tell_issued(
+        workspace=issued.order.workspace,
+        kind=DocumentKind(issued.kind),
+        number=issued.number,
+        gross=say_amount(issued.gross, issued.currency),
+        link=reverse("invoices:document", args=[issued.order.workspace.slug, issued.number]),
+        at=at,
+        due_on=say_day(due_on) if due_on else "",
+    )
 
 
 def issue_missing(*, at: datetime) -> int:

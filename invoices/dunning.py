@@ -10,6 +10,7 @@ from accounts.days import DAY
 from accounts.models import Bot, Workspace
 from accounts.months import read_calendar
 from accounts.tenancy import in_workspace
+from invoices import mails
 from invoices.models import LineKind, Order, OrderLine
 from plans import billing, subscriptions
 from plans.models import BotBilling
@@ -20,11 +21,14 @@ EXPIRES_AFTER = 14 * DAY
 def run(*, workspace_id: int, now: datetime) -> int:
     """Have the plans of a workspace stand as what is unpaid says; return how many changed.
 
-    Safe to repeat.
+    Whom it concerns is told. Safe to repeat.
     """
     with in_workspace(workspace_id):
         workspace = Workspace.objects.get(pk=workspace_id)
-        return renew(workspace=workspace, today=read_calendar(workspace).day_of(now))
+        today = read_calendar(workspace).day_of(now)
+        changed = renew(workspace=workspace, today=today)
+        mails.tell_unpaid(workspace=workspace, today=today, at=now)
+    return changed
 
 
 def renew(*, workspace: Workspace, today: date, paid: Order | None = None) -> int:

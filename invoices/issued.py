@@ -1,5 +1,6 @@
 """Documents as they were issued, and their files; docs/invoices.md says more."""
 
+from decimal import Decimal
 from typing import ClassVar, Self
 
 from django.db import models
@@ -88,6 +89,8 @@ class IssuedDocument(WorkspaceOwned):
     gross = models.DecimalField(max_digits=DIGITS, decimal_places=DECIMALS)
     logo = models.CharField(max_length=100, blank=True)
     content = models.JSONField()
+
+    credited: Decimal  # by credit notes, where `invoices.document_queries` adds it
 
     objects = IssuedDocumentQuerySet.as_manager()
 

@@ -18,6 +18,7 @@ from accounts.models import (
     WorkspaceOwned,
     WorkspaceOwnedQuerySet,
 )
+from invoices.bundled import DocumentBundle  # noqa: F401 - a module of models of its own
 from invoices.issued import IssuedDocument  # noqa: F401 - a module of models of its own
 from invoices.parties import RATE_DECIMALS, RATE_DIGITS
 from invoices.tax import Category, Treatment
@@ -134,6 +135,8 @@ class Order(WorkspaceOwned):
     due_on = models.DateField(null=True, blank=True)
     created_at = models.DateTimeField()
     completed_at = models.DateTimeField(null=True, blank=True)
+
+    plan_name: str  # where `invoices.order_queries.with_columns` adds it
 
     objects = OrderQuerySet.as_manager()
 

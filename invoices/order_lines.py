@@ -104,6 +104,12 @@ def find_service(line: OrderLine) -> Service:
     return Service(line.bot_id, line.version_id, line.meter, line.first_day, line.last_day)
 
 
+def count_bots(order: Order) -> int:
+    """Return of how many bots an order has lines."""
+    rows = OrderLine.objects.for_workspace(order.workspace_id).filter(order=order)
+    return rows.values("bot").distinct().count()
+
+
 def sum_ordered(workspace: Workspace, *, since: date) -> dict[Service, Ordered]:
     """Return what is ordered in arrears by now of services that began on ``since`` or later.
 

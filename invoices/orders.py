@@ -18,6 +18,7 @@ from invoices import (
     auto_reload,
     billing_details,
     documents,
+    mails,
     order_lines,
     paybacks,
     seller,
@@ -203,6 +204,7 @@ def complete(*, order: Order, at: datetime, method: Method | None = None) -> boo
         order.completed_at = at
         order.method = method or order.method
         save_move(order, to=OrderStatus.COMPLETED)
+        mails.tell_completed(order, at=at)
         documents.issue_for(order=order, at=at)
         paybacks.owe_earlier(order=order, at=at)
     return True

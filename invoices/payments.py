@@ -16,7 +16,7 @@ from django.db.models import Q
 from accounts import audit
 from accounts.models import Workspace
 from accounts.tenancy import in_workspace
-from invoices import orders, paybacks, sandbox, saved_methods, stripe_payments, wire
+from invoices import mails, orders, paybacks, sandbox, saved_methods, stripe_payments, wire
 from invoices.models import (
     CHARGEABLE,
     OPEN,
@@ -248,13 +248,15 @@ def move_order(payment: Payment, *, at: datetime) -> None:
             )
         return
     if payment.status == PaymentStatus.IN_REVIEW:
-        orders.hold(order=order)
+        if orders.hold(order=order):
+            mails.tell_pending(payment, at=at)
         return
     others = Payment.objects.for_workspace(order.workspace).filter(order=order)
     if others.filter(status__in=UNDECIDED).exists():
         return
     if payment.status == PaymentStatus.DECLINED:
-        orders.fail(order=order)
+        if orders.fail(order=order):
+            mails.tell_failed(payment, at=at)
     else:
         orders.cancel(order=order)
 

@@ -15,7 +15,7 @@ from accounts.days import DAY
 from accounts.models import ADMINS, Bot, Membership, Workspace
 from accounts.months import read_calendar
 from accounts.tenancy import in_workspace
-from invoices import auto_reload, orders, payments, saved_methods
+from invoices import auto_reload, mails, orders, payments, saved_methods
 from invoices.models import AutoReload, Method, Order, OrderType, Payment, PaymentStatus
 from plans import billing
 from plans.models import BotBilling, CreditLot, Posting, PostingKind
@@ -58,6 +58,7 @@ def order_for(*, workspace: Workspace, bot_id: int | None, now: datetime) -> boo
             return False
         if refusal := find_refusal(reload):
             auto_reload.stop(reload, because=refusal)
+            mails.tell_stopped(workspace, reload.bot, because=refusal, of=now, at=now)
             return False
         today = read_calendar(workspace).day_of(now)
         number = count_orders(reload, now=now) + 1
@@ -74,6 +75,7 @@ def order_for(*, workspace: Workspace, bot_id: int | None, now: datetime) -> boo
             )
         except orders.NotOrdered as error:  # the limits, or the contract, are others by now
             auto_reload.stop(reload, because=str(error))
+            mails.tell_stopped(workspace, reload.bot, because=str(error), of=now, at=now)
             return False
         payments.start(order=order, at=now, saved_method=reload.saved_method)
     return True

@@ -9,7 +9,7 @@ from datetime import datetime
 from accounts import audit
 from accounts.models import ADMINS, Membership, User, Workspace
 from accounts.tenancy import in_workspace
-from invoices import auto_reload
+from invoices import auto_reload, mails
 from invoices.models import AutoReload, Method, SavedMethod
 from plans import billing
 
@@ -129,4 +129,5 @@ def remove(*, saved: SavedMethod, by: User, at: datetime) -> bool:
         )
         for reload in using.select_related("workspace", "bot").order_by("pk"):
             auto_reload.stop(reload, because=REMOVED)
+            mails.tell_stopped(saved.workspace, reload.bot, because=REMOVED, of=at, at=at)
     return True

@@ -6,7 +6,17 @@ from datetime import UTC, datetime
 from celery import shared_task
 from django.db import transaction
 
-from invoices import callbacks, documents, files, keepers, paying_back, reloads, renewals
+from invoices import (
+    bundles,
+    bundling,
+    callbacks,
+    documents,
+    files,
+    keepers,
+    paying_back,
+    reloads,
+    renewals,
+)
 from invoices.providers import ProviderDown
 
 logger = logging.getLogger(__name__)
@@ -116,3 +126,24 @@ def send_payback(*, workspace_id: int, payback_id: int, now: str) -> None:
     paying_back.send(
         workspace_id=workspace_id, payback_id=payback_id, now=datetime.fromisoformat(now)
     )
+
+
+@shared_task
+def find_due_bundles() -> None:
+    """Have bundles made that wait, or whose worker died; sent by the beat every minute."""
+    for workspace_id, bundle_id in bundles.find_due():
+        make_bundle.apply_async(
+            kwargs={"workspace_id": workspace_id, "bundle_id": bundle_id}, expires=EXPIRES
+        )
+
+
+@shared_task
+def make_bundle(*, workspace_id: int, bundle_id: int) -> None:
+    """Make one bundle."""
+    bundling.make(workspace_id=workspace_id, bundle_id=bundle_id, now=datetime.now(UTC))
+
+
+@shared_task
+def remove_expired_bundles() -> None:
+    """Remove bundles whose time is up; sent by the beat every hour."""
+    bundles.remove_expired(now=datetime.now(UTC))

@@ -16,7 +16,7 @@ from accounts.days import DAY
 from accounts.models import Bot, User
 from accounts.months import read_calendar
 from accounts.tenancy import in_workspace
-from plans import billing, ledger, lots, subscriptions
+from plans import billing, ledger, lots, mails, subscriptions
 from plans.models import (
     BotBilling,
     BotPlan,
@@ -134,6 +134,7 @@ def request(*, bot: Bot, days: int, reason: str, by: User, at: datetime) -> Exte
             ) from None
         after = {"days": days, "reason": reason}
         audit.record("extension.requested", workspace=bot.workspace, target=bot.key, after=after)
+        mails.tell_extension_asked(asked)
         return asked
 
 
@@ -236,3 +237,4 @@ def decide(
         before={"status": ExtensionStatus.REQUESTED.value},
         after={"days": found.days, "until": until, "note": note},
     )
+    mails.tell_extension_decided(found, until=until, at=at)

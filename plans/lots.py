@@ -9,7 +9,7 @@ from accounts.days import DAY
 from accounts.models import Bot, Workspace
 from accounts.months import Calendar, read_calendar
 from accounts.tenancy import in_workspace
-from plans import billing, ledger, new_lots
+from plans import billing, ledger, mails, new_lots
 from plans.ledger import Entry, NewPosting
 from plans.models import (
     Account,
@@ -171,6 +171,7 @@ def lapse_due(*, workspace_id: int, now: datetime) -> int:
             if lot.balance > 0
         ]
         audit.record_all("credits.lapsed", workspace=workspace, acts=acts)
+        mails.tell_lapsed(workspace=workspace, lots=[lot for lot in due if lot.balance > 0], at=now)
         lapsed = CreditLot.objects.for_workspace(workspace).filter(pk__in=[lot.pk for lot in due])
         return lapsed.update(lapsed_at=now)
 
@@ -180,6 +181,7 @@ def find_due(workspace: Workspace, *, now: datetime) -> list[CreditLot]:
     calendar = read_calendar(workspace)
     open_lots = CreditLot.objects.for_workspace(workspace).filter(lapsed_at=None)
     limited = open_lots.filter(last_day__lt=calendar.day_of(now)).order_by("pk")
+    limited = limited.select_related("bot__workspace", "currency")
     return [lot for lot in limited if lot.last_day and lapses_at(lot.last_day, calendar) <= now]
 
 

@@ -11,7 +11,7 @@ from accounts.days import DAY
 from accounts.models import Bot, Workspace
 from accounts.months import read_calendar
 from accounts.tenancy import in_workspace
-from plans import billing
+from plans import billing, mails
 from plans.models import BotBilling, BotPlan, BotPlanQuerySet, PlanVersion, WorkspaceBilling
 from usage import totals
 
@@ -127,6 +127,9 @@ def schedule(*, bot: Bot, version: PlanVersion, day: date, at: datetime) -> None
         rows.filter(starts_on__gt=today).delete()
         BotPlan.objects.create(workspace=bot.workspace, bot=bot, starts_on=day, version=version)
         record("plan_change.scheduled", bot=bot, before=before, after=version, day=day)
+        mails.tell_plan_changed(
+            "plan_scheduled", bot=bot, before=before, after=version, day=day, at=at
+        )
 
 
 def undo(*, bot: Bot, at: datetime) -> bool:
@@ -168,6 +171,9 @@ def change_today(*, bot: Bot, version: PlanVersion, at: datetime) -> None:
         BotPlan.objects.create(workspace=bot.workspace, bot=bot, starts_on=today, version=version)
         totals.note_changed(workspace_id=bot.workspace_id, bots=[bot.pk])
         record("plan.changed", bot=bot, before=before, after=version, day=today)
+        mails.tell_plan_changed(
+            "plan_changed", bot=bot, before=before, after=version, day=today, at=at
+        )
 
 
 def lock_today(bot: Bot, *, at: datetime) -> date:

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 
 from celery import shared_task
 
-from plans import backlog, charging
+from plans import backlog, charging, warnings
 
+HOUR = 60 * 60  # seconds
 EXPIRES = 60  # seconds; a call that waited that long was followed by others that say the same
 
 
@@ -27,3 +28,19 @@ def find_due_charges() -> None:
 def charge_workspace(*, workspace_id: int, now: str) -> None:
     """Charge what changed in one workspace, and let its credits lapse that are to."""
     charging.run(workspace_id=workspace_id, now=datetime.fromisoformat(now))
+
+
+@shared_task
+def find_due_warnings() -> None:
+    """Have people warned in every workspace, also where nothing is charged; sent each hour."""
+    now = datetime.now(UTC)
+    for workspace_id in warnings.find_due():
+        warn_workspace.apply_async(
+            kwargs={"workspace_id": workspace_id, "now": now.isoformat()}, expires=HOUR
+        )
+
+
+@shared_task
+def warn_workspace(*, workspace_id: int, now: str) -> None:
+    """Warn the people of one workspace of credits that run low, are gone or lapse soon."""
+    warnings.run(workspace_id=workspace_id, now=datetime.fromisoformat(now))

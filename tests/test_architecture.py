@@ -46,8 +46,10 @@ WRITTEN = {
     "accounts_bot": CHANGED,
     "accounts_botshare": REPLACED,
     "accounts_invitation": CHANGED,
+    "accounts_mail": CHANGED,
     "accounts_membership": REPLACED,
     "accounts_monthzone": REPLACED,
+    "accounts_mutedmail": ADDED_AND_REMOVED,
     "accounts_workspace": CHANGED,
     "usage_agent": REPLACED,
     "usage_billingsession": REPLACED,
@@ -80,6 +82,7 @@ WRITTEN = {
     "invoices_documentcode": ADDED,
     "invoices_documentfile": CHANGED,
     "invoices_issueddocument": ADDED,
+    "invoices_documentbundle": REPLACED,
     "invoices_order": CHANGED,
     "invoices_orderline": ADDED,
     "invoices_payback": CHANGED,
@@ -106,8 +109,8 @@ OF_OPERATOR = {
 # Addresses that are not below a workspace: each checks for itself, or shows nothing of anybody.
 OUTSIDE_WORKSPACES = {
     "", "sign-in", "sign-out", "session", "healthz", "readyz", "metrics",
-    "invitations/<str:token>", "sandbox/pay/<str:token>", "sandbox/save/<str:token>",
-    "sandbox/answers", "stripe/events",
+    "invitations/<str:token>", "mail/switch-off/<str:token>", "sandbox/pay/<str:token>",
+    "sandbox/save/<str:token>", "sandbox/answers", "stripe/events",
 }  # fmt: skip
 OF_ONESELF = ("sign-in/", "password/", "profile/")
 API = "api/v1/"

@@ -19,10 +19,12 @@ from accounts import bots, keys, people
 from accounts.days import next_month
 from accounts.models import ApiKey, AuditEntry, Bot, Invitation, Membership, Role, Scope, Workspace
 from accounts.tenancy import in_workspace
+from invoices import files
 from plans import billing, subscriptions
 from plans.models import PlanVersion
 from tests import make
 from tests.conftest import ROOT
+from tests.invoices import buying
 from tests.pages import sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
@@ -43,7 +45,8 @@ class World:
         self.owner = make.member(self.acme)
         self.guest = make.member(self.acme, Role.SHARED)
         self.browser = sign_in(self.owner)
-        self.secret = make.api_key(self.acme, Scope.WRITE_BOTS, name="platform")
+        scopes = (Scope.WRITE_BOTS, Scope.READ_INVOICES)
+        self.secret = make.api_key(self.acme, *scopes, name="platform")
         with in_workspace(self.acme.pk):
             self.key = ApiKey.objects.for_workspace(self.acme).get()
 
@@ -64,6 +67,10 @@ class World:
             headers={"Authorization": f"Bearer {self.secret}"},
         )
         assert response.status_code in (200, 201)
+
+    def fetch(self, path: str) -> None:
+        headers = {"Authorization": f"Bearer {self.secret}"}
+        assert Client().get(f"/api/v1/{path}", headers=headers).status_code == 200
 
     def invited(self) -> int:
         with in_workspace(self.acme.pk):
@@ -105,6 +112,12 @@ def archive(world: World) -> None:
 def with_events(world: World) -> None:
     make.take_in(world.acme, *make.talk(0, 10, 20))
     make.roll_up(world.acme)
+
+
+def with_invoice(world: World) -> None:
+    """Have an invoice with its PDF."""
+    invoice = buying.invoice(buying.paid(world.acme))
+    files.make(workspace_id=world.acme.pk, document_id=invoice.pk, now=make.NOON)
 
 
 def have_essential(world: World) -> None:
@@ -193,9 +206,15 @@ WRITES = {
         ),
         COMMAND, "api_key.created", "new", after={"scopes": ["usage:read"], "expires_at": None},
     ),
+    "invoice taken out by key": Write(
+        lambda world: world.fetch("invoices/ACME-2026-000001.pdf"),
+        KEY, "invoice.downloaded", "ACME-2026-000001", after={"order": "O-000001"},
+        first=with_invoice, again=False,
+    ),
     "key revoked": Write(
         lambda world: world.post("developers/keys/{key}/revoke"),
-        PERSON, "api_key.revoked", "platform", {"scopes": ["bots:write"], "expires_at": None},
+        PERSON, "api_key.revoked", "platform",
+        {"scopes": ["bots:write", "invoices:read"], "expires_at": None},
     ),
     "name and lateness set": Write(
         lambda world: world.post("settings/general", name="Acme Ltd", lateness_days="20"),
@@ -210,6 +229,11 @@ WRITES = {
         lambda world: world.post("settings/billing-details", **DETAILS),
         PERSON, "billing_details.changed", "acme", {}, DETAILS | {"recipients": ["a@acme.example"]},
         first=lambda world: billing.open_billing(workspace=world.acme, at=datetime.now(UTC)),
+    ),
+    "mails chosen": Write(
+        lambda world: world.post("mails", wanted=["credits", "plans", "bots", "reloads"]),
+        PERSON, "mail.chosen", "owner@acme.example",
+        {"switched_off": []}, {"switched_off": ["extensions"]},
     ),
     "zone set": Write(
         lambda world: world.post("settings/zone", timezone="Asia/Kolkata"),
@@ -290,6 +314,21 @@ WRITES = {
     "bots downloaded": Write(
         lambda world: world.get("bots/export?q=sup"),
         PERSON, "bots.exported", "acme-bots.csv", after={"filters": {"q": ["sup"]}}, again=False,
+    ),
+    "orders downloaded": Write(
+        lambda world: world.get("orders/orders.csv?least=10&other=x"),
+        PERSON, "orders.exported", "orders-acme.csv", after={"filters": {"least": ["10"]}},
+        again=False,
+    ),
+    "invoice downloaded by page": Write(
+        lambda world: world.get("invoices/ACME-2026-000001.pdf"),
+        PERSON, "invoice.downloaded", "ACME-2026-000001", after={"order": "O-000001"},
+        first=with_invoice, again=False,
+    ),
+    "ZIP of invoices asked for": Write(
+        lambda world: world.post("orders/zips/", key="6f1f4f0c-3c1b-4d0c-9a53-3f0f5d6b1a52"),
+        PERSON, "bundle.asked", "acme-documents-1.zip",
+        after={"about": "All orders", "documents": 1}, first=with_invoice,
     ),
     "audit log downloaded": Write(
         lambda world: world.get("audit-log/export?who=ann"),

@@ -3,12 +3,16 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import product
+from uuid import uuid4
 
 import pytest
 from django.test import Client
 
-from accounts.models import ApiKey, Bot, Role, Workspace
+from accounts.models import ApiKey, Bot, Mail, Role, Workspace
 from accounts.tenancy import in_workspace
+from invoices import bundles
+from invoices.bundled import DocumentBundle
+from invoices.models import Order
 from plans import billing, extensions
 from plans.models import CreditLot, Extension
 from tests import make
@@ -28,7 +32,7 @@ FILTERS = (
     "bot", "channel", "timezone", "range", "first", "last", "by", "view", "rows", "kind", "state",
     "from", "to", "user", "conversation", "q", "owner", "status", "show", "type", "id", "source",
     "result", "code", "action", "who", "target", "role", "plan", "plan_status", "balance",
-    "amount",
+    "amount", "number", "least", "most", "tab",
 )  # fmt: skip
 PARTS = ("%00", "a%0ab", "%ff", "a%2F..%2Fb", "a%22b", "0", "-1", "9" * 30, "x" * 2000)
 METHODS = ("HEAD", "PUT", "TRACE")
@@ -54,10 +58,18 @@ def find_parts(acme: Workspace) -> dict[str, str]:
     make.api_key(acme, name="odd")
     now = datetime.now(UTC)
     billing.open_billing(workspace=acme, at=now)
+    paid = buying.paid(acme, key="odd paid")
     with in_workspace(acme.pk):
         bot = Bot.objects.for_workspace(acme).get()
         asked = Extension.objects.for_workspace(acme).filter(bot=bot).first() or extensions.request(
             bot=bot, days=3, reason="Odd.", by=make.member(acme).user, at=now
+        )
+        bundle = DocumentBundle.objects.for_workspace(acme).first() or bundles.ask(
+            membership=make.member(acme),
+            orders=Order.objects.for_workspace(acme).filter(pk=paid.pk),
+            about=[],
+            key=uuid4(),
+            at=now,
         )
         stream = Stream.objects.for_workspace(acme).get(user="u1", channel="web", agent="")
         return {
@@ -74,9 +86,13 @@ def find_parts(acme: Workspace) -> dict[str, str]:
             "<int:setup_id>": str(buying.setup(acme, by=make.member(acme).user).pk),
             "<int:payment_id>": str(buying.wire(acme, key="odd wire").pk),
             "<int:payback_id>": str(buying.payback(acme, key="paid back").pk),
+            "<slug:document_number>": buying.invoice(paid).number,
+            "<int:bundle_id>": str(bundle.pk),
             "<slug:plan_code>": "essential",
             "<slug:currency_code>": "USD",
             "<str:token>": "of-nobody",
+            "<slug:kind>": "low_balance",
+            "<int:mail_id>": str(Mail.objects.for_workspace(acme).earliest("pk").pk),
             "<str:provider_id>": "oidc",
             "<person:uidb36>": "1",
             "<key:key>": "set-password",

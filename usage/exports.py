@@ -123,7 +123,9 @@ def format_instant(at: datetime | None) -> str | None:
     return None if at is None else f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
 
 
-def write_xlsx(columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> bytes:
+def write_xlsx(
+    columns: Sequence[str], rows: Iterable[Sequence[Value]], *, sheet: str = "Usage"
+) -> bytes:
     """Return an XLSX file of one sheet; texts stay texts, whatever they begin with.
 
     They are guarded all the same: saved as CSV from there they would be formulas again.
@@ -131,12 +133,12 @@ def write_xlsx(columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> bytes
     buffer = io.BytesIO()
     as_they_are = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     with Workbook(buffer, as_they_are) as book:
-        sheet = book.add_worksheet("Usage")
-        sheet.freeze_panes(1, 0)
-        sheet.write_row(0, 0, columns, book.add_format({"bold": True}))
+        page = book.add_worksheet(sheet)
+        page.freeze_panes(1, 0)
+        page.write_row(0, 0, columns, book.add_format({"bold": True}))
         for place, row in enumerate(rows, 1):
-            sheet.write_row(place, 0, map(guard, row))
-        sheet.autofit()
+            page.write_row(place, 0, map(guard, row))
+        page.autofit()
     return buffer.getvalue()
 
 

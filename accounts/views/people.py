@@ -145,7 +145,7 @@ def hand_over(request: WorkspaceRequest, member_id: int) -> HttpResponse:
             receiver = to
 
             def change() -> str:
-                count = places.hand_over_bots(member=member, to=receiver)
+                count = places.hand_over_bots(member=member, to=receiver, at=datetime.now(UTC))
                 bots = "1 bot" if count == 1 else f"{count:,} bots"
                 return f"{receiver.user.email} is the new owner of {bots}."
 

@@ -13,10 +13,11 @@ from pathlib import Path
 from time import monotonic
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
 
-from accounts import bots, people, workspaces
+from accounts import bots, dispatch, people, workspaces
 from accounts.models import Bot, BotShare, User, Workspace
 from accounts.tenancy import in_workspace
 from billing_console.demo import parties, plan, story
@@ -190,6 +191,8 @@ def tell_story(workspace: Workspace, *, now: datetime, say: Say) -> None:
         charging.run(workspace_id=workspace.pk, now=at)
         reloads.run(workspace_id=workspace.pk, now=at)
         renewals.run(workspace_id=workspace.pk, now=at)
+        if not settings.MAIL_GOES_OUT:  # into files; nobody is written to about years ago
+            dispatch.run(workspace_id=workspace.pk, now=at)
         pace.say(f"{workspace.name}: counted and charged up to {at:%-d %B %Y}")
     say(f"{workspace.name}: counted and charged")
 

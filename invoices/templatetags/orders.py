@@ -3,7 +3,9 @@
 from django import template
 
 from invoices import wire_queries
-from invoices.models import OrderStatus
+from invoices.document_queries import MOODS as MOODS_OF_DOCUMENTS
+from invoices.document_queries import DocumentStatus
+from invoices.models import OrderStatus, PaymentStatus
 from invoices.wire_queries import WireStatus
 
 register = template.Library()
@@ -15,6 +17,13 @@ MOODS = {
     OrderStatus.FAILED: "bad",
     OrderStatus.CANCELED: "",
     OrderStatus.REFUNDED: "",
+}
+MOODS_OF_PAYMENTS = {
+    PaymentStatus.STARTED: "busy",
+    PaymentStatus.IN_REVIEW: "busy",
+    PaymentStatus.ACCEPTED: "good",
+    PaymentStatus.DECLINED: "bad",
+    PaymentStatus.CANCELED: "",
 }
 
 
@@ -40,3 +49,15 @@ def wire_mood(status: WireStatus) -> str:
 def mood(status: str) -> str:
     """Return the class of an order's status, whose color is the same on every page."""
     return MOODS[OrderStatus(status)]
+
+
+@register.filter
+def document_mood(status: str) -> str:
+    """Return the class of a document's status, whose color is the same on every page."""
+    return MOODS_OF_DOCUMENTS[DocumentStatus(status)]
+
+
+@register.filter
+def payment_mood(status: str) -> str:
+    """Return the class of a payment's status, whose color is the same on every page."""
+    return MOODS_OF_PAYMENTS[PaymentStatus(status)]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -14,7 +15,7 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from accounts.access import WorkspaceRequest, may, workspace_view
 from accounts.models import ADMINS
-from invoices import dunning, forms, order_lines, orders, payments, wire, wire_queries
+from invoices import contracts, dunning, forms, order_lines, orders, payments, wire, wire_queries
 from invoices.models import (
     OF_CREDITS,
     OPEN,
@@ -26,7 +27,7 @@ from invoices.models import (
     PaymentStatus,
 )
 from invoices.providers import ProviderDown
-from invoices.views import obstacles
+from invoices.views import obstacles, order_tabs
 
 ANSWER_EXPECTED = timedelta(minutes=3)  # after a payment was begun the page asks by itself
 REFRESH = 5  # seconds, without a script
@@ -43,13 +44,17 @@ class Way(NamedTuple):
 @workspace_view("orders.view")
 @never_cache
 @require_safe
-def show_order(request: WorkspaceRequest, order_number: int) -> HttpResponse:
+def show_order(request: WorkspaceRequest, order_number: int) -> HttpResponseBase:
     """Show an order: what it is for, what it costs and how far it is.
 
     A page that asks by itself gets nothing new while there is nothing: focus and readers stay.
+    What is yet to be paid is shown under a contract too: it is owed.
     """
     order = find_order(request, order_number)
-    payment = find_payment(order)
+    to_pay = order.status in (OWED if order.type == OrderType.RENEWAL else OPEN)
+    if not to_pay and contracts.holds(request.membership):
+        return contracts.refuse(request)
+    payment, tab = find_payment(order), order_tabs.find_tab(request)
     asks_again = order.status in OPEN and is_answer_expected(payment)
     if request.htmx and asks_again and request.GET.get("seen") == order.status:
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
@@ -57,8 +62,10 @@ def show_order(request: WorkspaceRequest, order_number: int) -> HttpResponse:
         "order": order,
         "payment": payment,
         "is_renewal": order.type == OrderType.RENEWAL,
-        "to_pay": order.status in (OWED if order.type == OrderType.RENEWAL else OPEN),
-        "groups": order_lines.read(order),
+        "to_pay": to_pay,
+        "bots_count": order_lines.count_bots(order),
+        "tabs": order_tabs.TABS,
+        "tab": tab,
         "expires_after": dunning.EXPIRES_AFTER,
         "refresh_seconds": REFRESH,
         "asks_again": asks_again,
@@ -68,6 +75,7 @@ def show_order(request: WorkspaceRequest, order_number: int) -> HttpResponse:
         "instructions": wire.find_instructions(order),
         "transfers": wire_queries.list_transfers(order),
         "ways": list_ways(order),
+        **order_tabs.read_tab(request, order, tab),
     }
     template = "invoices/_order.html" if request.htmx else "invoices/order.html"
     return render(request, template, context)

@@ -67,7 +67,7 @@ def change_reload(request: WorkspaceRequest, bot_id: int | None = None) -> HttpR
 def stop_reload(request: WorkspaceRequest, bot_id: int | None = None) -> HttpResponse:
     """Turn auto-reload of a wallet off, also of an archived bot."""
     bot = find_wallet(request, bot_id)
-    if auto_reload.turn_off(workspace=request.workspace, bot=bot):
+    if auto_reload.turn_off(workspace=request.workspace, bot=bot, at=datetime.now(UTC)):
         messages.success(request, "Auto-reload is off.")
     else:
         messages.info(request, "Auto-reload was off before.")

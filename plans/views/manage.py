@@ -131,6 +131,7 @@ def change_owner(request: WorkspaceRequest, bot_id: int) -> HttpResponse:
                     was=asked["was"],
                     keeps_access=asked["access"] == "shared",
                     reason=asked["reason"],
+                    at=datetime.now(UTC),
                 )
                 messages.success(request, f"{to.user.email} owns {bot.name} now.")
                 return redirect("plans:plan_list", request.workspace.slug)

@@ -217,7 +217,7 @@ def test_all_bots_are_handed_over_with_an_entry_for_each(acme: Workspace) -> Non
     elsewhere = make.member(make.workspace("globex"), email=member.user.email)
     of_globex = own(elsewhere, "c")
 
-    count = people.hand_over_bots(member=member, to=receiver)
+    count = people.hand_over_bots(member=member, to=receiver, at=make.NOON)
 
     assert count == 2
     with in_workspace(acme.pk):
@@ -236,12 +236,12 @@ def test_many_bots_are_handed_over_by_as_many_statements_as_one(acme: Workspace)
     owner, member = make.member(acme), make.member(acme, Role.MEMBER)
     own(member)
     with CaptureQueriesContext(connection) as one:
-        people.hand_over_bots(member=member, to=owner)
+        people.hand_over_bots(member=member, to=owner, at=make.NOON)
     for number in range(5):
         own(member, f"bot-{number}")
 
     with CaptureQueriesContext(connection) as five:
-        people.hand_over_bots(member=member, to=owner)
+        people.hand_over_bots(member=member, to=owner, at=make.NOON)
 
     assert len(five) == len(one)
 
@@ -253,7 +253,7 @@ def test_bot_that_somebody_else_was_just_given_is_not_handed_over(acme: Workspac
 
     def hand_over() -> int:
         try:
-            return people.hand_over_bots(member=member, to=owner)
+            return people.hand_over_bots(member=member, to=owner, at=make.NOON)
         finally:
             connection.close()
 

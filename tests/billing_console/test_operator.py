@@ -39,11 +39,16 @@ PAGES = (
     "/operator/plans/essential/withdraw",
     "/operator/seller/",
     "/operator/wires/",
+    "/operator/mails/",
+    "/operator/mails/previews/",
+    "/operator/mails/previews/low_balance/",
+    "/operator/mails/previews/low_balance/html",
     "/operator/paybacks/",
     "/operator/workspaces/acme/refunds",
 )
 LOGO = "/operator/seller/logo"  # not there: there is none
 EXTENSION = "/operator/extensions/1/"  # the one that `find_parts` makes
+MAIL = "operator/mails/<int:mail_id>/"
 REFUND = "operator/workspaces/acme/refunds/<int:order_number>"
 PAYBACK = "operator/paybacks/<int:payback_id>"
 WIRES = {"/operator/wires/1/", "/operator/wires/1/cancel"}  # likewise
@@ -95,9 +100,10 @@ def test_pages_are_there_for_operators_alone(acme: Workspace, operator: Client) 
 
     walked = [complete(address, parts) for address, _ in patterns() if is_of_operators(address)]
     there = {path for path in walked if operator.get(path).status_code == 200}
+    mail = complete(MAIL, parts)
     pages = {*PAGES, EXTENSION, complete(REFUND, parts), complete(PAYBACK, parts)}
-    assert there == pages | WIRES
-    assert {*walked} == {*there, VIEW_AS, STOP, LOGO}
+    assert there == {*pages, *WIRES, mail, f"{mail}html"}
+    assert {*walked} == {*there, VIEW_AS, STOP, LOGO, f"{mail}again"}
     for path in walked:
         for client in (owner, Client()):
             assert client.get(path).status_code == 404, path

@@ -24,6 +24,7 @@ PAGES = [
     "developers/keys/{key}/revoke",
     "settings/",
     "settings/billing-details",
+    "mails",
 ]
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -10,8 +11,18 @@ from django.test import Client
 
 from accounts.models import Bot, User, Workspace
 from accounts.tenancy import in_workspace
-from invoices import billing_details, keepers, orders, payments, refunds, saved_methods
-from invoices.issued import Payback
+from invoices import (
+    billing_details,
+    contents,
+    documents,
+    keepers,
+    orders,
+    payments,
+    refunds,
+    saved_methods,
+)
+from invoices.composing import Correction, Named
+from invoices.issued import IssuedDocument, Payback
 from invoices.models import (
     LineKind,
     Method,
@@ -64,6 +75,33 @@ def order(
         due_on=at.date() if renewal else None,
         lines=[BotLine(make.bot(of).pk, fee(of, Decimal(net), day=at.date()))] if renewal else (),
     )
+
+
+def paid(of: Workspace, net: str = "100", *, at: datetime = make.NOON, **more: Any) -> Order:
+    """Place an order and complete it; its invoice is issued with that."""
+    placed = order(of, net, at=at, **more)
+    orders.complete(order=placed, at=at)
+    return placed
+
+
+def invoice(of: Order) -> IssuedDocument:
+    """Return the invoice of an order."""
+    with in_workspace(of.workspace_id):
+        found = IssuedDocument.objects.for_workspace(of.workspace_id)
+        return found.invoices().select_related("order", "workspace").get(order=of)
+
+
+def credit(of: Order, net: str) -> IssuedDocument:
+    """Give some of an order back by a credit note, without paying it back."""
+    issued = invoice(of)
+    line = contents.read(issued).lines[0]
+    given = replace(line, quantity=Decimal(1), unit="", price=Decimal(net), net=Decimal(net))
+    correction = Correction((given,), Named(issued.number, issued.issued_on), "Given back.")
+    key = f"credit:{of.number}:{net}"
+    with in_workspace(of.workspace_id):
+        return documents.issue_credit_note(
+            invoice=issued, correction=correction, key=key, at=make.NOON
+        )
 
 
 def fee(of: Workspace, net: Decimal, *, day: date) -> Line:

@@ -347,8 +347,8 @@ def test_turning_on_and_off_again_changes_nothing(owner: Membership, acme: Works
     again = turn_on(owner)
 
     assert again.turned_on_at == first.turned_on_at
-    assert auto_reload.turn_off(workspace=acme, bot=None)
-    assert not auto_reload.turn_off(workspace=acme, bot=None)
+    assert auto_reload.turn_off(workspace=acme, bot=None, at=make.NOON)
+    assert not auto_reload.turn_off(workspace=acme, bot=None, at=make.NOON)
     assert is_on(acme) == [False]
 
 

@@ -55,7 +55,9 @@ def list_entries(of: Workspace) -> list[AuditEntry]:
 
 def hand_over(bot: Bot, to: Membership, was: Membership | None, *, keeps: bool = False) -> bool:
     owner = was.user_id if was else None
-    return bots.hand_over(bot=bot, to=to, was=owner, keeps_access=keeps, reason="Moves on.")
+    return bots.hand_over(
+        bot=bot, to=to, was=owner, keeps_access=keeps, reason="Moves on.", at=make.NOON
+    )
 
 
 def test_old_owner_keeps_no_access(bot: Bot, ann: Membership, ben: Membership) -> None:

@@ -1,0 +1,227 @@
+"""Bundles are made by a worker: one PDF at a time, by as little memory for a thousand as for one.
+
+The worker claims the row for a while and says again and again that it lives. Of one that dies the
+claim lapses, and the next beat has another begin anew; only whose claim holds finishes.
+"""
+
+import hashlib
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime, timedelta
+from tempfile import TemporaryFile
+from typing import IO, NamedTuple
+from zipfile import ZIP_STORED, ZipFile, ZipInfo
+
+from django.core.files import File
+from django.core.files.storage import default_storage
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from accounts.exports import Value, write_csv
+from accounts.tenancy import in_workspace
+from invoices import files
+from invoices.bundled import BundleState, DocumentBundle
+from invoices.bundles import KEPT
+from invoices.issued import IssuedDocument
+from plans.wording import write
+
+logger = logging.getLogger(__name__)
+
+LEASE = timedelta(minutes=2)  # a worker that says nothing for that long is taken for dead
+SAYS_SO = 1.0  # seconds between two signs of life
+MOST_TRIES = 5
+WAITS = 30.0  # seconds in all for PDFs that other workers are making
+INDEX = "index.csv"
+COLUMNS = (
+    "number", "kind", "issued_on", "order", "currency", "net", "tax", "gross", "state", "file",
+    "sha256",
+)  # fmt: skip
+NOT_MADE, DAMAGED, INCLUDED = "not made yet", "damaged", "included"
+
+
+class Lost(Exception):
+    """The bundle was canceled, or another worker has it."""
+
+
+class Packed(NamedTuple):
+    """A document of a bundle: whether its PDF is in it, and its line of the index."""
+
+    state: str
+    line: list[Value]
+
+
+def make(*, workspace_id: int, bundle_id: int, now: datetime) -> bool:
+    """Make a bundle; False: there is nothing to do, or another worker does it."""
+    bundle = claim(workspace_id, bundle_id)
+    if bundle is None:
+        return False
+    try:
+        with TemporaryFile() as file:
+            missing = pack(bundle, file, now=now)
+            finish(bundle, file, missing=missing)
+    except Lost:
+        default_storage.delete(bundle.name)
+        return False
+    except Exception:
+        logger.exception("bundle %s of workspace %s", bundle_id, workspace_id)
+        fail(bundle)
+        return False
+    return True
+
+
+def claim(workspace_id: int, bundle_id: int) -> DocumentBundle | None:
+    """Take a bundle that nobody makes; None: there is nothing to do.
+
+    One that killed its worker again and again has failed.
+    """
+    with in_workspace(workspace_id):
+        free = Q(state=BundleState.WAITING) | Q(state=BundleState.RUNNING, claimed_until__lt=Now())
+        bundles = DocumentBundle.objects.for_workspace(workspace_id).filter(free, pk=bundle_id)
+        bundle = bundles.select_for_update(skip_locked=True).first()
+        if bundle is None:
+            return None
+        before = bundle.name
+        bundle.attempt += 1
+        bundle.name = f"bundles/{workspace_id}-{bundle_id}-{bundle.attempt}.zip"
+        given_up = bundle.tries >= MOST_TRIES
+        failure = f"It was begun {MOST_TRIES} times and never finished." if given_up else ""
+        DocumentBundle.objects.for_workspace(workspace_id).filter(pk=bundle_id).update(
+            state=BundleState.FAILED if given_up else BundleState.RUNNING,
+            attempt=bundle.attempt,
+            tries=F("tries") + 1,
+            name=bundle.name,
+            failure=failure,
+            done=0,
+            missing=0,
+            claimed_until=None if given_up else Now() + LEASE,
+        )
+    if before:
+        default_storage.delete(before)  # what a worker left that died
+    return None if given_up else bundle
+
+
+def hold(bundle: DocumentBundle, **values: object) -> None:
+    """Change the row of a bundle whose claim holds.
+
+    Raises:
+        Lost: it does not.
+    """
+    with in_workspace(bundle.workspace_id):
+        bundles = DocumentBundle.objects.for_workspace(bundle.workspace_id)
+        held = bundles.filter(pk=bundle.pk, attempt=bundle.attempt, state=BundleState.RUNNING)
+        if not held.update(**values):
+            raise Lost
+
+
+def fail(bundle: DocumentBundle) -> None:
+    """Say that a bundle could not be made; whoever asked may try again."""
+    failure = "The console could not make it. It was logged for those who run the console."
+    with suppress(Lost):
+        hold(bundle, state=BundleState.FAILED, failure=failure, claimed_until=None)
+    default_storage.delete(bundle.name)
+
+
+def pack(bundle: DocumentBundle, file: IO[bytes], *, now: datetime) -> int:
+    """Write the ZIP file; return how many documents are not in it.
+
+    PDFs that are not made are made here, or waited for while another worker makes them; what is
+    not there by then is named in the index, which has a line for each document.
+    """
+    lines: dict[int, Packed] = {}
+    said_at = time.monotonic()
+    with ZipFile(file, "w", ZIP_STORED) as archive:  # PDFs are compressed
+        for document_id in in_turn(bundle, lines):
+            lines[document_id] = pack_one(bundle, document_id, archive, now=now)
+            if time.monotonic() - said_at >= SAYS_SO:
+                hold(bundle, done=len(lines), claimed_until=Now() + LEASE)
+                said_at = time.monotonic()
+        index = [lines[document_id].line for document_id in bundle.documents]
+        archive.writestr(INDEX, "".join(write_csv(COLUMNS, index)))
+    return sum(packed.state != INCLUDED for packed in lines.values())
+
+
+def in_turn(bundle: DocumentBundle, lines: dict[int, Packed]) -> Iterator[int]:
+    """Yield the documents, and again those whose PDF was not there, for a while."""
+    yield from bundle.documents
+    give_up = time.monotonic() + WAITS
+    while time.monotonic() < give_up:
+        again = [one for one in bundle.documents if lines[one].state == NOT_MADE]
+        if not again:
+            return
+        time.sleep(SAYS_SO)
+        yield from again
+
+
+def pack_one(
+    bundle: DocumentBundle, document_id: int, archive: ZipFile, *, now: datetime
+) -> Packed:
+    """Add one document to the ZIP file, made before if need be."""
+    make_file(bundle, document_id, now=now)
+    with in_workspace(bundle.workspace_id):
+        documents = IssuedDocument.objects.for_workspace(bundle.workspace_id).defer("content")
+        related = documents.select_related("currency", "order", "file")
+        document = related.get(pk=document_id)
+        try:
+            content = files.read(document)
+        except files.NotMade:
+            return describe(document, NOT_MADE)
+        except files.Damaged as error:
+            logger.error("left out of bundle %s: %s", bundle.pk, error)
+            return describe(document, DAMAGED)
+    day = document.issued_on
+    entry = ZipInfo(f"{document.number}.pdf", (max(day.year, 1980), day.month, day.day, 0, 0, 0))
+    archive.writestr(entry, content)
+    return describe(document, INCLUDED)
+
+
+def make_file(bundle: DocumentBundle, document_id: int, *, now: datetime) -> None:
+    """Make the PDF of a document that has none; one that cannot be made is left to the index."""
+    try:
+        files.make(workspace_id=bundle.workspace_id, document_id=document_id, now=now)
+    except Exception:
+        logger.exception("document %s of bundle %s", document_id, bundle.pk)
+
+
+def describe(document: IssuedDocument, state: str) -> Packed:
+    """Return the line of the index of a document."""
+    amounts = [
+        write(amount, document.currency) for amount in (document.net, document.tax, document.gross)
+    ]
+    line: list[Value] = [
+        document.number,
+        document.kind,
+        document.issued_on.isoformat(),
+        str(document.order),
+        document.currency_id,
+        *amounts,
+        state,
+        f"{document.number}.pdf" if state == INCLUDED else "",
+        document.file.sha256,
+    ]
+    return Packed(state, line)
+
+
+def finish(bundle: DocumentBundle, file: IO[bytes], *, missing: int) -> None:
+    """Store the ZIP file and say that it is ready.
+
+    Raises:
+        Lost: the bundle was canceled, or another worker has it.
+    """
+    hold(bundle, done=bundle.total, claimed_until=Now() + LEASE)
+    size = file.seek(0, 2)
+    file.seek(0)
+    sha256 = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # it is one
+    file.seek(0)
+    bundle.name = default_storage.save(bundle.name, File(file))
+    hold(
+        bundle,
+        state=BundleState.DONE,
+        name=bundle.name,
+        sha256=sha256,
+        size=size,
+        missing=missing,
+        claimed_until=None,
+        expires_at=Now() + KEPT,
+    )
