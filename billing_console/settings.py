@@ -438,11 +438,23 @@ FRONT_END_FILES = {
     "tabler/tabler.min.css": "@tabler/core/dist/css/tabler.min.css",
     "plotly/plotly-basic.min.js": "plotly.js-basic-dist-min/plotly-basic.min.js",
 }
-STORAGES = {
-    "default": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": os.environ.get("FILES_DIR") or VAR_DIR / "files"},
+# Files of logos and documents: in a folder, or in a bucket, whose keys boto3 finds by itself.
+FILES_BUCKET = os.environ.get("FILES_BUCKET", "")
+IN_FOLDER = {
+    "BACKEND": "django.core.files.storage.FileSystemStorage",
+    "OPTIONS": {"location": os.environ.get("FILES_DIR") or VAR_DIR / "files"},
+}
+IN_BUCKET = {
+    "BACKEND": "storages.backends.s3.S3Storage",
+    "OPTIONS": {
+        "bucket_name": FILES_BUCKET,
+        "endpoint_url": os.environ.get("FILES_ENDPOINT") or None,
+        "default_acl": None,
+        "file_overwrite": False,
     },
+}
+STORAGES = {
+    "default": IN_BUCKET if FILES_BUCKET else IN_FOLDER,
     "staticfiles": {"BACKEND": "billing_console.front_end.StaticStorage"},
 }
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
