@@ -1,5 +1,6 @@
 """What the database shows and refuses, whatever the code above it forgets."""
 
+import uuid
 from datetime import date
 from decimal import Decimal
 
@@ -8,8 +9,19 @@ from django.apps import apps
 from django.db import DatabaseError, connection, transaction
 from django.db.utils import ProgrammingError
 
-from accounts.models import Bot, BotShare, Membership, Role, User, Workspace, WorkspaceOwned
+from accounts.models import (
+    Bot,
+    BotShare,
+    Membership,
+    MutedMail,
+    Role,
+    User,
+    Workspace,
+    WorkspaceOwned,
+)
 from accounts.tenancy import USER, WORKSPACE, admit, admitted, in_workspace
+from invoices.bundled import DocumentBundle
+from invoices.issued import CreditedService
 from invoices.models import (
     AutoReload,
     LineKind,
@@ -18,8 +30,10 @@ from invoices.models import (
     Order,
     OrderLine,
     OrderType,
+    Outcome,
     Payment,
     SavedMethod,
+    Transfer,
 )
 from invoices.tax import Category
 from plans.models import (
@@ -38,6 +52,7 @@ from plans.models import (
     WorkspaceBilling,
 )
 from tests import make
+from tests.invoices import buying
 from usage import zones
 from usage.models import Event
 
@@ -130,6 +145,7 @@ def fill_plans(bot: Bot, *, requested_by: User) -> None:
 
 def fill_orders(of: Workspace, *, by: User) -> None:
     """Give a workspace a row in every table of invoices."""
+    MutedMail.objects.create(workspace=of, user=by, category="credits")
     make.billing_details(of)
     dollars = Currency.objects.get(code="USD")
     order = Order.objects.create(
@@ -187,6 +203,7 @@ def fill_orders(of: Workspace, *, by: User) -> None:
         started_by=by,
         started_at=make.NOON,
     )
+    fill_documents(of, by=by)
     AutoReload.objects.create(
         workspace=of,
         is_on=False,
@@ -195,6 +212,43 @@ def fill_orders(of: Workspace, *, by: User) -> None:
         saved_method=saved,
         turned_on_at=make.NOON,
         turned_on_by=by,
+    )
+
+
+def fill_documents(of: Workspace, *, by: User) -> None:
+    """Give a workspace a row in every table of documents, and of what came by wire."""
+    document = buying.payback(of).document
+    assert document is not None
+    CreditedService.objects.create(
+        workspace=of,
+        document=document,
+        bot=make.bot(of),
+        version=PlanVersion.objects.earliest("pk"),
+        meter=Meter.BILLING_SESSIONS,
+        first_day=date(2026, 3, 1),
+        last_day=date(2026, 3, 31),
+        quantity=1,
+        net=1,
+    )
+    DocumentBundle.objects.create(
+        workspace=of,
+        key=uuid.uuid4(),
+        asked_by=by,
+        asked_at=make.NOON,
+        about="All",
+        documents=[],
+        expires_at=make.NOON,
+    )
+    Transfer.objects.create(
+        workspace=of,
+        payment=buying.wire(of),
+        number=1,
+        amount=1,
+        surplus=1,
+        outcome=Outcome.SURPLUS,
+        value_on=make.NOON.date(),
+        noted_at=make.NOON,
+        noted_by=by,
     )
 
 
