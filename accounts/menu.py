@@ -102,6 +102,15 @@ def find_active(path: str, entries: list[tuple[Entry, str]]) -> str:
 
 
 def menu(request: HttpRequest) -> dict[str, Any]:  # Any: a template's context is free
+    """Return the menu of a page; once for a request, since each cell that a template draws asks."""
+    kept = vars(request)
+    if "menu" not in kept:
+        kept["menu"] = make_menu(request)
+    made: dict[str, Any] = kept["menu"]
+    return made
+
+
+def make_menu(request: HttpRequest) -> dict[str, Any]:
     """Return the menu of a workspace's and of operators' pages; others have none."""
     membership = getattr(request, "membership", None)
     if isinstance(membership, Membership):
