@@ -14,7 +14,7 @@ from invoices.issued import IssuedDocument
 from invoices.models import Order
 
 # Of these nouns the log has entries whose target is an order or a document.
-NOUNS = ("order.", "payment.", "payback.", "invoice.", "credit_note.", "wire.")
+NOUNS = ("order.", "payment.", "transfer.", "wire.", "payback.", "invoice.", "credit_note.")
 MOST = 200
 SKEW = timedelta(hours=1)  # by which the clocks of a web server and the database may differ
 

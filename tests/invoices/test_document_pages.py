@@ -19,6 +19,7 @@ from invoices.models import Order, OrderType
 from plans import billing, grants
 from tests import make
 from tests.invoices import buying
+from tests.invoices.test_wire import note
 from tests.pages import count_reads, sign_in, words
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
@@ -271,6 +272,16 @@ def test_tabs_of_an_order(acme: Workspace, client: Client) -> None:
                  f"Credit note: issued, {note.number}"):  # fmt: skip
         assert what in said
     assert words(client.get(f"{address}?tab=nothing")) == words(client.get(address))
+
+
+def test_activity_has_what_was_noted_of_a_transfer(acme: Workspace, client: Client) -> None:
+    payment = buying.wire(acme)
+    note(payment, f"{payment.order.gross}")
+
+    said = words(client.get(f"/w/acme/orders/{payment.order.number}/?tab=activity"))
+
+    assert "Transfer: noted" in said
+    assert "Order: completed" in said
 
 
 def test_activity_names_nobody_to_a_member(acme: Workspace) -> None:
