@@ -1,7 +1,7 @@
 """Mails about plans, credits, extensions and owners: who gets them, when, and how often."""
 
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -260,7 +260,7 @@ def test_credits_are_told_of_on_the_local_day_14_and_3_days_before(zone: str, da
     if days == 3:  # told of 14 days before
         warn(place, NOW + 20 * DAY)
     before = len(letters.find(place))
-    midnight = start_of_day(date(2026, 3, 29), ZoneInfo(zone))
+    midnight = start_of_day(date(2026, 3, 29), ZoneInfo(zone)).astimezone(UTC)
 
     warn(place, midnight - timedelta(seconds=1))
     assert len(letters.find(place)) == before
