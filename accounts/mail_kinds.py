@@ -78,6 +78,7 @@ class Kind:
 KINDS: Mapping[str, Kind] = {
     "purchase": Kind(name="Purchase completed", category=Category.PAYMENTS, money=True),
     "payment_pending": Kind(name="Payment pending", category=Category.PAYMENTS, money=True),
+    "wire_awaited": Kind(name="Transfer awaited", category=Category.PAYMENTS, money=True),
     "payment_failed": Kind(name="Payment failed", category=Category.PAYMENTS, money=True),
     "payment_due": Kind(name="Payment due", category=Category.PAYMENTS, money=True),
     "invoice_issued": Kind(name="Invoice issued", category=Category.DOCUMENTS, money=True),

@@ -57,6 +57,7 @@ SAMPLES: Mapping[str, tuple[Why, Mapping[str, Any]]] = {  # Any: words of templa
         },
     ),
     "payment_pending": (Why.BUYER, ORDER),
+    "wire_awaited": (Why.BUYER, ORDER),
     "payment_failed": (Why.BUYER, ORDER),
     "payment_due": (Why.BILLING, ORDER | {"due_on": "16 Apr 2026"}),
     "invoice_issued": (

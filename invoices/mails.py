@@ -1,6 +1,6 @@
 """Mails about orders, payments, auto-reload, unpaid plans and documents."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 
 from django.urls import reverse
@@ -10,7 +10,7 @@ from accounts.actors import ActorKind
 from accounts.models import Bot, Workspace
 from accounts.months import read_calendar
 from accounts.recipients import Recipient, Why
-from invoices import billing_details
+from invoices import billing_details, wire
 from invoices.issued import DocumentKind
 from invoices.models import OF_CREDITS, AutoReload, Order, OrderType, Payment
 from plans import catalog
@@ -70,9 +70,10 @@ def tell_of_order(
     of: object,
     at: datetime,
     to: Iterable[Recipient] | None = None,
+    more: Sequence[list[str]] = (),
     **words: object,
 ) -> None:
-    """Write a mail of an order, to its buyer or whom else."""
+    """Write a mail of an order, to its buyer or whom else; ``more`` stands below its sums."""
     outbox.queue(
         kind,
         workspace=order.workspace,
@@ -84,7 +85,7 @@ def tell_of_order(
         gross=say_amount(order.gross, order.currency),
         method=order.get_method_display(),
         due_on=say_day(order.due_on) if order.due_on else "",
-        facts=list_sums(order),
+        facts=[*list_sums(order), *more],
         action=link_order(order),
         **words,
     )
@@ -115,6 +116,27 @@ def tell_pending(payment: Payment, *, at: datetime) -> None:
     """Tell that a payment is not decided yet."""
     order = payment.order
     tell_of_order("payment_pending", order=order, of=payment.reference, at=at)
+
+
+def tell_wire(payment: Payment, *, at: datetime) -> None:
+    """Tell where the money of a wire that was begun is to be sent."""
+    order = payment.order
+    to_send = wire.find_instructions(order)
+    if to_send is None:
+        return
+    tell_of_order(
+        "wire_awaited",
+        order=order,
+        of=payment.reference,
+        at=at,
+        more=[
+            ["To", to_send.payee],
+            ["Bank", to_send.bank],
+            ["IBAN or account", to_send.account],
+            ["BIC", to_send.bic],
+            ["Reference", to_send.reference],
+        ],
+    )
 
 
 def tell_failed(payment: Payment, *, at: datetime) -> None:

@@ -146,6 +146,8 @@ def start(
         if payment.consent:
             after["consent"] = payment.consent
         audit.record("payment.started", workspace=order.workspace, target=str(order), after=after)
+        if method == Method.WIRE:
+            mails.tell_wire(payment, at=at)
     return payment
 
 

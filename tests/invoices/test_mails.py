@@ -114,11 +114,18 @@ def issue(acme: Workspace, kind: DocumentKind = DocumentKind.INVOICE) -> None:
         )
 
 
+def await_wire(acme: Workspace) -> None:
+    """Have the member begin a wire, twice."""
+    payment = buying.wire(acme, buyer=make.member(acme, Role.MEMBER).user)
+    payments.start(order=payment.order, at=NOW)
+
+
 @pytest.mark.parametrize(
     ("kind", "happen", "who"),
     [
         ("purchase", lambda acme: pay(acme, "accepted"), ["member"]),
         ("payment_pending", lambda acme: pay(acme, "in_review"), ["member"]),
+        ("wire_awaited", await_wire, ["member"]),
         ("payment_failed", lambda acme: pay(acme, "declined"), ["member"]),
         ("payment_failed", fail_renewal, ["cfo", "invoices"]),
         ("payment_pending", hold_renewal, ["cfo", "invoices"]),
