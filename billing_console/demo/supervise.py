@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 PR_SET_PDEATHSIG = 1
-PATIENCE = 30.0
+PATIENCE = 120.0
 TICK = 0.2
 
 Ask = Callable[[], bool]
