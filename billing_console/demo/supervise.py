@@ -16,7 +16,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 PR_SET_PDEATHSIG = 1
-PATIENCE = 120.0
+PATIENCE = 120.0  # seconds until the processes answer; on a slow machine they take a while
+GRACE = 30.0  # seconds in which they may end by themselves
 TICK = 0.2
 
 Ask = Callable[[], bool]
@@ -129,12 +130,12 @@ def stop(children: Mapping[str, subprocess.Popen[bytes]]) -> None:
     for child in children.values():
         if child.poll() is None:
             child.terminate()
-    latest = time.monotonic() + PATIENCE
+    latest = time.monotonic() + GRACE
     for name, child in children.items():
         try:
             child.wait(max(0.0, latest - time.monotonic()))
         except subprocess.TimeoutExpired:
-            sys.stderr.write(f"{name} did not end within {PATIENCE:.0f} s and is killed.\n")
+            sys.stderr.write(f"{name} did not end within {GRACE:.0f} s and is killed.\n")
             kill_session(child)
 
 
