@@ -109,7 +109,7 @@ def find_obstacle(saved: SavedMethod, *, admins: Collection[int]) -> str:
     """
     if saved.removed_at:
         return "It was removed."
-    if saved.method not in payments.find_providers():
+    if not payments.is_offered(Method(saved.method)):
         return "This installation does not offer it any more."
     if saved.consent not in payments.FOR_RENEWALS:
         return "The words that were agreed to do not speak of renewals."

@@ -5,7 +5,7 @@ noted under the lock of the workspace's billing, and moves the order once.
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -38,6 +38,11 @@ CONSENT = (
 FOR_RENEWALS = (CONSENT,)  # of all words that were ever agreed to, those that speak of renewals
 ASK_AGAIN = timedelta(minutes=5)  # a provider that was asked to charge and has not answered
 
+PROVIDERS: Mapping[Method, Callable[[], Provider]] = {
+    Method.SANDBOX: sandbox.Sandbox,
+    Method.STRIPE: stripe_payments.Stripe,
+    Method.WIRE: wire.Wire,
+}
 # What may follow on what a provider said; anything else came late, or again.
 FOLLOWS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
     PaymentStatus.STARTED: frozenset({
@@ -66,16 +71,20 @@ class UnknownPayment(LookupError):
     """A provider speaks of a payment that there is not."""
 
 
+def is_offered(method: Method) -> bool:
+    """Tell whether a method is on offer; only for a wire the database is asked."""
+    match method:
+        case Method.SANDBOX:
+            return bool(settings.SANDBOX_PAYMENTS)
+        case Method.STRIPE:
+            return stripe_payments.is_offered()
+        case Method.WIRE:
+            return wire.is_offered()
+
+
 def find_providers() -> dict[Method, Provider]:
     """Return the methods on offer and who takes their money."""
-    found: dict[Method, Provider] = {}
-    if settings.SANDBOX_PAYMENTS:
-        found[Method.SANDBOX] = sandbox.Sandbox()
-    if stripe_payments.is_offered():
-        found[Method.STRIPE] = stripe_payments.Stripe()
-    if wire.is_offered():
-        found[Method.WIRE] = wire.Wire()
-    return found
+    return {method: make() for method, make in PROVIDERS.items() if is_offered(method)}
 
 
 def list_methods() -> list[tuple[str, str]]:
@@ -96,10 +105,10 @@ def find_provider(method: str) -> Provider:
     Raises:
         Unavailable: it is not offered.
     """
-    try:
-        return find_providers()[Method(method)]
-    except (KeyError, ValueError):
-        raise Unavailable("This payment method is not offered.") from None
+    known = Method(method) if method in Method.values else None
+    if known is None or not is_offered(known):
+        raise Unavailable("This payment method is not offered.")
+    return PROVIDERS[known]()
 
 
 def start(

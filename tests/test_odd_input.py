@@ -85,6 +85,7 @@ def find_parts(acme: Workspace) -> dict[str, str]:
             "<int:method_id>": str(buying.kept_method(acme, by=make.member(acme).user).pk),
             "<int:setup_id>": str(buying.setup(acme, by=make.member(acme).user).pk),
             "<int:payment_id>": str(buying.wire(acme, key="odd wire").pk),
+            "<number>": "ACME-2026-000001",
             "<int:payback_id>": str(buying.payback(acme, key="paid back").pk),
             "<slug:document_number>": buying.invoice(paid).number,
             "<int:bundle_id>": str(bundle.pk),

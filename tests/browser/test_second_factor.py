@@ -21,12 +21,13 @@ pytestmark = [
 
 OWN_FACTORS = "/profile/second-factor/"
 ALL = [
-    "Dashboard", "Plan", "Usage", "Bots", "Users & roles", "Audit log", "Developers",
-    "Billing details", "Settings",
+    "Dashboard", "Orders & Invoices", "Plan", "Usage", "Bots", "Users & roles", "Audit log",
+    "Developers", "Billing details", "Payment methods", "Settings",
 ]  # fmt: skip
 MENUS = {
     Role.OWNER: [
         "Dashboard",
+        "Orders & Invoices",
         "Plan",
         "Usage",
         "Bots",
@@ -34,10 +35,12 @@ MENUS = {
         "Audit log",
         "Developers",
         "Billing details",
+        "Payment methods",
         "Settings",
     ],
     Role.ADMIN: [
         "Dashboard",
+        "Orders & Invoices",
         "Plan",
         "Usage",
         "Bots",
@@ -45,10 +48,19 @@ MENUS = {
         "Audit log",
         "Developers",
         "Billing details",
+        "Payment methods",
         "Settings",
     ],
-    Role.FINANCE: ["Dashboard", "Plan", "Usage", "Bots", "Audit log", "Billing details"],
-    Role.MEMBER: ["Dashboard", "Plan", "Usage", "Bots"],
+    Role.FINANCE: [
+        "Dashboard",
+        "Orders & Invoices",
+        "Plan",
+        "Usage",
+        "Bots",
+        "Audit log",
+        "Billing details",
+    ],
+    Role.MEMBER: ["Dashboard", "Orders & Invoices", "Plan", "Usage", "Bots"],
     Role.SHARED: ["Usage", "Bots"],
 }
 

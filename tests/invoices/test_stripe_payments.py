@@ -212,7 +212,7 @@ def test_not_offered_without_its_secrets(stripe: Account, settings: Settings, mi
 
     setattr(settings, missing, "" if missing == "STRIPE_SECRET_KEY" else [])
 
-    assert payments.list_methods() == [("sandbox", "Sandbox")]
+    assert payments.list_methods() == [("sandbox", "Sandbox"), ("wire", "Wire transfer")]
     with pytest.raises(payments.Unavailable):
         payments.find_provider(Method.STRIPE)
 

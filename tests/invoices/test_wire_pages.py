@@ -84,7 +84,7 @@ def test_checkout_by_wire_leads_to_what_the_bank_needs(client: Client, acme: Wor
 
     shown = client.post("/w/acme/plan/funds", sent, follow=True)
 
-    assert shown.redirect_chain == [("/w/acme/orders/1/wire", 302)]
+    assert shown.redirect_chain[-1] == ("/w/acme/orders/1/wire", 302)
     with in_workspace(acme.pk):
         payment = Payment.objects.for_workspace(acme).get()
     reference = fours(wire.write_reference(payment))
@@ -105,7 +105,7 @@ def test_pending_wire_may_be_paid_by_the_sandbox(client: Client, acme: Workspace
 
     page = client.post("/w/acme/orders/1/pay", {"method": "sandbox"}).headers["Location"]
 
-    assert page.startswith("/sandbox/pay/")
+    assert client.get(page).headers["Location"].startswith("/sandbox/pay/")
     with in_workspace(acme.pk):
         other = Payment.objects.for_workspace(acme).get(method=Method.SANDBOX)
     buying.answer(other, "accepted")
@@ -116,10 +116,10 @@ def test_pending_wire_may_be_paid_by_the_sandbox(client: Client, acme: Workspace
 def test_order_of_another_method_may_be_paid_by_wire(client: Client, acme: Workspace) -> None:
     buying.order(acme, buyer=make.member(acme).user)
 
-    page = client.post("/w/acme/orders/1/pay", {"method": "wire"}).headers["Location"]
+    shown = client.post("/w/acme/orders/1/pay", {"method": "wire"}, follow=True)
 
-    assert page == "/w/acme/orders/1/wire"
-    assert client.get(page).status_code == 200
+    assert shown.redirect_chain[-1] == ("/w/acme/orders/1/wire", 302)
+    assert shown.status_code == 200
 
 
 @pytest.mark.parametrize("method", ["stripe", "x", *GARBAGE])

@@ -196,7 +196,7 @@ def test_member_sees_the_bots_they_own_alone(acme: Workspace) -> None:
 
     assert [row["key"] for row in read_csv(client)] == ["sales"]
     assert "support" not in page
-    assert "voice" not in page
+    assert " voice " not in page
     assert "Change bot owner" not in page
     assert "Add funds" not in page
 
