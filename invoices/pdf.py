@@ -4,6 +4,7 @@ That holds for the same versions of WeasyPrint and of the fonts; what was sent i
 """
 
 from datetime import UTC, datetime, time
+from functools import cache
 from io import BytesIO
 from typing import Any
 
@@ -93,6 +94,12 @@ def write_instant(document: Document) -> str:
     return f"{document.issued_on:%Y-%m-%d}T00:00:00Z"
 
 
+@cache
+def find_fonts() -> FontConfiguration:
+    """Return the fonts of the machine: once for a process, since each leaves memory behind."""
+    return FontConfiguration()
+
+
 def draw(html: str, document: Document, xml: bytes) -> tuple[bytes, set[int]]:
     """Return the PDF, and the characters for which there is no font."""
     at = datetime.combine(document.issued_on, time(), UTC)
@@ -105,7 +112,7 @@ def draw(html: str, document: Document, xml: bytes) -> tuple[bytes, set[int]]:
         modified=at,
     )
     page = HTML(string=html, url_fetcher=OnlyLogo(document.seller.logo))
-    layout = page.render(font_config=FontConfiguration(), pdf_variant=VARIANT)
+    layout = page.render(font_config=find_fonts(), pdf_variant=VARIANT)
     pdf = layout.write_pdf(pdf_variant=VARIANT, attachments=[attachment], finisher=finish)
     return pdf, {character for font in layout.fonts.values() for character in font.missing}
 
