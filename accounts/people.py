@@ -282,7 +282,8 @@ def ensure_account(*, email: str, password: str | None, name: str = "") -> tuple
     if user is not None:
         return user, False
     user = User(email=User.objects.normalize_email(email), name=name)
-    user.full_clean(exclude=["password"])
+    # Whether the address is taken, the database says below: somebody may take it meanwhile.
+    user.full_clean(exclude=["password"], validate_unique=False, validate_constraints=False)
     if password is not None:
         validate_password(password, user)
     user.set_password(password)
