@@ -118,6 +118,7 @@ def start(
     method: Method | None = None,
     consent: str = "",
     saved_method: SavedMethod | None = None,
+    is_there: bool = False,
 ) -> Payment:
     """Begin to pay an order by a method; where that was begun, return that payment.
 
@@ -125,6 +126,7 @@ def start(
 
     A renewal that failed waits for its payment again. ``consent``: the words by which the buyer
     agrees to have the method saved. ``saved_method``: what is charged without the buyer.
+    ``is_there``: the money came before, so that nobody is asked to send it.
 
     Raises:
         NotOpen: the order is not to be paid, perhaps since a moment ago.
@@ -155,7 +157,7 @@ def start(
         if payment.consent:
             after["consent"] = payment.consent
         audit.record("payment.started", workspace=order.workspace, target=str(order), after=after)
-        if method == Method.WIRE:
+        if method == Method.WIRE and not is_there:
             mails.tell_wire(payment, at=at)
     return payment
 

@@ -203,7 +203,7 @@ def act(
     payments.cancel(order=order, at=at)  # not a renewal, which stays owed
     key = f"wire:{payment.pk}:{number}"
     made = make_order(order, paid=effect.credits, key=key, at=at)
-    accept(payments.start(order=made, at=at), at=at)
+    accept(payments.start(order=made, at=at, is_there=True), at=at)
     return made
 
 

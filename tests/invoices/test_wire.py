@@ -44,7 +44,7 @@ from invoices.wire_queries import Shown, WireStatus
 from plans import billing
 from plans.models import Account, Currency
 from plans.verification import verify
-from tests import make
+from tests import letters, make
 from tests.at_once import at_once
 from tests.invoices import buying, renewing
 from tests.plans import books
@@ -297,6 +297,16 @@ def test_another_sum_cancels_the_order_and_makes_one_for_what_came(
     assert "for O-000001, and not 100.00" in made.comments
     assert buying.bought(acme) == [Decimal(amount)]
     assert verify(acme) == []
+
+
+def test_nobody_is_asked_to_send_what_came(acme: Workspace) -> None:
+    payment = buying.wire(acme, buyer=make.member(acme).user)
+    asked = letters.find(acme, "wire_awaited")
+
+    note(payment, "60", seen=CREDITS)
+
+    assert [mail.address for mail in asked] == ["owner@acme.example"]
+    assert letters.find(acme, "wire_awaited") == asked
 
 
 @pytest.mark.parametrize(
