@@ -12,6 +12,7 @@ from invoices import order_lines
 from invoices.countries import list_countries
 from invoices.frozen import (
     ADDRESS_LINES,
+    BY_RATE,
     Bank,
     Denomination,
     Document,
@@ -22,14 +23,13 @@ from invoices.frozen import (
     TaxRow,
     add_up,
 )
-from invoices.models import LineKind, Method, Order, Payment, PaymentStatus
+from invoices.models import LineKind, Order
 from invoices.parties import BillingDetails, SellerProfile
 from invoices.rating import Line
 from invoices.tax import Sums, Treatment, take_part
 from plans.models import SEATS, Meter
 from plans.money import round_amount
 
-ONE = Decimal(1)
 NO_REASON = "Not subject to VAT."  # of orders from before there was a seller profile
 
 
@@ -55,6 +55,20 @@ class Correction(NamedTuple):
     reason: str
 
 
+class Counted(NamedTuple):
+    """How many of something a line is for, at which price each."""
+
+    quantity: int
+    price: Decimal
+    unit: str = ""
+
+    def comes_to(self, net: Decimal, *, decimals: int) -> bool:
+        """Tell whether this is a net amount, rounded once."""
+        return self.quantity > 0 and net == round_amount(
+            self.quantity * self.price, decimals=decimals
+        )
+
+
 def compose_invoice(order: Order, *, parties: Parties, named: Named) -> Document:
     """Return the invoice of an order; of a renewal it is to be paid, of others it is paid.
 
@@ -65,7 +79,9 @@ def compose_invoice(order: Order, *, parties: Parties, named: Named) -> Document
     document = compose(order, lines=tuple(list_lines(order)), parties=parties, named=named)
     if due:
         return replace(document, due_on=order.due_on)
-    return replace(document, paid=document.gross, due=Decimal(0), paid_by=find_method(order).label)
+    return replace(
+        document, paid=document.gross, due=Decimal(0), paid_by=order.get_method_display()
+    )
 
 
 def compose_credit_note(
@@ -151,7 +167,7 @@ def work_out_tax(lines: Iterable[DocumentLine], order: Order) -> TaxRow:
 def read_treatment(order: Order) -> Treatment:
     """Return what an order is taxed by; where no tax is charged it has a reason."""
     how = order.treatment
-    needs_reason = how.category.value not in ("S", "Z") and not how.reason
+    needs_reason = how.category not in BY_RATE and not how.reason
     return how._replace(reason=NO_REASON) if needs_reason else how
 
 
@@ -194,15 +210,6 @@ def read_street(street: str) -> tuple[str, ...]:
     return tuple(line for line in street.splitlines() if line.strip())[:ADDRESS_LINES]
 
 
-def find_method(order: Order) -> Method:
-    """Return by what an order was paid: that of the payment accepted first, else as ordered."""
-    accepted = Payment.objects.for_workspace(order.workspace_id).filter(
-        order=order, status=PaymentStatus.ACCEPTED
-    )
-    payment = accepted.order_by("answered_at", "pk").first()
-    return Method(payment.method if payment else order.method)
-
-
 def list_lines(order: Order) -> Iterator[DocumentLine]:
     """Yield what was ordered: the lines of plans by bot, and the credits that were loaded."""
     groups = order_lines.read(order)
@@ -228,24 +235,39 @@ def name_bots(bots: Iterable[Bot]) -> dict[int, str]:
 
 
 def say_line(line: Line, net: Decimal, *, bot: str, order: Order) -> DocumentLine:
-    """Return a line of a plan; one whose net is not quantity x price is said as one amount.
+    """Return a line of a plan."""
+    counted = Counted(line.quantity, line.price, say_unit(line)) if line.meter else None
+    return make_line(
+        order, net, bot=bot, text=say_service(line), counted=counted, days=(line.first, line.last)
+    )
 
-    That is what late usage is, where amounts that were rounded before are taken off it.
+
+def make_line(
+    order: Order,
+    net: Decimal,
+    *,
+    bot: str,
+    text: str,
+    counted: Counted | None = None,
+    days: tuple[date, date] | tuple[None, None] = (None, None),
+) -> DocumentLine:
+    """Return a line that is taxed as its order; one of nothing counted is one amount.
+
+    So is one whose net is not quantity x price: late usage, or a part that is given back, where
+    amounts that were rounded before are taken off.
     """
     how = read_treatment(order)
-    quantity = Decimal(line.quantity)
-    counts = line.meter is not None and quantity > 0
-    exact = round_amount(quantity * line.price, decimals=order.currency.decimals) == net
-    by_unit = counts and exact
+    if counted is None or not counted.comes_to(net, decimals=order.currency.decimals):
+        counted = Counted(1, net)
     return DocumentLine(
         bot=bot,
-        text=say_service(line),
-        quantity=quantity if by_unit else ONE,
-        unit=say_unit(line) if by_unit else "",
-        price=line.price if by_unit else net,
+        text=text,
+        quantity=Decimal(counted.quantity),
+        unit=counted.unit,
+        price=counted.price,
         net=net,
-        first=line.first,
-        last=line.last,
+        first=days[0],
+        last=days[1],
         category=how.category,
         rate=how.rate,
     )
@@ -278,13 +300,10 @@ def say_unit(line: Line) -> str:
 
 def say_credits(order: Order, net: Decimal) -> DocumentLine:
     """Return the line of credits that an order loaded."""
-    how = read_treatment(order)
-    return DocumentLine(
-        bot=order.bot.name if order.bot else "",
-        text="Credits for this bot" if order.bot else "Credits for all bots",
-        quantity=ONE,
-        price=net,
-        net=net,
-        category=how.category,
-        rate=how.rate,
-    )
+    text = "Credits for this bot" if order.bot else "Credits for all bots"
+    return make_line(order, net, bot=name_bot(order), text=text)
+
+
+def name_bot(order: Order) -> str:
+    """Return the bot that an order of credits is for; empty: all."""
+    return order.bot.name if order.bot else ""

@@ -13,7 +13,7 @@ from accounts.models import Bot, Workspace
 from accounts.months import read_calendar
 from accounts.tenancy import in_workspace
 from invoices import composing, documents, order_lines, paybacks
-from invoices.composing import Correction, Named
+from invoices.composing import Correction, Counted, Named
 from invoices.frozen import DocumentLine, add_up
 from invoices.issued import CreditedService, IssuedDocument
 from invoices.models import OrderLine
@@ -23,7 +23,6 @@ from invoices.tax import Sums
 from plans import billing, ledger
 from plans.ledger import Entry
 from plans.models import SEATS, Account, Meter, PlanVersion, PostingKind
-from plans.money import round_amount
 
 REASON = "Usage was counted again: less was used than was invoiced."
 
@@ -143,7 +142,7 @@ def cut(line: DocumentLine, net: Decimal) -> DocumentLine:
     """Return a line of another net amount, which is then one amount."""
     if net == line.net:
         return line
-    return replace(line, quantity=composing.ONE, unit="", price=net, net=net)
+    return replace(line, quantity=Decimal(1), unit="", price=net, net=net)
 
 
 def say_parts(invoice: IssuedDocument, parts: Sequence[Part]) -> list[DocumentLine]:
@@ -161,21 +160,14 @@ def say_parts(invoice: IssuedDocument, parts: Sequence[Part]) -> list[DocumentLi
 
 def say_part(part: Part, *, bot: str, of: IssuedDocument, plan: PlanVersion) -> DocumentLine:
     """Return the line by which something is given back."""
-    how = composing.read_treatment(of.order)
-    quantity = Decimal(part.quantity)
-    whole = round_amount(quantity * part.line.price, decimals=of.currency.decimals) == part.net
-    by_unit = quantity > 0 and whole
-    meter = composing.say_meter(Meter(part.line.meter))
-    return DocumentLine(
+    line, meter = part.line, composing.say_meter(Meter(part.line.meter))
+    return composing.make_line(
+        of.order,
+        part.net,
         bot=bot,
         text=f"{plan.plan.name}, {meter} that were counted too much",
-        quantity=quantity if by_unit else composing.ONE,
-        price=part.line.price if by_unit else part.net,
-        net=part.net,
-        first=part.line.first_day,
-        last=part.line.last_day,
-        category=how.category,
-        rate=how.rate,
+        counted=Counted(part.quantity, line.price),
+        days=(line.first_day, line.last_day),
     )
 
 

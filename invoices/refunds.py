@@ -8,7 +8,6 @@ from accounts.tenancy import in_workspace
 from invoices import composing, documents, orders, paybacks, tax
 from invoices.composing import Correction, Named
 from invoices.documents import NotIssued
-from invoices.frozen import DocumentLine
 from invoices.issued import IssuedDocument
 from invoices.models import Order, OrderStatus
 from invoices.tax import Sums
@@ -102,24 +101,10 @@ def issue_note(order: Order, sums: Sums, *, reason: str, key: str, at: datetime)
     if invoice is None:
         raise NotRefunded(f"{order} has no invoice that a credit note could name.")
     invoice.order = order
-    correction = Correction(
-        (say_credits_back(order, sums.net),), Named(invoice.number, invoice.issued_on), reason
-    )
+    text = f"Unused credits of order {order}, taken back"
+    line = composing.make_line(order, sums.net, bot=composing.name_bot(order), text=text)
+    correction = Correction((line,), Named(invoice.number, invoice.issued_on), reason)
     try:
         return documents.issue_credit_note(invoice=invoice, correction=correction, key=key, at=at)
     except NotIssued as error:
         raise NotRefunded(str(error)) from None
-
-
-def say_credits_back(order: Order, net: Decimal) -> DocumentLine:
-    """Return the line of credits that are taken back."""
-    how = composing.read_treatment(order)
-    return DocumentLine(
-        bot=order.bot.name if order.bot else "",
-        text=f"Unused credits of order {order}, taken back",
-        quantity=composing.ONE,
-        price=net,
-        net=net,
-        category=how.category,
-        rate=how.rate,
-    )
