@@ -200,13 +200,13 @@ def link_pdf(document: IssuedDocument, slug: str) -> SafeString:
     """Return the number of a document, which leads to its PDF once that is made."""
     if document.file.stored_at is None:
         return format_html(
-            '<span class="text-nowrap">{}</span> <span class="text-secondary">{}</span>',
+            '{} <span class="text-secondary">{}</span>',
             document.number,
             "PDF being made",
         )
     address = reverse("invoices:document_pdf", args=[slug, document.number])
     return format_html(
-        '<a class="text-nowrap" href="{}">{}<span class="visually-hidden"> as PDF</span></a>',
+        '<a href="{}">{}<span class="visually-hidden"> as PDF</span></a>',
         address,
         document.number,
     )
@@ -224,7 +224,7 @@ class PaybackTable(Table):
         template_name="plans/_instant_utc.html", verbose_name="Owed since (UTC)", attrs=WHEN
     )
     workspace = tables.Column(accessor="order__workspace__name", verbose_name="Workspace")
-    order = tables.Column(verbose_name="Order", linkify=link_payback)
+    order = tables.Column(verbose_name="Order", linkify=link_payback, attrs=WHEN)
     document = tables.Column(verbose_name="Credit note", empty_values=(), orderable=False)
     payment = tables.Column(accessor="payment__get_method_display", verbose_name="Goes back by")
     amount = tables.TemplateColumn(

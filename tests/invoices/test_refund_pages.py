@@ -59,8 +59,8 @@ def test_effect_is_shown_and_the_refund_is_made_once(acme: Workspace, operator: 
     buy(acme)
     assert "Refund O-000001" in words(operator.get(LIST))
     shown = words(operator.get(PAGE))
-    assert re.search(r"Left of 100.00.EUR", shown)
-    assert re.search(r"Given back 119.00.EUR", shown)
+    assert re.search(r"100.00.EUR of 100.00.EUR are left", shown)
+    assert re.search(r"Tax, 19 % 19.00.EUR Gross 119.00.EUR", shown)
 
     first, second = refund(operator), refund(operator)
 
