@@ -6,14 +6,14 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from celery import current_app
-from django.db import transaction
-
+from accounts import calls
 from accounts.mail_kinds import KINDS
 from accounts.models import Bot, Mail, MailState, Workspace
 from accounts.months import read_calendar
 from accounts.recipients import Recipient
 from accounts.tenancy import in_workspace
+
+SEND = "accounts.tasks.send_mail"
 
 
 def queue(
@@ -60,18 +60,8 @@ def queue(
         Mail.objects.bulk_create(rows, ignore_conflicts=True)
         added = mails.count() - before
     if added:
-        start(workspace.pk)
+        calls.after_commit(SEND, workspace_id=workspace.pk)
     return added
-
-
-def start(workspace_id: int) -> None:
-    """Have a worker send once this is committed; without Redis the beat finds it."""
-    call = {"workspace_id": workspace_id}
-    transaction.on_commit(
-        # By its name: the tasks call this module.
-        lambda: current_app.send_task("accounts.tasks.send_mail", kwargs=call, retry=False),
-        robust=True,
-    )
 
 
 def find_due(*, now: datetime) -> list[int]:
@@ -88,5 +78,5 @@ def try_again(*, found: Mail, now: datetime) -> bool:
         )
         waits = bool(ended.update(state=MailState.WAITING, due_at=now))
         if waits:
-            start(found.workspace_id)
+            calls.after_commit(SEND, workspace_id=found.workspace_id)
     return waits

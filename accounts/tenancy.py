@@ -7,8 +7,9 @@ invitation that was presented.
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 
 APP_ROLE = "console_app"
 OPERATOR_ROLE = "console_operator"
@@ -51,17 +52,29 @@ def find_admitted() -> dict[str, str]:
 def admitted(setting: str, value: object) -> Iterator[None]:
     """Run the block in a transaction with one of the settings.
 
-    A block inside a longer transaction (a page, a test) puts back what was admitted there; a
-    transaction of its own takes everything along when it ends.
+    A block inside a longer transaction (a page, a test) puts back what was admitted there, where
+    that was something else; a transaction of its own takes everything along when it ends.
     """
     before = find_admitted() if connection.in_atomic_block else None
+    is_admitted = before is not None and before[setting] == str(value)
     with transaction.atomic():
-        admit({setting: value})
+        if not is_admitted:
+            admit({setting: value})
         yield
-        if before is not None:
+        if before is not None and not is_admitted:
             admit(before)
 
 
 def in_workspace(workspace_id: int) -> AbstractContextManager[None]:
     """Run the block in a transaction that sees the rows of one workspace."""
     return admitted(WORKSPACE, workspace_id)
+
+
+def read_as_operator(
+    statement: str, values: Mapping[str, Any] | None = None
+) -> list[tuple[Any, ...]]:  # Any: what stands in a column
+    """Return the rows of a statement over all workspaces, as the operator's role sees them."""
+    with connections["operator"].cursor() as cursor:
+        cursor.execute(statement, values)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows

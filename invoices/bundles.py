@@ -4,13 +4,11 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from celery import current_app
 from django.core.files.storage import default_storage
-from django.db import connections, transaction
 
-from accounts import audit
+from accounts import audit, calls
 from accounts.models import Membership
-from accounts.tenancy import in_workspace
+from accounts.tenancy import in_workspace, read_as_operator
 from invoices.bundled import AGAIN, UNFINISHED, BundleState, DocumentBundle
 from invoices.issued import IssuedDocument
 from invoices.models import OrderQuerySet
@@ -75,17 +73,10 @@ def ask(
 
 
 def send(bundle: DocumentBundle) -> None:
-    """Have a worker make a bundle once the caller's transaction is committed.
-
-    Should the message be lost, the beat finds the row.
-    """
-    call = {"workspace_id": bundle.workspace_id, "bundle_id": bundle.pk}
-
-    def send_task() -> None:
-        # By its name: the module of tasks imports this one.
-        current_app.send_task("invoices.tasks.make_bundle", kwargs=call, retry=False)
-
-    transaction.on_commit(send_task, robust=True)
+    """Have a worker make a bundle once the caller's transaction is committed."""
+    calls.after_commit(
+        "invoices.tasks.make_bundle", workspace_id=bundle.workspace_id, bundle_id=bundle.pk
+    )
 
 
 def cancel(*, bundle: DocumentBundle) -> bool:
@@ -124,16 +115,12 @@ def may_download(bundle: DocumentBundle, membership: Membership) -> bool:
 
 def find_due() -> list[tuple[int, int]]:
     """Return workspace and id of bundles that a worker has to make, as the operator sees them."""
-    with connections["operator"].cursor() as cursor:
-        cursor.execute(FIND_DUE)
-        return [(workspace, of) for workspace, of in cursor.fetchall()]
+    return [(workspace, of) for workspace, of in read_as_operator(FIND_DUE)]
 
 
 def remove_expired(*, now: datetime) -> int:
     """Remove the bundles whose time is up, with their files; return how many."""
-    with connections["operator"].cursor() as cursor:
-        cursor.execute(FIND_EXPIRED, {"now": now})
-        found = cursor.fetchall()
+    found = read_as_operator(FIND_EXPIRED, {"now": now})
     return sum(remove(workspace_id, bundle_id, now=now) for workspace_id, bundle_id in found)
 
 

@@ -7,17 +7,19 @@ changed. Its PDF is made after by a worker (`invoices.files`).
 import logging
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
-from django.db import connections, transaction
+from django.db import transaction
+from django.db.models import Sum
 from django.urls import reverse
 
 from accounts import audit
 from accounts.models import Workspace
-from accounts.tenancy import in_workspace
+from accounts.tenancy import in_workspace, read_as_operator
 from invoices import billing_details, composing, contents, files, mails, numbering, seller
 from invoices.composing import Correction, Named, Parties
-from invoices.frozen import Document, Inconsistent, add_up
+from invoices.frozen import Document, Inconsistent
 from invoices.issued import DocumentKind, IssuedDocument
 from invoices.models import PAID, Order, OrderType
 from invoices.tax import Sums
@@ -26,7 +28,7 @@ from plans.wording import say_amount, say_day
 
 logger = logging.getLogger(__name__)
 
-# Few at any time: of all orders that have one, the invoice is issued with them.
+# Reads all orders, once an hour: with nearly all of them their invoice was issued.
 FIND_MISSING = """
 SELECT workspace_id, id FROM invoices_order AS placed
 WHERE (status IN ('completed', 'refunded') OR type = 'renewal') AND gross > 0
@@ -181,9 +183,10 @@ def find_left(invoice: IssuedDocument) -> Sums:
     """Return what is left of an invoice after its credit notes."""
     with in_workspace(invoice.workspace_id):
         issued = IssuedDocument.objects.for_workspace(invoice.workspace_id)
-        notes = list(issued.filter(corrects=invoice))
-    net = invoice.net - add_up(note.net for note in notes)
-    tax = invoice.tax - add_up(note.tax for note in notes)
+        given = issued.filter(corrects=invoice).aggregate(
+            net=Sum("net", default=Decimal(0)), tax=Sum("tax", default=Decimal(0))
+        )
+    net, tax = invoice.net - given["net"], invoice.tax - given["tax"]
     return Sums(net, tax, net + tax)
 
 
@@ -206,9 +209,7 @@ def find_missing() -> list[tuple[int, int]]:
 
     Such are orders of before there were invoices, and those that could not be invoiced.
     """
-    with connections["operator"].cursor() as cursor:
-        cursor.execute(FIND_MISSING)
-        return [(workspace, of) for workspace, of in cursor.fetchall()]
+    return [(workspace, of) for workspace, of in read_as_operator(FIND_MISSING)]
 
 
 def tell(issued: IssuedDocument, document: Document, *, at: datetime) -> None:

@@ -5,12 +5,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from celery import current_app
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db import connections, transaction
 
-from accounts.tenancy import in_workspace
+from accounts import calls
+from accounts.tenancy import in_workspace, read_as_operator
 from invoices import contents, pdf
 from invoices.issued import DocumentFile, IssuedDocument
 
@@ -72,20 +71,16 @@ def ask_for(*, document: IssuedDocument) -> None:
     The row is what has to be done; should the message be lost, the beat finds the row.
     """
     DocumentFile.objects.create(workspace=document.workspace, document=document)
-    call = {"workspace_id": document.workspace_id, "document_id": document.pk}
-
-    def send() -> None:
-        # By its name: the module of tasks imports this one.
-        current_app.send_task("invoices.tasks.make_document_file", kwargs=call, retry=False)
-
-    transaction.on_commit(send, robust=True)
+    calls.after_commit(
+        "invoices.tasks.make_document_file",
+        workspace_id=document.workspace_id,
+        document_id=document.pk,
+    )
 
 
 def find_unmade() -> list[tuple[int, int]]:
     """Return workspace and id of documents without a PDF, as the operator sees them."""
-    with connections["operator"].cursor() as cursor:
-        cursor.execute(FIND_UNMADE, {"most": MOST})
-        return [(workspace, of) for workspace, of in cursor.fetchall()]
+    return [(workspace, of) for workspace, of in read_as_operator(FIND_UNMADE, {"most": MOST})]
 
 
 def make(*, workspace_id: int, document_id: int, now: datetime) -> bool:
@@ -131,11 +126,9 @@ def read(document: IssuedDocument) -> bytes:
     return content
 
 
-def verify(*, now: datetime) -> Iterator[tuple[str, Fault | None]]:
-    """Yield each document of the installation by its number, with what is wrong with its file."""
-    with connections["operator"].cursor() as cursor:
-        cursor.execute(LIST_STORED)
-        rows = [Stored(*row) for row in cursor.fetchall()]
-    for row in rows:
-        fault = row.find_fault(now=now)
-        yield row.number, Fault(row.number, fault, row.name) if fault else None
+def verify(*, now: datetime) -> Iterator[Fault | None]:
+    """Yield for each document of the installation what is wrong with its file; None: nothing."""
+    for row in read_as_operator(LIST_STORED):
+        stored = Stored(*row)
+        fault = stored.find_fault(now=now)
+        yield Fault(stored.number, fault, stored.name) if fault else None

@@ -6,11 +6,9 @@ As with payments a provider answers when it likes, and as often.
 import uuid
 from datetime import datetime
 
-from django.db import connections
-
 from accounts import audit
 from accounts.models import User, Workspace
-from accounts.tenancy import in_workspace
+from accounts.tenancy import in_workspace, read_as_operator
 from invoices import payments, saved_methods
 from invoices.models import Method, MethodSetup, SavedMethod
 from invoices.providers import Keeper, SetupAnswer
@@ -128,9 +126,7 @@ def take_answer(*, workspace_id: int, answer: SetupAnswer, at: datetime) -> bool
 
 def find_removed() -> list[int]:
     """Return the workspaces with a removed method of which its provider was not told yet."""
-    with connections["operator"].cursor() as cursor:
-        cursor.execute(FIND_REMOVED)
-        return [workspace_id for (workspace_id,) in cursor.fetchall()]
+    return [workspace_id for (workspace_id,) in read_as_operator(FIND_REMOVED)]
 
 
 def let_go(*, workspace_id: int, now: datetime) -> int:

@@ -10,16 +10,14 @@ from itertools import count
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from django.db import connections
-
 from accounts.models import Workspace
+from accounts.tenancy import read_as_operator
 from invoices.composing import Named
 from invoices.issued import CODE_LENGTH, DocumentCode, DocumentKind, IssuedDocument
 from invoices.parties import SellerProfile
 
 MARKS = {DocumentKind.INVOICE: "", DocumentKind.CREDIT_NOTE: "C-"}
-# A code is no word without a letter or digit in its slug, which slugs always have.
-NO_CODE = "WORKSPACE"
+NO_CODE = "WORKSPACE"  # of a slug of signs alone
 # Unique key document_sequence_unique.
 LIST_SERIES = """
 SELECT series, min(sequence), max(sequence), count(*),
@@ -70,7 +68,8 @@ def take(*, workspace: Workspace, kind: DocumentKind, seller: SellerProfile, at:
     Source: product doc, "Invoice", number.
     """
     documents = IssuedDocument.objects.for_workspace(workspace).filter(kind=kind)
-    latest = documents.order_by("pk").last()
+    # Index document_of_workspace: days rise with the numbers. What it says may be long.
+    latest = documents.defer("content").order_by("issued_on", "pk").last()
     day = at.astimezone(ZoneInfo(seller.timezone)).date()
     if latest:
         day = max(day, latest.issued_on)
@@ -102,13 +101,10 @@ def list_codes(slug: str) -> Iterator[str]:
 
 def list_series() -> list[Series]:
     """Return all series of the installation with their gaps, as the operator sees them."""
-    with connections["operator"].cursor() as cursor:
-        cursor.execute(LIST_GAPS)
-        gaps: dict[str, list[int]] = {}
-        for series, missing in cursor.fetchall():
-            gaps.setdefault(series, []).append(missing)
-        cursor.execute(LIST_SERIES)
-        return [
-            Series(name, first, last, number, twice, gaps.get(name, []))
-            for name, first, last, number, twice in cursor.fetchall()
-        ]
+    gaps: dict[str, list[int]] = {}
+    for series, missing in read_as_operator(LIST_GAPS):
+        gaps.setdefault(series, []).append(missing)
+    return [
+        Series(name, first, last, number, twice, gaps.get(name, []))
+        for name, first, last, number, twice in read_as_operator(LIST_SERIES)
+    ]

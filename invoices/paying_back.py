@@ -2,11 +2,10 @@
 
 from datetime import datetime, timedelta
 
-from django.db import connections
 from django.db.models import Q
 
 from accounts import audit
-from accounts.tenancy import in_workspace
+from accounts.tenancy import in_workspace, read_as_operator
 from invoices import paybacks, payments
 from invoices.issued import Payback
 from invoices.providers import ByHand, ProviderDown, RefundStatus
@@ -25,9 +24,9 @@ ORDER BY id
 
 def find_due(*, now: datetime) -> list[tuple[int, int]]:
     """Return workspace and id of paybacks that a provider is to send, as the operator sees them."""
-    with connections["operator"].cursor() as cursor:
-        cursor.execute(FIND_DUE, {"before": now - ASK_AGAIN})
-        return [(workspace, of) for workspace, of in cursor.fetchall()]
+    return [
+        (workspace, of) for workspace, of in read_as_operator(FIND_DUE, {"before": now - ASK_AGAIN})
+    ]
 
 
 def send(*, workspace_id: int, payback_id: int, now: datetime) -> bool:

@@ -7,14 +7,13 @@ at most three a local day. Whatever a worker left half done, the next run finds.
 from datetime import date, datetime
 from decimal import Decimal
 
-from django.db import connections
 from django.db.models import Sum
 
 from accounts.access import may_change_plan
 from accounts.days import DAY
 from accounts.models import ADMINS, Bot, Membership, Workspace
 from accounts.months import read_calendar
-from accounts.tenancy import in_workspace
+from accounts.tenancy import in_workspace, read_as_operator
 from invoices import auto_reload, mails, orders, payments, saved_methods
 from invoices.models import AutoReload, Method, Order, OrderType, Payment, PaymentStatus
 from plans import billing
@@ -31,9 +30,7 @@ WHERE status = 'started' AND saved_method_id IS NOT NULL
 
 def find_due() -> list[int]:
     """Return the workspaces with an auto-reload, or a charge for one, as the operator sees them."""
-    with connections["operator"].cursor() as cursor:
-        cursor.execute(FIND_DUE)
-        return [workspace_id for (workspace_id,) in cursor.fetchall()]
+    return [workspace_id for (workspace_id,) in read_as_operator(FIND_DUE)]
 
 
 def run(*, workspace_id: int, now: datetime) -> int:

@@ -2,8 +2,7 @@
 
 from datetime import datetime
 
-from django.db import connections
-
+from accounts.tenancy import read_as_operator
 from invoices import close, collecting, dunning
 from plans.backlog import EARLIEST
 
@@ -23,9 +22,7 @@ def find_due(*, now: datetime) -> list[int]:
     Where a month is not over for 24 hours yet by its own zone, a run finds nothing.
     """
     ended = (now + EARLIEST - close.CLOSES_AFTER).date()
-    with connections["operator"].cursor() as cursor:
-        cursor.execute(FIND_DUE, {"ended": ended})
-        return [workspace_id for (workspace_id,) in cursor.fetchall()]
+    return [workspace_id for (workspace_id,) in read_as_operator(FIND_DUE, {"ended": ended})]
 
 
 def run(*, workspace_id: int, now: datetime) -> int:

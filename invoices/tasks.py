@@ -4,7 +4,6 @@ import logging
 from datetime import UTC, datetime
 
 from celery import shared_task
-from django.db import transaction
 
 from invoices import (
     bundles,
@@ -70,12 +69,6 @@ def let_go(*, workspace_id: int) -> None:
         keepers.let_go(workspace_id=workspace_id, now=datetime.now(UTC))
     except ProviderDown as error:
         logger.warning("a removed payment method waits: %s", error)
-
-
-def let_go_soon(*, workspace_id: int) -> None:
-    """Have them told once this transaction is through; where that is lost, by the beat."""
-    call = {"workspace_id": workspace_id}
-    transaction.on_commit(lambda: let_go.apply_async(kwargs=call, retry=False), robust=True)
 
 
 @shared_task(autoretry_for=(OSError,), retry_backoff=5, max_retries=6)

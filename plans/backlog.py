@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from django.db import connections
+from accounts.tenancy import read_as_operator
 
 # The zone that is ahead of all others. There a last day is over first, and credits lapse on the
 # second day after it: where they are not due yet, a run finds nothing.
@@ -30,13 +30,10 @@ def find_workspaces_due(*, now: datetime) -> list[int]:
         "last_day": (now + EARLIEST).date() - LAPSES_AFTER_DAYS,
         "today": (now - LATEST).date(),  # has begun everywhere: no contract of it is to come
     }
-    with connections["operator"].cursor() as cursor:
-        cursor.execute(FIND_WORKSPACES_DUE, days)
-        return [workspace_id for (workspace_id,) in cursor.fetchall()]
+    return [workspace_id for (workspace_id,) in read_as_operator(FIND_WORKSPACES_DUE, days)]
 
 
 def count_waiting() -> int:
     """Return how many bots wait to be charged."""
-    with connections["operator"].cursor() as cursor:
-        cursor.execute(COUNT_WAITING)
-        return int(cursor.fetchone()[0])
+    ((count,),) = read_as_operator(COUNT_WAITING)
+    return int(count)

@@ -10,14 +10,13 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from itertools import chain
 
-from django.db import connections
 from django.db.models import Max
 from django.urls import reverse
 
 from accounts import outbox, recipients
 from accounts.models import Bot, Mail, Role, Workspace
 from accounts.months import read_calendar
-from accounts.tenancy import in_workspace
+from accounts.tenancy import in_workspace, read_as_operator
 from plans import balances, mails, subscriptions
 from plans.balances import Balance, BalanceStatus
 from plans.models import CreditLot, Currency
@@ -30,9 +29,7 @@ FIND_DUE = "SELECT workspace_id FROM plans_workspacebilling ORDER BY workspace_i
 
 def find_due() -> list[int]:
     """Return the workspaces that are billed, as the operator sees them."""
-    with connections["operator"].cursor() as cursor:
-        cursor.execute(FIND_DUE)
-        return [workspace_id for (workspace_id,) in cursor.fetchall()]
+    return [workspace_id for (workspace_id,) in read_as_operator(FIND_DUE)]
 
 
 def run(*, workspace_id: int, now: datetime) -> None:

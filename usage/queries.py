@@ -7,11 +7,12 @@ from operator import add
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from django.db import connection, connections
+from django.db import connection
 from django.db.models import F, Q, Sum
 
 from accounts.days import next_month, start_of_day
 from accounts.models import Bot, Membership, Workspace
+from accounts.tenancy import read_as_operator
 from usage.agents import Span, count_holders, find_peak
 from usage.models import Agent, RolledBot, UsageBucket, UsageMonth
 from usage.periods import Period
@@ -118,16 +119,12 @@ def find_freshness(*, workspace: Workspace, bots: Collection[int], now: datetime
 
 def find_workspaces_due(*, now: datetime) -> list[int]:
     """Return the ids of the workspaces with something to roll up, as the operator sees them."""
-    with connections["operator"].cursor() as cursor:
-        cursor.execute(FIND_WORKSPACES_DUE, {"now": now})
-        return [workspace_id for (workspace_id,) in cursor.fetchall()]
+    return [workspace_id for (workspace_id,) in read_as_operator(FIND_WORKSPACES_DUE, {"now": now})]
 
 
 def find_workspaces_in_old_zone() -> list[int]:
     """Return the ids of the workspaces with days of another zone, as the operator sees them."""
-    with connections["operator"].cursor() as cursor:
-        cursor.execute(FIND_WORKSPACES_IN_OLD_ZONE)
-        return [workspace_id for (workspace_id,) in cursor.fetchall()]
+    return [workspace_id for (workspace_id,) in read_as_operator(FIND_WORKSPACES_IN_OLD_ZONE)]
 
 
 def find_bots_in_old_zone(workspace: Workspace) -> list[int]:

@@ -16,8 +16,9 @@ from django.views.decorators.http import (
     require_safe,
 )
 
+from accounts import calls
 from accounts.access import WorkspaceRequest, workspace_view
-from invoices import collecting, forms, keepers, payments, queries, saved_methods, tasks
+from invoices import collecting, forms, keepers, payments, queries, saved_methods
 from invoices.models import Method, MethodSetup, SavedMethod
 from invoices.providers import ProviderDown
 from invoices.queries import MethodUse
@@ -124,7 +125,7 @@ def remove_method(request: WorkspaceRequest, method_id: int) -> HttpResponse:
     saved = find_method(request, method_id)
     if request.method == "POST":
         if saved_methods.remove(saved=saved, by=request.user, at=datetime.now(UTC)):
-            tasks.let_go_soon(workspace_id=request.workspace.pk)
+            calls.after_commit("invoices.tasks.let_go", workspace_id=request.workspace.pk)
             messages.success(request, f"{saved} is removed and is not charged any more.")
         else:
             messages.info(request, f"{saved} was removed before.")

@@ -15,7 +15,7 @@ class Command(WorkspaceCommand):
 
     def handle(self, **options: Any) -> None:
         count, faults = 0, 0
-        for _, fault in files.verify(now=datetime.now(UTC)):
+        for fault in files.verify(now=datetime.now(UTC)):
             count += 1
             if fault:
                 faults += 1
