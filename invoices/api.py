@@ -12,6 +12,7 @@ from ninja import Field, P, PathEx, Query, QueryEx, Router, Schema
 
 from accounts.access import ApiKeyAccess, ApiRefused, ApiRequest
 from accounts.api import REFUSALS, Refusal
+from accounts.forms import LARGEST_ID
 from accounts.models import Workspace
 from accounts.months import read_calendar
 from accounts.tenancy import in_workspace
@@ -20,7 +21,6 @@ from invoices.document_queries import DocumentStatus
 from invoices.issued import DocumentKind, IssuedDocument
 
 MOST_AT_ONCE = 1000
-LARGEST_ID = 2**63 - 1
 PDF = {
     "responses": {
         HTTPStatus.OK.value: {
@@ -161,11 +161,4 @@ def get_invoice_pdf(request: ApiRequest, number: PathEx[str, P(max_length=64)]) 
                 "damaged",
                 "The stored PDF is not what was stored, so it is not handed out. It was logged.",
             ) from None
-    return HttpResponse(
-        content,
-        content_type="application/pdf",
-        headers={
-            "Content-Disposition": f'attachment; filename="{document.number}.pdf"',
-            "Cache-Control": "private, no-store",
-        },
-    )
+    return downloads.send(document, content)

@@ -2,6 +2,8 @@
 
 import logging
 
+from django.http import HttpResponse
+
 from accounts import audit
 from invoices import files
 from invoices.issued import IssuedDocument
@@ -28,3 +30,12 @@ def take_out(document: IssuedDocument) -> bytes:
         after={"order": str(document.order)},
     )
     return content
+
+
+def send(document: IssuedDocument, content: bytes) -> HttpResponse:
+    """Return the PDF of a document as a file; nobody on the way keeps a copy."""
+    headers = {
+        "Content-Disposition": f'attachment; filename="{document.number}.pdf"',
+        "Cache-Control": "private, no-store",
+    }
+    return HttpResponse(content, content_type="application/pdf", headers=headers)

@@ -158,6 +158,22 @@ class DocumentFile(WorkspaceOwned):
         return self.name or f"file of document {self.document_id}"
 
 
+class PaybackQuerySet(WorkspaceOwnedQuerySet["Payback"]):
+    """Paybacks of a workspace."""
+
+    def by_hand(self) -> Self:
+        """Keep those that a person has to send: no provider took the money, or it refused."""
+        return self.filter(Q(payment=None) | ~Q(refused=""), sent_at=None)
+
+    def under_way(self) -> Self:
+        """Keep those that a provider is to send."""
+        return self.filter(sent_at=None, refused="", payment__isnull=False)
+
+    def sent(self) -> Self:
+        """Keep those that were sent."""
+        return self.filter(sent_at__isnull=False)
+
+
 class Payback(WorkspaceOwned):
     """Money that goes back to the buyer, and whether it was sent.
 
@@ -189,7 +205,7 @@ class Payback(WorkspaceOwned):
     sent_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True)
     reference = models.CharField(max_length=100, blank=True)
 
-    objects = WorkspaceOwnedQuerySet["Payback"].as_manager()
+    objects = PaybackQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [
@@ -209,6 +225,11 @@ class Payback(WorkspaceOwned):
             # Few at any time: those that have to be sent.
             models.Index("workspace", condition=Q(sent_at=None), name="payback_due"),
         ]
+
+    @property
+    def is_by_hand(self) -> bool:
+        """Whether a person has to send it."""
+        return self.sent_at is None and (self.payment_id is None or bool(self.refused))
 
     def __str__(self) -> str:
         return f"payback of {self.document or self.payment}"

@@ -115,8 +115,8 @@ def note_sent_by_hand(
         found = Payback.objects.for_workspace(workspace_id)
         payback = found.select_related("order__workspace", "currency").get(pk=payback_id)
         billing.lock(workspace=payback.order.workspace)
-        payback.refresh_from_db(fields=["refused"])
-        if payback.payment_id and not payback.refused:
+        payback.refresh_from_db(fields=["refused", "sent_at"])
+        if not (payback.sent_at or payback.is_by_hand):
             raise NotOwed("Its provider sends this payback.")
         note_sent(payback=payback, at=at, by=by, reference=reference)
 

@@ -1,20 +1,18 @@
 """What the operators' pages of refunds and paybacks are sent."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from django import forms
-from django.db.models import Q
 
 from accounts.forms import Reason
-from invoices.issued import Payback
+from invoices.issued import PaybackQuerySet
 from plans.money import DECIMALS, DIGITS
 
 BY_HAND = "by_hand"
-# A provider sends what it took; what it refused, or did not take, a person has to send.
-PAYBACKS: Mapping[str, Q] = {
-    BY_HAND: Q(sent_at=None) & (Q(payment=None) | ~Q(refused="")),
-    "under_way": Q(sent_at=None, refused="", payment__isnull=False),
-    "sent": Q(sent_at__isnull=False),
+PAYBACKS: Mapping[str, Callable[[PaybackQuerySet], PaybackQuerySet]] = {
+    BY_HAND: PaybackQuerySet.by_hand,
+    "under_way": PaybackQuerySet.under_way,
+    "sent": PaybackQuerySet.sent,
 }
 PAYBACK_TABS = [(BY_HAND, "To send by hand"), ("under_way", "Under way"), ("sent", "Sent")]
 
@@ -41,8 +39,3 @@ class Sent(forms.Form):
     reference = forms.CharField(
         max_length=100, error_messages={"required": "Write the bank's reference of the transfer."}
     )
-
-
-def is_by_hand(payback: Payback) -> bool:
-    """Tell whether a person has to send a payback."""
-    return payback.sent_at is None and (payback.payment is None or bool(payback.refused))

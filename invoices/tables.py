@@ -30,7 +30,10 @@ class OrderTable(Table):
     """Orders as `invoices.order_queries.with_columns` reads them, newest first."""
 
     number = tables.Column(
-        accessor="number", verbose_name="Order ID", linkify=link_order, attrs=label("Order ID")
+        accessor="number",
+        verbose_name="Order ID",
+        linkify=link_order,
+        attrs=label("Order ID", "order-number"),
     )
     created_at = tables.Column(
         verbose_name="Order date", order_by=("created_at", "number"), attrs=label("Order date")

@@ -57,7 +57,7 @@ def document_pdf(request: WorkspaceRequest, document_number: str) -> HttpRespons
     except files.Damaged:
         status = HTTPStatus.SERVICE_UNAVAILABLE
         return render(request, "invoices/pdf_damaged.html", {"issued": issued}, status=status)
-    return send_pdf(issued, content)
+    return downloads.send(issued, content)
 
 
 def tell_made(request: WorkspaceRequest, issued: IssuedDocument) -> HttpResponse:
@@ -89,12 +89,3 @@ def find_document(request: WorkspaceRequest, number: str) -> IssuedDocument:
 def find_today(request: WorkspaceRequest) -> date:
     """Return the workspace's local day."""
     return read_calendar(request.workspace).day_of(datetime.now(UTC))
-
-
-def send_pdf(issued: IssuedDocument, content: bytes) -> HttpResponse:
-    """Return the PDF of a document as a file."""
-    headers = {
-        "Content-Disposition": f'attachment; filename="{issued.number}.pdf"',
-        "X-Content-Type-Options": "nosniff",
-    }
-    return HttpResponse(content, content_type="application/pdf", headers=headers)

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 
 from django.contrib import messages
-from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
@@ -14,7 +13,7 @@ from accounts.models import Workspace
 from accounts.tables import show_page
 from accounts.tenancy import in_workspace
 from invoices import paybacks, refund_forms, refunds
-from invoices.issued import Payback
+from invoices.issued import Payback, PaybackQuerySet
 from invoices.models import Order
 from invoices.tables import PaybackTable
 
@@ -78,7 +77,7 @@ def refund(request: SignedInRequest, slug: str, order_number: int) -> HttpRespon
     return render(request, "invoices/operator_refund.html", context)
 
 
-def find_paybacks() -> QuerySet[Payback]:
+def find_paybacks() -> PaybackQuerySet:
     """Return the paybacks of all workspaces, as the operator sees them."""
     return Payback.objects.using(ALIAS).select_related(
         "order__workspace", "document", "payment", "currency", "sent_by"
@@ -92,7 +91,7 @@ def payback_list(request: SignedInRequest) -> HttpResponse:
     form = refund_forms.PaybackFilter(request.GET)
     form.is_valid()
     shown = form.cleaned_data.get("status") or refund_forms.BY_HAND
-    found = find_paybacks().filter(refund_forms.PAYBACKS[shown])
+    found = refund_forms.PAYBACKS[shown](find_paybacks())
     table = PaybackTable(found.order_by("created_at" if shown != "sent" else "-sent_at", "pk"))
     show_page(table, request)
     context = {"table": table, "tabs": refund_forms.PAYBACK_TABS, "shown": shown}
@@ -122,5 +121,5 @@ def payback(request: SignedInRequest, payback_id: int) -> HttpResponse:
     return render(
         request,
         "invoices/operator_payback.html",
-        {"payback": found, "form": form, "by_hand": refund_forms.is_by_hand(found)},
+        {"payback": found, "form": form},
     )

@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import SignedInRequest, operator_view
-from accounts.forms import Reason
+from accounts.forms import LARGEST_ID, Reason
 from accounts.tables import show_page
 from accounts.tenancy import in_workspace
 from invoices import transfers, wire, wire_forms, wire_queries
@@ -16,8 +16,6 @@ from invoices.models import Order, OrderType, Outcome, Payment, Transfer
 from invoices.wire_queries import Shown, WireStatus
 from invoices.wire_tables import WireTable
 from plans.wording import say_amount
-
-LARGEST_ID = 2**63 - 1
 
 
 @operator_view("wires.view")
