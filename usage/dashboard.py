@@ -126,8 +126,8 @@ def read(*, membership: Membership, now: datetime) -> Dashboard:
     workspace = membership.workspace
     zone = ZoneInfo(workspace.timezone)
     bots = {bot.pk: bot for bot in choose_bots(membership).order_by("name", "key")}
-    names = [BotName(bot.pk, bot.key, bot.name) for bot in bots.values()]
-    old = find_bots_in_old_zone(workspace)
+    old = set(find_bots_in_old_zone(workspace))
+    names = [BotName(bot.pk, bot.key, bot.name, bot.pk in old) for bot in bots.values()]
 
     def make_reader(chosen: Range) -> Reader:
         report = make_report(range=chosen, grain=Grain.DAY, zone=zone, now=now)

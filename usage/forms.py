@@ -12,7 +12,7 @@ from accounts.log_filters import IN_TIME
 from accounts.models import Bot, Membership, known_zone
 from usage import reports
 from usage.periods import Grain
-from usage.report_queries import BotName
+from usage.report_queries import BotName, list_names
 from usage.reports import Range, RangeRefused
 
 MOST_CHOSEN = 50  # bots or channels that a person may name; without any they are all meant
@@ -91,7 +91,7 @@ class UsageFilter(forms.Form):
     def clean_bot(self) -> list[BotName]:
         """Return the bots, by key or else by name; without any all that the person may see."""
         visible = Bot.objects.for_workspace(self.membership.workspace).visible_to(self.membership)
-        bots = [BotName(*row) for row in visible.values_list("pk", "key", "name")]
+        bots = list_names(visible)
         asked = self.cleaned_data["bot"]
         if not asked:
             return bots

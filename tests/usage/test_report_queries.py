@@ -12,7 +12,7 @@ from usage import queries, report_queries
 from usage.models import SessionKind
 from usage.periods import HOUR, Grain, Period
 from usage.queries import Counts
-from usage.report_queries import BotName, Usage
+from usage.report_queries import Usage
 from usage.reports import Range, Report, make_report
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -72,7 +72,7 @@ def acme() -> Workspace:
 def read(acme: Workspace, report: Report, channels: tuple[str, ...] = ()) -> Usage:
     with in_workspace(acme.pk):
         bots = Bot.objects.for_workspace(acme).order_by("key")
-        names = [BotName(*row) for row in bots.values_list("pk", "key", "name")]
+        names = report_queries.list_names(bots)
         return report_queries.read_usage(
             workspace=acme, bots=names, channels=channels, report=report
         )
