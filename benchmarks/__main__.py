@@ -22,7 +22,7 @@ def main() -> int:
     settings.SECRET_KEY = settings.SECRET_KEY or settings.SERVERS.make_secret_key() or "benchmark"
     django.setup()
 
-    from benchmarks import charges, documents, measures, scratch
+    from benchmarks import charges, closing, documents, measures, scratch
 
     full = os.environ.get("BENCH_SCALE") == "full"
     all_measures = measures.MEASURES | {
@@ -30,6 +30,7 @@ def main() -> int:
         "entitlement": charges.measure_entitlement,
         "pdf": documents.measure_pdf,
         "issuing": documents.measure_issuing,
+        "closing": closing.measure_closing,
     }
     chosen = sys.argv[1:] or list(all_measures)
     print(f"{datetime.now(UTC):%Y-%m-%d}, {describe_machine()}, {'full' if full else 'small'}")

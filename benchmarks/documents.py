@@ -127,13 +127,18 @@ def measure_issuing(*, full: bool) -> Iterator[Result]:
 
 def open_workspace() -> Workspace:
     """Return a new workspace that can buy credits."""
-    if seller.find() is None:
-        seller.change(**parties.SELLER)
+    make_seller()
     workspace, _ = workspaces.create(slug=f"invoiced-{time.time_ns()}", currency="EUR")
     billing_details.change(
         workspace=workspace, at=datetime.now(UTC), **parties.BUYERS["lindenkamp"]
     )
     return workspace
+
+
+def make_seller() -> None:
+    """Say who sells, unless it is said."""
+    if seller.find() is None:
+        seller.change(**parties.SELLER)
 
 
 def issue(workspace: Workspace, count: int) -> None:

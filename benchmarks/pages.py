@@ -46,14 +46,16 @@ FROM (
 """
 
 
-def make_workspace(slug: str, *, bots_count: int, sessions: int, now: datetime) -> Membership:
-    """Return the owner of a workspace with bots and sessions in the 400 days before ``now``."""
+def make_workspace(
+    slug: str, *, bots_count: int, sessions: int, now: datetime, days: int = DAYS
+) -> Membership:
+    """Return the owner of a workspace with bots and sessions in the days before ``now``."""
     workspace = workspaces.create(slug=slug, timezone=ZONE)[0]
     owner = people.add_member(
         workspace=workspace, email=f"owner@{slug}.example", role=Role.OWNER, password=None
     )[0]
     each = sessions // bots_count
-    since = now - timedelta(days=DAYS)
+    since = now - timedelta(days=days)
     with in_workspace(workspace.pk):
         Bot.objects.bulk_create(
             Bot(workspace=workspace, key=f"bot-{place:04d}", name=f"Bot {place:04d}")
@@ -75,7 +77,7 @@ def make_workspace(slug: str, *, bots_count: int, sessions: int, now: datetime) 
     with psycopg.connect(scratch.address("owner"), autocommit=True) as connection:
         for place, bot in enumerate(numbers):
             values = {
-                "workspace": workspace.pk, "bot": bot, "since": since, "days": DAYS, "each": each,
+                "workspace": workspace.pk, "bot": bot, "since": since, "days": days, "each": each,
                 "first": place * each,
             }  # fmt: skip
             connection.execute(FILL_STREAMS.encode(), values)
