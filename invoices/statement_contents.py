@@ -1,6 +1,5 @@
 """What a statement says beside its numbers, as frozen values that are stored as JSON."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -42,6 +41,11 @@ class PlanUse:
     price: Decimal
     net: Decimal
 
+    @property
+    def days(self) -> tuple[date, date]:
+        """The first and the last day."""
+        return self.first, self.last
+
 
 def write(value: object) -> Any:  # what JSON can store
     """Return frozen values as JSON is stored."""
@@ -56,8 +60,3 @@ def read_heading(statement: UsageStatement) -> Heading:
 def read_uses(bot: StatementBot) -> list[PlanUse]:
     """Return what a bot's plans include and what was ordered."""
     return msgspec.convert(bot.content, list[PlanUse])
-
-
-def write_uses(uses: Iterable[PlanUse]) -> Any:  # what JSON can store
-    """Return what a bot's plans include, as it is stored."""
-    return write(list(uses))

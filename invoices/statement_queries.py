@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from django.db.models import Case, Count, F, Max, Min, Q, Sum, Value, When
+from django.db.models import Case, Count, F, Max, Min, OuterRef, Q, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce
 
 from accounts.models import Bot, Membership, Workspace, WorkspaceOwnedQuerySet
@@ -21,6 +21,7 @@ from invoices.stated import (
 )
 from invoices.statement_contents import Heading, PlanUse, read_heading, read_uses
 from plans.models import Meter
+from plans.wording import say_day
 
 NONE = Decimal(0)
 AMOUNTS = ("opening", *MOVEMENTS, "closing")
@@ -35,6 +36,9 @@ SAID = {
     "closing": "Closing balance",
 }
 CONTRACT = "Contract"  # in the place of a plan
+# No two of them count the same; voice sessions are counted beside them.
+OF_SESSIONS = (Meter.BILLING_SESSIONS, Meter.CONVERSATIONS, Meter.ALERT_SESSIONS)
+HAS_SESSIONS = Q(usage_sessions__gt=0) | Q(alert_sessions__gt=0)
 
 
 class Wallet(NamedTuple):
@@ -48,26 +52,30 @@ class Movement(NamedTuple):
     """A row of the balances: an amount for each wallet, and their sum."""
 
     name: str
-    amounts: tuple[Decimal, ...]
+    cells: tuple[tuple[str, Decimal], ...]
     total: Decimal
 
+    @property
+    def is_sum(self) -> bool:
+        """Whether it is what was or is there, and not what moved."""
+        return self.name in (SAID["opening"], SAID["closing"])
 
-@dataclass(frozen=True)
-class Balances:
+
+class Balances(NamedTuple):
     """What wallets had, what moved, and what they have; movements that are nothing are left out."""
 
     wallets: tuple[str, ...]
-    movements: tuple[Movement, ...]
+    rows: tuple[Movement, ...]
 
     @property
     def opening(self) -> Decimal:
         """What was there in all."""
-        return self.movements[0].total
+        return self.rows[0].total
 
     @property
     def closing(self) -> Decimal:
         """What is there in all."""
-        return self.movements[-1].total
+        return self.rows[-1].total
 
 
 class Usage(NamedTuple):
@@ -88,6 +96,21 @@ class Usage(NamedTuple):
     bought: Decimal | None
     overdraft: Decimal | None
 
+    @property
+    def what(self) -> str:
+        """The plan and what is counted."""
+        return f"{self.plan}, {self.meter}"
+
+    @property
+    def on_day(self) -> str:
+        """The day of what is of one day, and what is counted."""
+        return f"{say_day(self.first)}, {self.meter}"
+
+    @property
+    def range(self) -> tuple[date, date]:
+        """The first and the last service day."""
+        return self.first, self.last
+
 
 class OfBot(NamedTuple):
     """What a statement says of one bot."""
@@ -103,8 +126,9 @@ class OfBot(NamedTuple):
 
     @property
     def late(self) -> int:
-        """How many sessions of days before the month it has, conversations too."""
-        return sum(of.quantity for of in self.usage if of.late)
+        """How many sessions it has of days before the month."""
+        named = {say_meter(meter) for meter in OF_SESSIONS}
+        return sum(of.quantity for of in self.usage if of.late and of.meter in named)
 
 
 @dataclass(frozen=True)
@@ -122,6 +146,11 @@ class Said:
     def amount(self) -> Decimal:
         """What was taken from credits, or is owed, for all usage."""
         return sum((of.amount for of in self.bots), NONE)
+
+    @property
+    def has_amounts(self) -> bool:
+        """Whether any usage is paid from credits."""
+        return any(usage.amount is not None for of in self.bots for usage in of.usage)
 
     @property
     def has_usage(self) -> bool:
@@ -247,12 +276,14 @@ def add_up(rows: Iterable[StatementBalance]) -> Balances | None:
         return None
     order = [(own, kind.value) for own in (False, True) for kind in BalanceKind]
     wallets = [Wallet(name_wallet(*key), tuple(sums[key])) for key in order if key in sums]
-    movements = (
-        Movement(SAID[name], amounts, sum(amounts, NONE))
-        for name, *each in zip(AMOUNTS, *(wallet.amounts for wallet in wallets), strict=True)
-        if any(amounts := tuple(each)) or name in {"opening", "closing"}
-    )
-    return Balances(tuple(wallet.name for wallet in wallets), tuple(movements))
+    names = tuple(wallet.name for wallet in wallets)
+    movements = []
+    for place, name in enumerate(AMOUNTS):
+        amounts = [wallet.amounts[place] for wallet in wallets]
+        if any(amounts) or name in {"opening", "closing"}:
+            cells = tuple(zip(names, amounts, strict=True))
+            movements.append(Movement(SAID[name], cells, sum(amounts, NONE)))
+    return Balances(names, tuple(movements))
 
 
 def name_wallet(own: bool, kind: str) -> str:
@@ -260,39 +291,44 @@ def name_wallet(own: bool, kind: str) -> str:
     label = BalanceKind(kind).label
     if kind == BalanceKind.OVERDRAFT:
         return label
-    return f"{label} of bots" if own else f"{label}, shared"
+    return f"{label}, bots' own" if own else f"{label}, shared"
 
 
-@dataclass(frozen=True)
-class Month:
-    """A statement as a list has it; amounts are None where the workspace had no credits."""
+def find_months(workspace: Workspace) -> WorkspaceOwnedQuerySet[UsageStatement]:
+    """Return the statements of a workspace with their sums, the newest first.
 
-    statement: UsageStatement
-    sessions: int
-    bots: int
-    amount: Decimal | None
-    closing: Decimal | None
-
-
-def list_months(workspace: Workspace, statements: Sequence[UsageStatement]) -> list[Month]:
-    """Return some statements with their sums, in the order given: three statements of SQL."""
-    chosen = [statement.pk for statement in statements]
-    bots = StatementBot.objects.for_workspace(workspace).filter(statement__in=chosen)
-    lines = StatementLine.objects.for_workspace(workspace).filter(statement__in=chosen)
-    balances = StatementBalance.objects.for_workspace(workspace).filter(statement__in=chosen)
-    counted = bots.values_list("statement").annotate(
-        Sum(F("usage_sessions") + F("alert_sessions")), Count("pk", filter=HAS_SESSIONS)
+    ``charged`` and ``closing`` are None where nothing was paid from credits, or none were there.
+    """
+    lines, balances = (
+        model.objects.for_workspace(workspace).filter(statement=OuterRef("pk")).order_by()
+        for model in (StatementLine, StatementBalance)
     )
-    sessions = {pk: (number, used) for pk, number, used in counted}
-    charged = dict(lines.values_list("statement").annotate(Sum("amount")))
-    closing = dict(balances.values_list("statement").annotate(Sum("closing")))
-    return [
-        Month(each, *sessions.get(each.pk, (0, 0)), charged.get(each.pk), closing.get(each.pk))
-        for each in statements
-    ]
+    charged = lines.values("statement").annotate(sum=Sum("amount")).values("sum")
+    closing = balances.values("statement").annotate(sum=Sum("closing")).values("sum")
+    bots = StatementBot.objects.for_workspace(workspace)
+    return count_sessions(find_statements(workspace), bots).annotate(
+        charged=Subquery(charged), closing=Subquery(closing)
+    )
 
 
-HAS_SESSIONS = Q(usage_sessions__gt=0) | Q(alert_sessions__gt=0)
+def find_counted_months(membership: Membership) -> WorkspaceOwnedQuerySet[UsageStatement]:
+    """Return the statements with the counts of the bots that a person sees, the newest first."""
+    workspace = membership.workspace
+    seen = Bot.objects.for_workspace(workspace).visible_to(membership).values("pk")
+    bots = StatementBot.objects.for_workspace(workspace).filter(bot__in=seen)
+    return count_sessions(find_statements(workspace), bots)
+
+
+def count_sessions(
+    statements: WorkspaceOwnedQuerySet[UsageStatement], bots: WorkspaceOwnedQuerySet[StatementBot]
+) -> WorkspaceOwnedQuerySet[UsageStatement]:
+    """Say of statements how many ``sessions`` some bots had, and how many ``bots`` had any."""
+    of = bots.filter(statement=OuterRef("pk")).order_by().values("statement")
+    sessions = of.annotate(sum=Sum(F("usage_sessions") + F("alert_sessions"))).values("sum")
+    used = of.annotate(used=Count("pk", filter=HAS_SESSIONS)).values("used")
+    return statements.annotate(
+        sessions=Coalesce(Subquery(sessions), 0), bots=Coalesce(Subquery(used), 0)
+    )
 
 
 class CountedBot(NamedTuple):
@@ -308,7 +344,10 @@ def count_bots(statement: UsageStatement, membership: Membership) -> list[Counte
     seen = Bot.objects.for_workspace(workspace).visible_to(membership).values("pk")
     bots = StatementBot.objects.for_workspace(workspace).filter(statement=statement, bot__in=seen)
     lines = StatementLine.objects.for_workspace(workspace).filter(
-        statement=statement, bot__in=seen, service_day__lt=statement.month
+        statement=statement,
+        bot__in=seen,
+        service_day__lt=statement.month,
+        meter__in=OF_SESSIONS,
     )
     late = dict(lines.values_list("bot").annotate(Coalesce(Sum("quantity"), 0)))
     return [CountedBot(bot, late.get(bot.bot_id, 0)) for bot in bots.order_by("name", "key")]
