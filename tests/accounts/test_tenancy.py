@@ -52,7 +52,7 @@ from plans.models import (
     WorkspaceBilling,
 )
 from tests import make
-from tests.invoices import buying
+from tests.invoices import buying, stating
 from usage import zones
 from usage.models import Event
 
@@ -217,6 +217,7 @@ def fill_orders(of: Workspace, *, by: User) -> None:
 
 def fill_documents(of: Workspace, *, by: User) -> None:
     """Give a workspace a row in every table of documents, and of what came by wire."""
+    stating.make_one(of)
     document = buying.payback(of).document
     assert document is not None
     CreditedService.objects.create(

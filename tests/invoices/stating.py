@@ -6,8 +6,18 @@ from decimal import Decimal
 from accounts.models import Bot, Workspace
 from accounts.tenancy import in_workspace
 from invoices import statement_verification
+from invoices import statements as made
 from invoices.stated import StatementBalance, StatementBot, StatementLine, UsageStatement
+from plans import billing
+from tests import make
 from tests.invoices.renewing import MARCH
+
+
+def make_one(of: Workspace, month: date = MARCH) -> UsageStatement:
+    """Make the statement of a month without closing it."""
+    with in_workspace(of.pk):
+        held = billing.lock(workspace=of)
+        return made.make(held=held, month=month, at=make.LONG_AFTER)
 
 
 def statements(of: Workspace) -> list[UsageStatement]:
