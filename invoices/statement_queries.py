@@ -349,5 +349,5 @@ def count_bots(statement: UsageStatement, membership: Membership) -> list[Counte
         service_day__lt=statement.month,
         meter__in=OF_SESSIONS,
     )
-    late = dict(lines.values_list("bot").annotate(Coalesce(Sum("quantity"), 0)))
+    late = dict(lines.values_list("bot").annotate(Sum("quantity")))
     return [CountedBot(bot, late.get(bot.bot_id, 0)) for bot in bots.order_by("name", "key")]

@@ -1,7 +1,7 @@
 """Every address answers odd input with a page or a refusal, never with an error of the program."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from itertools import product
 from uuid import uuid4
 
@@ -13,7 +13,6 @@ from accounts.tenancy import in_workspace
 from invoices import bundles
 from invoices.bundled import DocumentBundle
 from invoices.models import Order
-from invoices.stated import UsageStatement
 from plans import billing, extensions
 from plans.models import CreditLot, Extension
 from tests import make
@@ -60,11 +59,8 @@ def find_parts(acme: Workspace) -> dict[str, str]:
     now = datetime.now(UTC)
     billing.open_billing(workspace=acme, at=now)
     paid = buying.paid(acme, key="odd paid")
-    month = date(2026, 3, 1)
+    statement = stating.make_one(acme)
     with in_workspace(acme.pk):
-        statement = UsageStatement.objects.for_workspace(acme).filter(
-            month=month
-        ).first() or stating.make_one(acme, month)
         bot = Bot.objects.for_workspace(acme).get()
         asked = Extension.objects.for_workspace(acme).filter(bot=bot).first() or extensions.request(
             bot=bot, days=3, reason="Odd.", by=make.member(acme).user, at=now

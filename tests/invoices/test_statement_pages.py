@@ -46,6 +46,11 @@ def client(acme: Workspace) -> Client:
     return sign_in(make.member(acme, Role.FINANCE))
 
 
+def support_of(acme: Workspace) -> Bot:
+    with in_workspace(acme.pk):
+        return Bot.objects.for_workspace(acme).select_related("workspace").get(key="support")
+
+
 def named(of: Workspace, key: str, name: str) -> Bot:
     return bots.create(workspace=of, key=key, name=name)[0]
 
@@ -138,7 +143,7 @@ def test_first_wish_for_a_pdf_has_it_made_and_it_is_stored_once(
         (file,) = DocumentFile.objects.for_workspace(acme).filter(document=None)
     with default_storage.open(file.name) as stored:
         assert stored.read() == answers[0].content
-    assert list(files.verify(now=make.NOON)).count(None) == 2 + 1  # invoices of two renewals
+    assert list(files.verify(now=make.NOON)).count(None) == 1 + 1  # that of an invoice
 
 
 def test_pdf_says_what_the_page_says(client: Client) -> None:
@@ -211,7 +216,7 @@ def test_csv_of_a_bot_has_its_rows_alone(client: Client) -> None:
 def test_under_a_contract_statements_remain(acme: Workspace, client: Client) -> None:
     with in_workspace(acme.pk):
         WorkspaceBilling.objects.for_workspace(acme).update(enterprise_from=MID_MARCH.date())
-    renewing.use(make.bot(acme), 2, at=CLOSE + DAY, rolled=CLOSE + 30 * DAY)
+    renewing.use(support_of(acme), 2, at=CLOSE + DAY, rolled=CLOSE + 30 * DAY)
     renewing.run(acme, CLOSE + 30 * DAY)
 
     text = said(client, "/w/acme/statements/2026-04/")
@@ -241,9 +246,7 @@ def test_page_of_many_bots_reads_as_often_as_of_few(acme: Workspace, client: Cli
 def guest(acme: Workspace) -> Membership:
     """Let somebody see one bot only."""
     guest = make.member(acme, Role.SHARED)
-    with in_workspace(acme.pk):
-        support = Bot.objects.for_workspace(acme).get(key="support")
-    bots.share(bot=support, person=guest)
+    bots.share(bot=support_of(acme), person=guest)
     return guest
 
 
@@ -268,7 +271,7 @@ def test_shared_user_sees_counts_of_shared_bots_without_money(guest: Membership)
 def test_late_sessions_of_shared_bots_are_counted_in_the_next_month(
     acme: Workspace, guest: Membership
 ) -> None:
-    renewing.use(make.bot(acme), 2, rolled=CLOSE + DAY)
+    renewing.use(support_of(acme), 2, rolled=CLOSE + DAY)
     renewing.run(acme, CLOSE + 30 * DAY)
 
     (row,) = rows(sign_in(guest), "/w/acme/usage/statements/2026-04.csv")
@@ -285,7 +288,7 @@ def test_counts_of_somebody_without_a_bot_are_none(acme: Workspace) -> None:
 
 
 def test_large_statement_stays_short_on_paper(acme: Workspace) -> None:
-    renewing.use(make.bot(acme), 3000, at=CLOSE + DAY, rolled=CLOSE + 30 * DAY)
+    renewing.use(support_of(acme), 3000, at=CLOSE + DAY, rolled=CLOSE + 30 * DAY)
     renewing.run(acme, CLOSE + 30 * DAY)
     statement = stating.statement(acme, renewing.APRIL)
 
