@@ -173,7 +173,8 @@ class BalanceKind(models.TextChoices):
 class StatementBalance(OfStatement):
     """What a wallet had, what moved in the month, and what it has: it adds up.
 
-    ``bot`` None: the wallet that all bots share. ``granted``: granted or bought. ``settled``: an
+    A balance may be below zero: credits that come while the month before is still open pay usage
+    that is booked in that. ``bot`` None: the wallet that all bots share. ``granted``: granted or bought. ``settled``: an
     overdraft that credits paid. ``corrected``: all that has no column of its own.
     """
 
@@ -215,9 +216,9 @@ class StatementBalance(OfStatement):
                 name="statement_balance_adds_up",
             ),
             models.CheckConstraint(
-                condition=Q(kind__in=["free", "bought"], closing__gte=0)
-                | Q(kind="overdraft", closing__lte=0, bot__isnull=False),
-                name="statement_balance_signed",
+                condition=Q(kind__in=BalanceKind.values)
+                & (~Q(kind=BalanceKind.OVERDRAFT) | Q(bot__isnull=False)),
+                name="statement_balance_known",
             ),
         ]
 

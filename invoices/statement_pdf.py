@@ -1,11 +1,13 @@
 """A usage statement as PDF/A-3b in the look of invoices: of all bots, or of one."""
 
+from collections.abc import Sequence
+
 from django.template.loader import render_to_string
 from weasyprint import HTML
 
-from accounts.models import Membership
 from invoices import pdf, statement_queries
 from invoices.stated import UsageStatement
+from invoices.statement_queries import CountedBot
 
 
 def render(statement: UsageStatement, *, bot_id: int | None) -> bytes:
@@ -17,9 +19,8 @@ def render(statement: UsageStatement, *, bot_id: int | None) -> bytes:
     return render_page("invoices/statement_paper.html", said=said, statement=statement)
 
 
-def render_counts(statement: UsageStatement, membership: Membership) -> bytes:
-    """Return the PDF of the counts of the bots that a person sees, without money."""
-    counted = statement_queries.count_bots(statement, membership)
+def render_counts(statement: UsageStatement, counted: Sequence[CountedBot]) -> bytes:
+    """Return the PDF of the counts of some bots, without money."""
     return render_page("invoices/counts_paper.html", counted=counted, statement=statement)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_safe
@@ -13,6 +13,8 @@ from accounts.tables import show_page
 from invoices import downloads, statement_exports, statement_pdf, statement_queries
 from invoices.statement_tables import CountTable
 from invoices.views.statements import find_close, find_statement
+
+MOST_ON_PAPER = 100  # bots
 
 
 @workspace_view("usage.view")
@@ -36,7 +38,8 @@ def show_counts(request: WorkspaceRequest, month: str) -> HttpResponse:
     """Show what was counted of these bots in a closed month."""
     statement = find_statement(request, month)
     counted = statement_queries.count_bots(statement, request.membership)
-    context = {"statement": statement, "counted": counted}
+    on_paper = 0 < len(counted) <= MOST_ON_PAPER
+    context = {"statement": statement, "counted": counted, "on_paper": on_paper}
     return render(request, "invoices/counts.html", context)
 
 
@@ -44,9 +47,15 @@ def show_counts(request: WorkspaceRequest, month: str) -> HttpResponse:
 @never_cache
 @require_GET
 def counts_pdf(request: WorkspaceRequest, month: str) -> HttpResponse:
-    """Download the counts as PDF, drawn at once: which bots they are of depends on the person."""
+    """Download the counts as PDF, drawn at once: which bots they are of depends on the person.
+
+    Of many bots there is none: it would take too long, and the CSV has them.
+    """
     statement = find_statement(request, month)
-    content = statement_pdf.render_counts(statement, request.membership)
+    counted = statement_queries.count_bots(statement, request.membership)
+    if len(counted) > MOST_ON_PAPER:
+        raise Http404
+    content = statement_pdf.render_counts(statement, counted)
     downloads.record_statement("counts.downloaded", statement, bot="")
     return downloads.send(f"counts-{request.workspace.slug}-{statement}", content)
 

@@ -142,6 +142,24 @@ def test_wallets_of_bots_overdrafts_lapses_and_refunds_add_up(acme: Workspace, b
     assert stating.differences(acme) == []
 
 
+def test_credits_that_come_before_the_month_closes_pay_usage_that_is_booked_in_it(
+    acme: Workspace, bot: Bot
+) -> None:
+    renewing.use(bot, 2500)  # 500.00
+    charging.run(workspace_id=acme.pk, now=CLOSE - HOUR)
+    buying.paid(acme, "100", at=CLOSE - HOUR)  # on the first of April
+    renewing.use(bot, 5, rolled=CLOSE - HOUR)
+
+    renewing.run(acme)
+    renewing.run(acme, MAY_CLOSE)
+
+    assert stating.balances(acme)["shared", "bought"][-1] == "-1.00"
+    assert stating.balances(acme, APRIL)["shared", "bought"] == [
+        "-1.00", "100.00", "0.00", "0.00", "0.00", "0.00", "99.00",
+    ]  # fmt: skip
+    assert stating.differences(acme) == []
+
+
 def test_plan_with_a_fee_is_stated_by_counts_and_what_it_includes(
     acme: Workspace, bot: Bot
 ) -> None:
