@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import django_tables2 as tables
 from django.urls import reverse
 
-from accounts.tables import NUMBER, Table
+from accounts.tables import Table
 from invoices.stated import UsageStatement
 from plans.tables import label
 from plans.wording import say_exactly
@@ -27,8 +27,10 @@ class CountTable(Table):
     """Closed months with what was counted in them, the newest first."""
 
     month = tables.Column(linkify=link_counts, attrs=label("Month"))
-    bots = tables.Column(verbose_name="Bots with sessions", attrs=NUMBER)
-    sessions = tables.Column(attrs=NUMBER)
+    bots = tables.Column(
+        verbose_name="Bots with sessions", attrs=label("Bots with sessions", "number")
+    )
+    sessions = tables.Column(attrs=label("Sessions", "number"))
 
     class Meta:
         model = UsageStatement
