@@ -37,6 +37,7 @@ ACCESS: dict[str, frozenset[Role]] = {
     "plans.view": EVERYBODY - {Role.SHARED},
     "plans.change": ADMINS | {Role.MEMBER},
     "orders.view": EVERYBODY - {Role.SHARED},  # a member those they placed: `Order.visible_to`
+    "statements.view": ADMINS | {Role.FINANCE},
     "documents.view": ADMINS | {Role.FINANCE},  # under a contract, which has no orders
     "billing_details.change": ADMINS | {Role.FINANCE},
     "payment_methods.view": ADMINS,

@@ -31,6 +31,7 @@ MENU: dict[str, list[Entry]] = {
         Entry(
             "Orders & Invoices", "invoices:order_list", "orders.view", "file-invoice", "invoices/"
         ),
+        Entry("Statements", "invoices:statement_list", "statements.view", "report-money"),
         Entry("Plan", "plans:plan_list", "plans.view", "credit-card"),
         Entry("Usage", "usage:usage", "usage.view", "chart-bar"),
     ],

@@ -80,16 +80,16 @@ def deliver_sandbox_answer(*, body: str) -> None:
 @shared_task
 def find_unmade_files() -> None:
     """Have PDFs made that are not; sent by the beat every minute."""
-    for workspace_id, document_id in files.find_unmade():
-        make_document_file.apply_async(
-            kwargs={"workspace_id": workspace_id, "document_id": document_id}, expires=EXPIRES
+    for workspace_id, file_id in files.find_unmade():
+        make_file.apply_async(
+            kwargs={"workspace_id": workspace_id, "file_id": file_id}, expires=EXPIRES
         )
 
 
 @shared_task
-def make_document_file(*, workspace_id: int, document_id: int) -> None:
-    """Make the PDF of one document."""
-    files.make(workspace_id=workspace_id, document_id=document_id, now=datetime.now(UTC))
+def make_file(*, workspace_id: int, file_id: int) -> None:
+    """Make the PDF of one document or statement."""
+    files.make_file(workspace_id=workspace_id, file_id=file_id, now=datetime.now(UTC))
 
 
 @shared_task

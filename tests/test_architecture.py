@@ -88,7 +88,11 @@ WRITTEN = {
     "invoices_payback": CHANGED,
     "invoices_payment": CHANGED,
     "invoices_savedmethod": ADDED,
+    "invoices_statementbalance": ADDED,
+    "invoices_statementbot": ADDED,
+    "invoices_statementline": ADDED,
     "invoices_transfer": ADDED,
+    "invoices_usagestatement": ADDED,
 }
 # Of the rest these columns may be changed: what was agreed to, and by whom, stays.
 WRITTEN_COLUMNS = {
