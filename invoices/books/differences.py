@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import NamedTuple
 
+ALL = "all workspaces"
 COLUMNS = ("workspace", "what", "currency", "expected", "ledger", "difference")
 
 

@@ -161,9 +161,7 @@ class Tally:
         self.differing += 1
         if len(self.unbalanced) < MOST_NAMED:
             self.unbalanced.append(
-                Unbalanced(
-                    row.workspace, row.posting, row.key, currency, sums.debits, sums.credits
-                )
+                Unbalanced(row.workspace, row.posting, row.key, currency, sums.debits, sums.credits)
             )
 
 

@@ -23,7 +23,7 @@ SELECT count(*) FILTER (WHERE open_month <= %(month)s), count(*) FROM plans_work
 class Open(NamedTuple):
     """In how many of all workspaces that are billed a month is not closed."""
 
-    count: int
+    workspaces: int
     of: int
 
 

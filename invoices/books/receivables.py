@@ -5,11 +5,11 @@ credit notes and paybacks say, and the sum with the ledger's account.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db.models import TextChoices
 
@@ -18,7 +18,7 @@ from accounts.exports import Value, guard
 from accounts.months import read_calendars
 from accounts.tenancy import at_one_instant, read_as_operator
 from invoices.books import currencies
-from invoices.books.differences import Difference
+from invoices.books.differences import ALL, Difference
 from invoices.books.ordered import OF_ORDER
 from invoices.frozen import Denomination
 from plans.wording import write
@@ -33,7 +33,7 @@ ends AS (
 # Index entry_of_sales; orders, credit notes and paybacks are few beside them.
 READ = f"""
 WITH {ENDS}, posted AS (
-    SELECT entry.workspace_id, coalesce(ordered.id, 0) AS order_id, entry.currency,
+    SELECT entry.workspace_id, coalesce(ordered.id, 0) AS order_id, entry.currency AS code,
         sum(entry.amount) AS amount
     FROM plans_ledgerentry entry
     JOIN ends ON ends.workspace_id = entry.workspace_id
@@ -43,8 +43,8 @@ WITH {ENDS}, posted AS (
     WHERE entry.account = 'receivable' AND posting.posted_at < ends.at
     GROUP BY 1, 2, 3
 ), recorded AS (
-    SELECT workspace_id, order_id, currency, sum(amount) AS amount FROM (
-        SELECT placed.workspace_id, placed.id AS order_id, currency_id AS currency,
+    SELECT workspace_id, order_id, code, sum(amount) AS amount FROM (
+        SELECT placed.workspace_id, placed.id AS order_id, currency_id AS code,
             CASE WHEN completed_at < ends.at THEN 0 ELSE gross END AS amount
         FROM invoices_order placed JOIN ends ON ends.workspace_id = placed.workspace_id
         WHERE type = 'renewal' AND created_at < ends.at
@@ -62,13 +62,13 @@ WITH {ENDS}, posted AS (
         WHERE sent_at < ends.at
     ) AS said GROUP BY 1, 2, 3
 )
-SELECT workspace.slug, workspace.name, ordered.number, ordered.type, ordered.due_on, currency,
+SELECT workspace.slug, workspace.name, ordered.number, ordered.type, ordered.due_on, code,
     coalesce(posted.amount, 0), coalesce(recorded.amount, 0)
-FROM posted FULL JOIN recorded USING (workspace_id, order_id, currency)
+FROM posted FULL JOIN recorded USING (workspace_id, order_id, code)
 JOIN accounts_workspace workspace ON workspace.id = workspace_id
 LEFT JOIN invoices_order ordered ON ordered.id = order_id
 WHERE coalesce(posted.amount, 0) <> 0 OR coalesce(recorded.amount, 0) <> 0
-ORDER BY workspace.slug COLLATE "C", ordered.number NULLS FIRST, currency
+ORDER BY workspace.slug COLLATE "C", ordered.number NULLS FIRST, code
 """
 # Index entry_of_sales.
 SUM_UP = f"""
@@ -182,6 +182,16 @@ class Aged:
     differences: list[Difference]
 
     @property
+    def all_differences(self) -> list[Difference]:
+        """Where the sum of a currency differs from the ledger's account, and which orders do."""
+        sums = [
+            Difference(ALL, "receivable, by order", of.currency.code, of.total, of.ledger)
+            for of in self.currencies
+            if of.difference
+        ]
+        return [*sums, *self.differences]
+
+    @property
     def items(self) -> Iterable[Item]:
         """All of it, by currency."""
         return (item for of in self.currencies for item in of.items)
@@ -233,22 +243,24 @@ def find_ends(day: date) -> dict[str, list[int] | list[datetime]]:
 
 
 def read_item(
-    row: Sequence[object], *, as_of: date, denominations: dict[str, Denomination]
+    row: tuple[Any, ...],  # Any: what stands in a column
+    *,
+    as_of: date,
+    denominations: Mapping[str, Denomination],
 ) -> tuple[Item, Decimal]:
     """Return what an order owes by the ledger, and by what it and its documents say."""
     slug, name, number, type, due_on, code, posted, recorded = row
-    assert isinstance(due_on, date | None)
     item = Item(
-        workspace=str(slug),
-        name=str(name),
+        workspace=slug,
+        name=name,
         order=f"O-{number:06d}" if number else "",
-        type=str(type or ""),
+        type=type or "",
         due_on=due_on,
         overdue=(as_of - due_on).days if due_on else 0,
-        amount=Decimal(str(posted)),
-        currency=currencies.find(denominations, str(code)),
+        amount=posted,
+        currency=currencies.find(denominations, code),
     )
-    return item, Decimal(str(recorded))
+    return item, recorded
 
 
 def differ(item: Item, recorded: Decimal) -> Difference:
@@ -271,14 +283,3 @@ def values(item: Item, *, as_of: date) -> list[Value]:
         write(item.amount, item.currency),
         item.currency.code,
     ]
-
-
-def name_all(found: Aged) -> list[str]:
-    """Return all that differs, in words: currencies first, then orders."""
-    sums = [
-        f"the orders in {of.currency.code} come to {of.total:.4f}, and the ledger to"
-        f" {of.ledger:.4f}"
-        for of in found.currencies
-        if of.difference
-    ]
-    return [*sums, *map(str, found.differences)]

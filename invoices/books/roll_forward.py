@@ -1,4 +1,4 @@
-"""Roll-forward of a month: what an account had at its start, what moved, and what it has at its end.
+"""Roll-forward of a month: what accounts had at its start, what moved, what they have at its end.
 
 By booking month, over all workspaces and by currency. The end is compared with what is kept
 beside the ledger: balances of lots and overdrafts, and what orders and their documents say.
@@ -15,7 +15,7 @@ from accounts.days import DAY, next_month
 from accounts.exports import Value
 from accounts.tenancy import at_one_instant, read_as_operator, stream_as_operator
 from invoices.books import currencies, receivables
-from invoices.books.differences import Difference
+from invoices.books.differences import ALL, Difference
 from invoices.frozen import Denomination
 from plans.models import OF_LOTS, Account, LotKind, PostingKind
 
@@ -73,8 +73,8 @@ ORDER BY workspace.slug COLLATE "C", bot.key COLLATE "C"
 # Index entry_of_sales.
 TAX = f"""
 WITH {receivables.ENDS}, recorded AS (
-    SELECT workspace_id, currency, sum(tax) AS tax FROM (
-        SELECT placed.workspace_id, currency_id AS currency, tax
+    SELECT workspace_id, code, sum(tax) AS tax FROM (
+        SELECT placed.workspace_id, currency_id AS code, tax
         FROM invoices_order placed JOIN ends ON ends.workspace_id = placed.workspace_id
         WHERE CASE WHEN type = 'renewal' THEN created_at ELSE completed_at END < ends.at
         UNION ALL
@@ -83,17 +83,17 @@ WITH {receivables.ENDS}, recorded AS (
         WHERE kind = 'credit_note' AND issued_at < ends.at
     ) AS said GROUP BY 1, 2
 ), posted AS (
-    SELECT entry.workspace_id, entry.currency, -sum(entry.amount) AS tax
+    SELECT entry.workspace_id, entry.currency AS code, -sum(entry.amount) AS tax
     FROM plans_ledgerentry entry
     JOIN plans_posting posting
         ON posting.workspace_id = entry.workspace_id AND posting.id = entry.posting_id
     WHERE entry.account = 'tax_payable' AND posting.booking_month <= %(month)s
     GROUP BY 1, 2
 )
-SELECT workspace.slug, currency, coalesce(recorded.tax, 0), coalesce(posted.tax, 0)
-FROM recorded FULL JOIN posted USING (workspace_id, currency)
+SELECT workspace.slug, code, coalesce(recorded.tax, 0), coalesce(posted.tax, 0)
+FROM recorded FULL JOIN posted USING (workspace_id, code)
 JOIN accounts_workspace workspace ON workspace.id = workspace_id
-ORDER BY workspace.slug COLLATE "C", currency
+ORDER BY workspace.slug COLLATE "C", code
 """
 
 
@@ -209,9 +209,14 @@ class Month:
     differences: list[Difference]
 
     @property
-    def is_whole(self) -> bool:
-        """Tell whether all of it agrees."""
-        return not self.differences and not any(of.difference for of in self.accounts)
+    def all_differences(self) -> list[Difference]:
+        """Which accounts differ from what is kept beside them, and what of them does."""
+        ends = [
+            Difference(ALL, f"{of.account.label}, at end", of.currency.code, of.kept, of.end)
+            for of in self.accounts
+            if of.difference
+        ]
+        return [*ends, *self.differences]
 
     def by_currency(self) -> Iterator[tuple[Denomination, list[RollForward]]]:
         """Yield the accounts of each currency."""
@@ -279,9 +284,7 @@ def compare(month: date) -> Kept:
         for row in stream_as_operator(statement, {"month": month}):
             slug, what, kind, code, balance, now, then = row
             account = of_lots.get(kind, Account.OVERDRAFT)
-            kept.add(
-                (code, account), workspace=slug, what=what, kept=balance, now=now, then=then
-            )
+            kept.add((code, account), workspace=slug, what=what, kept=balance, now=now, then=then)
     last = next_month(month) - DAY
     compare_sales(kept, month=month, last=last)
     return kept
@@ -290,13 +293,11 @@ def compare(month: date) -> Kept:
 def compare_sales(kept: Kept, *, month: date, last: date) -> None:
     """Add what orders, credit notes and paybacks say at the end of the last day of a month."""
     aged = receivables.read(as_of=last)
-    kept.differences += aged.differences
-    for of in aged.currencies:
-        kept.sums[of.currency.code, Account.RECEIVABLE] += of.total
-    for difference in aged.differences:
-        kept.sums[difference.currency, Account.RECEIVABLE] += (
-            difference.expected - difference.ledger
-        )
+    kept.differences += aged.all_differences
+    for owed in aged.currencies:
+        kept.sums[owed.currency.code, Account.RECEIVABLE] += owed.total
+    for of in aged.differences:
+        kept.sums[of.currency, Account.RECEIVABLE] += of.expected - of.ledger
     values = {"month": month, **receivables.find_ends(last)}
     for slug, code, recorded, posted in read_as_operator(TAX, values):
         key = code, Account.TAX_PAYABLE
@@ -344,14 +345,3 @@ def list_values(month: Month) -> Iterable[list[Value]]:
                 line.code,
                 f"{line.amount:.4f}",
             ]
-
-
-def name_all(month: Month) -> list[str]:
-    """Return all that differs, in words: accounts first, then what of them does."""
-    accounts = [
-        f"{of.account.label} in {of.currency.code}: {of.end:.4f} at the end, and"
-        f" {of.kept_label.lower()} {of.kept:.4f}"
-        for of in month.accounts
-        if of.difference
-    ]
-    return [*accounts, *map(str, month.differences)]

@@ -40,9 +40,9 @@ class BooksCommand(WorkspaceCommand):
     def say_open(self, month: date) -> None:
         """Say in how many workspaces a month may still grow."""
         found = months.count_open(month)
-        if found.count:
+        if found.workspaces:
             self.stderr.write(
-                f"{found.count:,} of {found.of:,} workspaces have not closed {month:%Y-%m} yet:"
+                f"{found.workspaces:,} of {found.of:,} workspaces have not closed {month:%Y-%m} yet:"
                 " figures may still grow."
             )
 

@@ -4,15 +4,20 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0015_rules_of_mail'),
-        ('plans', '0006_payments_and_corrections'),
+        ("accounts", "0015_rules_of_mail"),
+        ("plans", "0006_payments_and_corrections"),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='ledgerentry',
-            index=models.Index(models.F('workspace'), models.F('account'), models.F('posting_id'), condition=models.Q(('account__in', ['payments', 'receivable', 'tax_payable'])), name='entry_of_sales'),
+            model_name="ledgerentry",
+            index=models.Index(
+                models.F("workspace"),
+                models.F("account"),
+                models.F("posting_id"),
+                condition=models.Q(("account__in", ["payments", "receivable", "tax_payable"])),
+                name="entry_of_sales",
+            ),
         ),
     ]

@@ -22,9 +22,7 @@ class Command(BooksCommand):
         self.add_workspace(parser, required=False)
         parser.add_argument("--format", choices=["csv"], default="csv")
 
-    def handle(
-        self, *, month: date, workspace: str | None, format: str, **options: Any
-    ) -> None:
+    def handle(self, *, month: date, workspace: str | None, format: str, **options: Any) -> None:
         self.check_month(month)
         asked = {"month": f"{month:%Y-%m}", "format": format}
         if workspace:

@@ -35,7 +35,7 @@ class Command(BooksCommand):
             for row in rows:
                 self.write_json(dict(zip(receivables.COLUMNS, row, strict=True)))
         self.say_totals(found)
-        refuse("Receivables differ from the ledger", receivables.name_all(found))
+        refuse("Receivables differ from the ledger", found.all_differences)
 
     def say_totals(self, found: Aged) -> None:
         """Say what is owed by age."""

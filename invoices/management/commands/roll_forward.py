@@ -31,7 +31,7 @@ class Command(BooksCommand):
         if not found.accounts:
             self.stderr.write(f"Nothing was booked up to {month:%Y-%m}.")
         self.say_open(month)
-        refuse("The books differ from what is kept beside them", roll_forward.name_all(found))
+        refuse("The books differ from what is kept beside them", found.all_differences)
 
     def write_account(self, month: date, of: RollForward) -> None:
         """Print one account as a line of JSON, amounts as texts."""
