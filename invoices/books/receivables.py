@@ -96,7 +96,7 @@ class Age(TextChoices):
 
 
 UP_TO = ((0, Age.NOT_DUE), (14, Age.TO_14), (30, Age.TO_30), (60, Age.TO_60), (90, Age.TO_90))
-OVERDUE = (Age.TO_14, Age.TO_30, Age.TO_60, Age.TO_90, Age.OLDER)
+OVERDUE = frozenset(Age) - {Age.NOT_DUE, Age.TO_PAY_BACK}
 COLUMNS = (
     "as_of", "workspace", "name", "order", "type", "due_on", "days_overdue", "age", "amount",
     "currency",
@@ -155,6 +155,16 @@ class Receivables:
     def amounts(self) -> list[Decimal]:
         """The sums by age, in the order of `Age`."""
         return add_up(self.items)
+
+    @property
+    def overdue(self) -> Decimal:
+        """The sum of what is overdue."""
+        return sum((item.amount for item in self.items if item.age in OVERDUE), NONE)
+
+    @property
+    def to_pay_back(self) -> Decimal:
+        """The sum of what is owed to buyers, as a debt of theirs: not positive."""
+        return sum((item.amount for item in self.items if item.age == Age.TO_PAY_BACK), NONE)
 
     @property
     def difference(self) -> Decimal:

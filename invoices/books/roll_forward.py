@@ -285,13 +285,18 @@ def compare(month: date) -> Kept:
             slug, what, kind, code, balance, now, then = row
             account = of_lots.get(kind, Account.OVERDRAFT)
             kept.add((code, account), workspace=slug, what=what, kept=balance, now=now, then=then)
-    last = next_month(month) - DAY
-    compare_sales(kept, month=month, last=last)
+    compare_sales(kept, month=month)
     return kept
 
 
-def compare_sales(kept: Kept, *, month: date, last: date) -> None:
+def find_last_day(month: date) -> date:
+    """Return the last day of a month."""
+    return next_month(month) - DAY
+
+
+def compare_sales(kept: Kept, *, month: date) -> None:
     """Add what orders, credit notes and paybacks say at the end of the last day of a month."""
+    last = find_last_day(month)
     aged = receivables.read(as_of=last)
     kept.differences += aged.all_differences
     for owed in aged.currencies:

@@ -42,8 +42,8 @@ class BooksCommand(WorkspaceCommand):
         found = months.count_open(month)
         if found.workspaces:
             self.stderr.write(
-                f"{found.workspaces:,} of {found.of:,} workspaces have not closed {month:%Y-%m} yet:"
-                " figures may still grow."
+                f"{found.workspaces:,} of {found.of:,} workspaces have not closed {month:%Y-%m}"
+                " yet: figures may still grow."
             )
 
     def record_books(self, action: str, *, options: Mapping[str, object]) -> None:

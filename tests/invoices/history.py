@@ -5,12 +5,12 @@ from decimal import Decimal
 
 import psycopg
 
-from accounts.models import Bot, Workspace
+from accounts.models import Workspace
 from accounts.tenancy import in_workspace
 from benchmarks.scratch import address
 from invoices import orders, paybacks, payments, refunds, renewals
 from invoices.issued import Payback
-from invoices.models import Order
+from invoices.models import Order, OrderStatus
 from plans import charging
 from plans.models import WorkspaceBilling
 from tests import make
@@ -35,7 +35,8 @@ def make_acme() -> Workspace:
     """Make a workspace in dollars: free credits, renewals paid and given back in part, a lapse.
 
     In March free credits of 500.00 of which 20.00 are used; what is left lapses in May. In April
-    a renewal of 61.80, paid; another one in May, and a credit note of 1.26, paid back.
+    a renewal of 61.80, paid twice; in May another one, and a credit note of 1.26. What is owed to
+    the buyer is paid back in May.
     """
     acme = renewing.workspace("acme")
     support, seller = make.bot(acme, "support"), make.bot(acme, "seller")
@@ -45,29 +46,36 @@ def make_acme() -> Workspace:
     renewing.use(seller, 410)
     renewals.run(workspace_id=acme.pk, now=CLOSE)
     (april,) = renewing.orders(acme)
-    pay(april, at=CLOSE + 3 * DAY)
+    pay_twice(april, at=CLOSE + 3 * DAY)
     with in_workspace(acme.pk):  # a rule that counts less from now on
         UsageBucket.objects.for_workspace(acme).filter(bot=seller).update(alert_sessions=403)
     renewals.run(workspace_id=acme.pk, now=MAY_CLOSE)
-    with in_workspace(acme.pk):
-        payback = (
-            Payback.objects.for_workspace(acme)
-            .select_related("order__workspace", "currency", "document")
-            .get()
-        )
-    paybacks.note_sent(payback=payback, at=MAY_CLOSE + 2 * DAY, reference="SEPA 1")
+    for payback in list_paybacks(acme):
+        paybacks.note_sent(payback=payback, at=MAY_CLOSE + 2 * DAY)
     charge(acme, JUNE_CLOSE)
     renewals.run(workspace_id=acme.pk, now=JUNE_CLOSE)
     return acme
 
 
-def pay(order: Order, *, at: datetime) -> None:
-    """Have an order paid at an instant."""
-    orders.complete(order=order, at=at)
+def pay_twice(order: Order, *, at: datetime) -> None:
+    """Have a renewal paid by two payments: the money of the second is owed to the buyer."""
+    first = payments.start(order=order, at=at)
+    buying.answer(first, "declined", at=at)
+    orders.move(order=order, to=OrderStatus.PENDING)
+    second = payments.start(order=order, at=at)
+    for payment in (second, first):
+        buying.answer(payment, "accepted", at=at)
+
+
+def list_paybacks(of: Workspace) -> list[Payback]:
+    """Return the paybacks of a workspace."""
+    with in_workspace(of.pk):
+        found = Payback.objects.for_workspace(of).order_by("pk")
+        return list(found.select_related("order__workspace", "currency", "document", "payment"))
 
 
 def make_globex() -> Workspace:
-    """Make a workspace in euros, with tax: overdraft, settlement, refund, twice paid, unpaid.
+    """Make a workspace in euros, with tax: overdraft, settlement, refund, unpaid.
 
     In March usage of 20.00 without credits; in April 100.00 are bought, which pay it, 5.00 are
     used and the rest is refunded, which is owed still; a renewal of 71.40 is never paid.
@@ -82,9 +90,7 @@ def make_globex() -> Workspace:
     charge(globex, MID_MARCH + timedelta(hours=1))
     renewals.run(workspace_id=globex.pk, now=CLOSE)
     bought = buying.order(globex, "100", buyer=owner, at=CLOSE + 2 * DAY)
-    first, second = (payments.start(order=bought, at=CLOSE + 2 * DAY) for _ in range(2))
-    buying.answer(first, "accepted", at=CLOSE + 2 * DAY)
-    buying.answer(second, "accepted", at=CLOSE + 3 * DAY)
+    buying.answer(payments.start(order=bought, at=CLOSE + 2 * DAY), "accepted", at=CLOSE + 2 * DAY)
     used = CLOSE + 4 * DAY
     renewing.use(support, 25, at=used, rolled=used + timedelta(hours=1))
     charge(globex, used + timedelta(hours=1))
@@ -120,8 +126,3 @@ def tamper(statement: str) -> None:
         connection.execute("ALTER TABLE plans_ledgerentry DISABLE TRIGGER USER")
         connection.execute(statement.encode())
         connection.execute("ALTER TABLE plans_ledgerentry ENABLE TRIGGER USER")
-
-
-def find_bot(of: Workspace, key: str) -> Bot:
-    """Return a bot by its key."""
-    return make.bot(of, key)
