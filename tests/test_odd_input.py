@@ -89,6 +89,7 @@ def find_parts(acme: Workspace) -> dict[str, str]:
             "<int:payback_id>": str(buying.payback(acme, key="paid back").pk),
             "<slug:document_number>": buying.invoice(paid).number,
             "<int:bundle_id>": str(bundle.pk),
+            "<int:pack_id>": "1",
             "<slug:plan_code>": "essential",
             "<slug:currency_code>": "USD",
             "<str:token>": "of-nobody",

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import psycopg
 
@@ -19,7 +20,7 @@ from tests.invoices.renewing import CLOSE, DAY, MID_MARCH
 from tests.plans import books
 from usage.models import UsageBucket
 
-GERMAN = {"country": "DE", "postal_code": "10115", "city": "Berlin", "region": ""}
+GERMAN: dict[str, Any] = {"country": "DE", "postal_code": "10115", "city": "Berlin", "region": ""}
 MAY_CLOSE = datetime(2026, 5, 2, tzinfo=UTC)  # of April
 JUNE_CLOSE = datetime(2026, 6, 2, tzinfo=UTC)
 AFTER = JUNE_CLOSE + DAY

@@ -29,7 +29,7 @@ from tests import make
 from tests.conftest import ROOT, process_environment
 from tests.invoices import buying, history
 from tests.invoices.history import MONTHS, tamper
-from tests.invoices.renewing import CLOSE, DAY
+from tests.invoices.renewing import CLOSE
 from tests.plans import books
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
@@ -42,13 +42,17 @@ def run(command: str, *, month: date | None = None, **options: object) -> tuple[
     """Run a command and return what it prints, and what it says."""
     out, said = io.StringIO(), io.StringIO()
     of = ["--month", f"{month:%Y-%m}"] if month else []
-    given = [part for name, value in options.items() for part in (f"--{name}", str(value))]
+    given = [part for name, value in options.items() for part in (option(name), str(value))]
     call_command(command, *of, *given, stdout=out, stderr=said)
     return out.getvalue(), said.getvalue()
 
 
+def option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
 def run_receivables(day: str, format: str = "csv") -> tuple[str, str]:
-    return run("receivables", **{"as-of": day, "format": format})
+    return run("receivables", as_of=day, format=format)
 
 
 def read_csv(text: str) -> list[dict[str, str]]:
@@ -279,7 +283,7 @@ def test_changed_entry_of_a_lot_is_named_and_its_account_differs() -> None:
 
     assert "lot 1 of acme: 0.0000 expected, -1.0000 in the ledger (USD)" in str(refused.value)
     (of,) = (one for one in roll_forward.read(month=APRIL).accounts if one.difference)
-    assert (of.account, of.difference) == (Account.FREE_CREDITS, -1)
+    assert (of.account, of.difference) == (Account.FREE_CREDITS, Decimal(-1))
 
 
 @pytest.mark.parametrize(
@@ -401,7 +405,7 @@ def test_receivables_are_those_of_the_ledger() -> None:
     history.make_all()
 
     for month in MONTHS:
-        aged = receivables.read(as_of=roll_forward.next_month(month) - DAY)
+        aged = receivables.read(as_of=roll_forward.find_last_day(month))
         of_month = {
             of.currency.code: of.end
             for of in roll_forward.read(month=month).accounts
