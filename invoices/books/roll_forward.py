@@ -184,6 +184,11 @@ class RollForward:
         return self.end - self.kept
 
     @property
+    def is_empty(self) -> bool:
+        """Tell whether there is nothing on it and never was in this month."""
+        return not any((self.start, self.kept, *(line.amount for line in self.lines)))
+
+    @property
     def kept_label(self) -> str:
         """What is kept beside the ledger, in words."""
         return KEPT[self.account]
@@ -218,10 +223,27 @@ class Month:
         ]
         return [*ends, *self.differences]
 
-    def by_currency(self) -> Iterator[tuple[Denomination, list[RollForward]]]:
+    def by_currency(self) -> Iterator["OfCurrency"]:
         """Yield the accounts of each currency."""
         for currency in dict.fromkeys(of.currency for of in self.accounts):
-            yield currency, [of for of in self.accounts if of.currency == currency]
+            yield OfCurrency(currency, [of for of in self.accounts if of.currency == currency])
+
+
+class OfCurrency(NamedTuple):
+    """The accounts of one currency."""
+
+    currency: Denomination
+    accounts: list[RollForward]
+
+    @property
+    def shown(self) -> list[RollForward]:
+        """Those with something on them."""
+        return [of for of in self.accounts if not of.is_empty]
+
+    @property
+    def empty(self) -> str:
+        """The others, by name."""
+        return ", ".join(str(of.account.label) for of in self.accounts if of.is_empty)
 
 
 Key = tuple[str, Account]  # the code of a currency, and an account

@@ -39,8 +39,8 @@ def test_operator_reads_the_books_of_a_month(page: Page) -> None:
     page.get_by_role("button", name="Show").click()
 
     expect(page).to_have_url(re.compile(r"month=2026-05"))
-    owed = page.get_by_role("region", name="Receivable", exact=True).first
-    expect(owed).to_contain_text("At end 53.55 EUR".replace(" EUR", "\N{NO-BREAK SPACE}EUR"))
+    owed = page.get_by_role("table", name="Receivable, EUR")
+    expect(owed.get_by_role("row", name="At end")).to_contain_text("53.55\N{NO-BREAK SPACE}EUR")
     check(page)
 
     page.get_by_role("link", name="By workspace").click()
