@@ -115,9 +115,7 @@ def write(month: date, file: IO[bytes], *, progress: Callable[[int], None]) -> M
         found = roll_forward.read(month=month)
         progress(tally.postings)
         archive.add_csv("roll-forward.csv", roll_forward.COLUMNS, roll_forward.list_values(found))
-        last = sales.find_days(month).last
-        aged = receivables.read(as_of=last)
-        owed = (receivables.values(item, as_of=last) for item in aged.items)
+        owed = (receivables.values(item, as_of=found.aged.as_of) for item in found.aged.items)
         archive.add_csv("receivables.csv", receivables.COLUMNS, owed)
         gaps = add_sales(archive, month)
         differing = [*list_unbalanced(tally), *found.all_differences]

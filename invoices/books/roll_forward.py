@@ -16,6 +16,7 @@ from accounts.exports import Value
 from accounts.tenancy import at_one_instant, read_as_operator, stream_as_operator
 from invoices.books import currencies, receivables
 from invoices.books.differences import ALL, Difference
+from invoices.books.receivables import Aged
 from invoices.frozen import Denomination
 from plans.models import OF_LOTS, Account, LotKind, PostingKind
 
@@ -207,10 +208,11 @@ class RollForward:
 
 @dataclass(frozen=True)
 class Month:
-    """The accounts of a month, by currency; and what differs, by its name."""
+    """The accounts of a month by currency, what is owed at its end, and what differs."""
 
     month: date
     accounts: list[RollForward]
+    aged: Aged
     differences: list[Difference]
 
     @property
@@ -274,7 +276,8 @@ def read(*, month: date) -> Month:
     with at_one_instant():
         denominations = currencies.read()
         moved = sum_up(month)
-        kept = compare(month)
+        aged = receivables.read(as_of=find_last_day(month))
+        kept = compare(month, aged)
     keys = {key[:2] for key in moved} | {key for key, amount in kept.sums.items() if amount}
     codes = sorted({code for code, _ in keys})
     accounts = [
@@ -282,7 +285,7 @@ def read(*, month: date) -> Month:
         for code in codes
         for account in MOVEMENTS
     ]
-    return Month(month, accounts, kept.differences)
+    return Month(month, accounts, aged, kept.differences)
 
 
 def sum_up(month: date) -> dict[tuple[str, Account, str], Decimal]:
@@ -298,7 +301,7 @@ def sum_up(month: date) -> dict[tuple[str, Account, str], Decimal]:
     }
 
 
-def compare(month: date) -> Kept:
+def compare(month: date, aged: Aged) -> Kept:
     """Return what is kept beside the ledger, compared with it, at the end of a month."""
     kept = Kept()
     of_lots = {kind.value: OF_LOTS[kind] for kind in LotKind}
@@ -307,7 +310,8 @@ def compare(month: date) -> Kept:
             slug, what, kind, code, balance, now, then = row
             account = of_lots.get(kind, Account.OVERDRAFT)
             kept.add((code, account), workspace=slug, what=what, kept=balance, now=now, then=then)
-    compare_sales(kept, month=month)
+    compare_receivables(kept, aged)
+    compare_tax(kept, month=month)
     return kept
 
 
@@ -316,16 +320,18 @@ def find_last_day(month: date) -> date:
     return next_month(month) - DAY
 
 
-def compare_sales(kept: Kept, *, month: date) -> None:
-    """Add what orders, credit notes and paybacks say at the end of the last day of a month."""
-    last = find_last_day(month)
-    aged = receivables.read(as_of=last)
+def compare_receivables(kept: Kept, aged: Aged) -> None:
+    """Add what orders, credit notes and paybacks say is owed."""
     kept.differences += aged.all_differences
     for owed in aged.currencies:
         kept.sums[owed.currency.code, Account.RECEIVABLE] += owed.total
     for of in aged.differences:
         kept.sums[of.currency, Account.RECEIVABLE] += of.expected - of.ledger
-    values = {"month": month, **receivables.find_ends(last)}
+
+
+def compare_tax(kept: Kept, *, month: date) -> None:
+    """Add the tax on orders, less that on credit notes, up to the end of a month."""
+    values = {"month": month, **receivables.find_ends(find_last_day(month))}
     for slug, code, recorded, posted in read_as_operator(TAX, values):
         key = code, Account.TAX_PAYABLE
         what = "tax on orders, less credit notes"

@@ -46,7 +46,7 @@ def show_books(request: SignedInRequest) -> HttpResponse:
         "found": found,
         "currencies": list(found.by_currency()),
         "open": months.count_open(month),
-        "aged": receivables.read(as_of=roll_forward.find_last_day(month)),
+        "aged": found.aged,
         "ages": Age,
         **describe_packs(month),
     }
