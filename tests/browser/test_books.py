@@ -35,7 +35,7 @@ def test_operator_reads_the_books_of_a_month(page: Page) -> None:
     sign_in(page, OPERATOR)
     page.goto("/operator/")
     page.get_by_role("link", name="Books").click()
-    page.get_by_label("Month").select_option("2026-05")
+    page.get_by_role("combobox", name="Month").select_option("2026-05")
     page.get_by_role("button", name="Show").click()
 
     expect(page).to_have_url(re.compile(r"month=2026-05"))
