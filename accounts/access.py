@@ -88,6 +88,8 @@ OPERATOR_ACCESS = frozenset(
         "seller.change",
         "wires.view",
         "wires.note",
+        "books.view",
+        "books.export",
         "enterprise.set",
     }
 )

@@ -59,6 +59,7 @@ OPERATOR_MENU: dict[str, list[Entry]] = {
         Entry(
             "Paybacks", "invoices_operator:payback_list", "refunds.view", "cash-banknote-move-back"
         ),
+        Entry("Books", "invoices_operator:books", "books.view", "book-2"),
         Entry("Seller profile", "invoices_operator:seller", "seller.change", "building-store"),
         Entry("Mails", "mails_operator:mail_list", "mails.view", "mail"),
         Entry("Health", "operator:health", "health.view", "heartbeat"),

@@ -16,6 +16,7 @@ from invoices import (
     reloads,
     renewals,
 )
+from invoices.books import packs
 from invoices.providers import ProviderDown
 
 logger = logging.getLogger(__name__)
@@ -140,3 +141,22 @@ def make_bundle(*, workspace_id: int, bundle_id: int) -> None:
 def remove_expired_bundles() -> None:
     """Remove bundles whose time is up; sent by the beat every hour."""
     bundles.remove_expired(now=datetime.now(UTC))
+
+
+@shared_task
+def find_due_month_packs() -> None:
+    """Have month-end packs made that wait, or whose worker died; sent by the beat every minute."""
+    for pack_id in packs.find_due():
+        make_month_pack.apply_async(kwargs={"pack_id": pack_id}, expires=EXPIRES)
+
+
+@shared_task
+def make_month_pack(*, pack_id: int) -> None:
+    """Make one month-end pack."""
+    packs.make(pack_id=pack_id)
+
+
+@shared_task
+def remove_expired_month_packs() -> None:
+    """Remove month-end packs whose time is up; sent by the beat every hour."""
+    packs.remove_expired(now=datetime.now(UTC))

@@ -380,6 +380,11 @@ WRITES = {
         COMMAND, "sessions.exported", "standard output",
         after={"bot": ["support"], "format": "jsonl"}, again=False,
     ),
+    "journal exported": Write(
+        lambda world: world.run("export_journal", "--workspace", "acme", "--month", "2026-03"),
+        COMMAND, "journal.exported", "standard output",
+        after={"month": "2026-03", "format": "csv"}, again=False,
+    ),
 }  # fmt: skip
 NAMES = {PERSON: "owner@acme.example", KEY: "platform"}
 

@@ -91,6 +91,7 @@ def find_parts(acme: Workspace) -> dict[str, str]:
             "<slug:document_number>": buying.invoice(paid).number,
             "<int:bundle_id>": str(bundle.pk),
             "<slug:month>": str(statement),
+            "<int:pack_id>": "1",
             "<slug:plan_code>": "essential",
             "<slug:currency_code>": "USD",
             "<str:token>": "of-nobody",
