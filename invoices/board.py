@@ -3,10 +3,11 @@
 Nothing is read here (invoices/tie_out.py does).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import NamedTuple
 
 from django.db.models import TextChoices
@@ -30,6 +31,15 @@ class State(TextChoices):
 
 
 Row = Receipt | DayCount | Stretch | OrderSum
+
+
+class Part(StrEnum):
+    """What may be read of a tie-out by itself."""
+
+    RECEIPTS = "receipts"
+    COUNTS = "counts"
+    STRETCHES = "stretches"
+    ORDERS = "orders"
 
 
 class Instants(NamedTuple):
@@ -104,12 +114,14 @@ class DayTotal:
 class Board:
     """The numbers of some local days of a workspace, the last included.
 
-    Stretches are those of the months of these days, whole.
+    Stretches are those of the months of these days, whole. ``parts``: what was read; all else is
+    empty.
     """
 
     first: date
     last: date
     today: date
+    parts: Collection[Part]
     instants: Instants
     receipts: list[Receipt]
     counts: list[DayCount]
@@ -154,6 +166,15 @@ class Board:
             case OrderSum():
                 still = False
         return State.OPEN if still else State.TIES
+
+    def add_up(self) -> DayTotal:
+        """Return what all days come to together."""
+        sum_ = DayTotal(self.first, is_over=self.last < self.today)
+        for receipt in self.receipts:
+            sum_.take_receipt(receipt)
+        for count in self.counts:
+            sum_.take_count(count)
+        return sum_
 
     def list_gaps(self) -> Iterator[dict[str, object]]:
         """Yield each equation that does not hold, with all that says what it is of."""

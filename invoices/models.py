@@ -22,6 +22,7 @@ from invoices.bundled import DocumentBundle  # noqa: F401 - a module of models o
 from invoices.issued import IssuedDocument  # noqa: F401 - a module of models of its own
 from invoices.parties import RATE_DECIMALS, RATE_DIGITS
 from invoices.tax import Category, Treatment
+from invoices.tied import TieOutCheck  # noqa: F401 - a module of models of its own
 from plans.models import CreditLot, Currency, Meter, PlanVersion
 from plans.money import DECIMALS, DIGITS
 

@@ -5,6 +5,7 @@ by day (plans/day_counts.py), what was used and ordered by stretches (invoices/s
 and the sums of orders (invoices/order_sums.py). docs/operations.md says what a difference means.
 """
 
+from collections.abc import Collection
 from datetime import date, datetime
 
 from django.db import connection, transaction
@@ -14,10 +15,11 @@ from accounts.models import Bot, Workspace
 from accounts.months import read_calendar
 from accounts.tenancy import WORKSPACE, admit
 from invoices import order_sums, stretch_counts
-from invoices.board import Board, Instants
+from invoices.board import Board, Instants, Part
 from invoices.renewal_rating import list_months
-from invoices.stretch_counts import Renewals
+from invoices.stretch_counts import Renewals, Stretch
 from plans import day_counts
+from plans.day_counts import DayCount
 from plans.models import PlanVersion, WorkspaceBilling
 from plans.verification import ONE_INSTANT
 from usage import receipts
@@ -49,7 +51,14 @@ def find_first(workspace: Workspace, *, today: date) -> date:
     return min(first, billing.open_month) if billing else first
 
 
-def read(workspace: Workspace, *, first: date, last: date, now: datetime) -> Board:
+def read(
+    workspace: Workspace,
+    *,
+    first: date,
+    last: date,
+    now: datetime,
+    parts: Collection[Part] = tuple(Part),
+) -> Board:
     """Return the numbers of some local days, the last included; the caller runs in the workspace.
 
     What may change meanwhile is read in an order by which a close between two statements shows no
@@ -60,38 +69,48 @@ def read(workspace: Workspace, *, first: date, last: date, now: datetime) -> Boa
     billing = WorkspaceBilling.objects.for_workspace(workspace).first()
     contract_from = billing.enterprise_from if billing else None
     open_month = billing.open_month if billing else today.replace(day=1)
-    months = list_months(first.replace(day=1), next_month(last))
-    counts = day_counts.read(
-        workspace,
-        calendar=calendar,
-        first=months[0],
-        last=next_month(months[-1]) - DAY,
-        contract_from=contract_from,
-    )
     bots = {bot.pk: bot for bot in Bot.objects.for_workspace(workspace)}
-    fresh = find_freshness(workspace=workspace, bots=list(bots), now=now)
-    return Board(
-        first=first,
-        last=last,
-        today=today,
-        instants=Instants(
-            read_at=now,
-            counted_until=fresh.complete_until,
-            charged_at=billing.charged_at if billing else None,
-            open_month=open_month,
-        ),
-        receipts=receipts.read(workspace, first=first, last=last),
-        counts=[of for of in counts if first <= of.counted.day <= last],
-        stretches=stretch_counts.read(
+    counts: list[DayCount] = []
+    stretches: list[Stretch] = []
+    if Part.STRETCHES in parts:
+        months = list_months(first.replace(day=1), next_month(last))
+        counts = day_counts.read(
+            workspace, calendar=calendar, first=months[0], last=next_month(last) - DAY,
+            contract_from=contract_from,
+        )  # fmt: skip
+        stretches = stretch_counts.read(
             workspace,
             renewals=Renewals(open_month, contract_from, calendar),
             months=months,
             days=counts,
             now=now,
+        )
+        counts = [of for of in counts if first <= of.counted.day <= last]
+    elif Part.COUNTS in parts:
+        counts = day_counts.read(
+            workspace, calendar=calendar, first=first, last=last, contract_from=contract_from
+        )
+    return Board(
+        first=first,
+        last=last,
+        today=today,
+        parts=parts,
+        instants=Instants(
+            read_at=now,
+            counted_until=find_freshness(
+                workspace=workspace, bots=list(bots), now=now
+            ).complete_until,
+            charged_at=billing.charged_at if billing else None,
+            open_month=open_month,
         ),
+        receipts=receipts.read(workspace, first=first, last=last) if Part.RECEIPTS in parts else [],
+        counts=counts if Part.COUNTS in parts else [],
+        stretches=stretches,
         orders=order_sums.read(
             workspace, since=calendar.start_of(first), until=calendar.start_of(last + DAY)
-        ),
+        )
+        if Part.ORDERS in parts
+        else [],
         bots=bots,
         plans={of.pk: of for of in PlanVersion.objects.select_related("plan")},
     )
