@@ -188,6 +188,7 @@ def test_task_leaves_nothing_on_the_connection() -> None:
         "invoices.tasks.send_payback": {"payback_id": owed.pk, "now": now},
         "invoices.tasks.make_document_file": {"document_id": buying.invoice(paid).pk},
         "invoices.tasks.let_go": {},
+        "invoices.tasks.check_tie_out": {"now": now},
         "invoices.tasks.make_bundle": {"bundle_id": bundle.pk},
         "accounts.tasks.send_invitation": {"invitation_id": invitation.pk},
         "accounts.tasks.send_mail": {},

@@ -112,6 +112,8 @@ PAGES = [
     Page("mails", "oafms", {"wanted": "credits"}),
     Page("audit-log/", "oaf"),
     Page("audit-log/export", "oaf"),
+    Page("tie-out/", "oaf"),
+    Page("tie-out/export", "oaf"),
     Page("people/", "oa"),
     Page("people/invite", "oa"),
     Page("people/invite", "oa", {"email": "new@acme.example", "role": "member"}),
@@ -176,13 +178,13 @@ UNSEEN = [
 ]
 ABOVE = ["Dashboard", "Orders & Invoices", "Plan"]
 OF_ADMINS = [
-    "Usage", "Bots", "Users & roles", "Audit log", "Developers", "Billing details",
+    "Usage", "Bots", "Users & roles", "Audit log", "Tie-out", "Developers", "Billing details",
     "Payment methods", "Settings",
 ]  # fmt: skip
 MENUS = {
     OWNER: [*ABOVE, *OF_ADMINS],
     ADMIN: [*ABOVE, *OF_ADMINS],
-    FINANCE: [*ABOVE, "Usage", "Bots", "Audit log", "Billing details"],
+    FINANCE: [*ABOVE, "Usage", "Bots", "Audit log", "Tie-out", "Billing details"],
     MEMBER: [*ABOVE, "Usage", "Bots"],
     SHARED: ["Usage", "Bots"],
 }
@@ -206,6 +208,7 @@ ADDRESSES = {
     "Bots": "bots/",
     "Users & roles": "people/",
     "Audit log": "audit-log/",
+    "Tie-out": "tie-out/",
     "Developers": "developers/",
     "Billing details": "settings/billing-details",
     "Payment methods": "settings/payment-methods",

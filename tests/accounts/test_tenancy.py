@@ -36,6 +36,7 @@ from invoices.models import (
     Transfer,
 )
 from invoices.tax import Category
+from invoices.tied import TieOutCheck
 from plans.models import (
     Account,
     BotBilling,
@@ -238,6 +239,13 @@ def fill_documents(of: Workspace, *, by: User) -> None:
         about="All",
         documents=[],
         expires_at=make.NOON,
+    )
+    TieOutCheck.objects.create(
+        workspace=of,
+        checked_at=make.NOON,
+        first_day=make.NOON.date(),
+        last_day=make.NOON.date(),
+        differences=0,
     )
     Transfer.objects.create(
         workspace=of,

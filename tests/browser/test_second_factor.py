@@ -22,7 +22,7 @@ pytestmark = [
 OWN_FACTORS = "/profile/second-factor/"
 ALL = [
     "Dashboard", "Orders & Invoices", "Plan", "Usage", "Bots", "Users & roles", "Audit log",
-    "Developers", "Billing details", "Payment methods", "Settings",
+    "Tie-out", "Developers", "Billing details", "Payment methods", "Settings",
 ]  # fmt: skip
 MENUS = {
     Role.OWNER: [
@@ -33,6 +33,7 @@ MENUS = {
         "Bots",
         "Users & roles",
         "Audit log",
+        "Tie-out",
         "Developers",
         "Billing details",
         "Payment methods",
@@ -46,6 +47,7 @@ MENUS = {
         "Bots",
         "Users & roles",
         "Audit log",
+        "Tie-out",
         "Developers",
         "Billing details",
         "Payment methods",
@@ -58,6 +60,7 @@ MENUS = {
         "Usage",
         "Bots",
         "Audit log",
+        "Tie-out",
         "Billing details",
     ],
     Role.MEMBER: ["Dashboard", "Orders & Invoices", "Plan", "Usage", "Bots"],
