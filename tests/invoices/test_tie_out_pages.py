@@ -114,10 +114,11 @@ def test_numbers_say_as_of_when_they_are(client: Client, bot: Bot) -> None:
     assert "0 open. As of 2 Apr, 00:00:00" in page
 
 
-def test_day_that_is_not_over_is_open(client: Client, bot: Bot) -> None:
-    today = f"{datetime.now(UTC).date()}"
+def test_day_that_is_not_over_is_open(client: Client, acme: Workspace) -> None:
+    now = datetime.now(UTC)
+    make.take_in(acme, make.event(at=now), now=now)
 
-    (row,) = rows(client, f"?first={today}&last={today}")
+    (row,) = rows(client, f"?first={now.date()}&last={now.date()}")
 
     assert "Open The day is not over." in row
 
