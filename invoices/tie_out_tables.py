@@ -80,6 +80,11 @@ def badge(state: State, text: str) -> SafeString:
     return format_html('<span class="badge status {}">{}</span>', MOODS[state], text)
 
 
+def lead(address: str, value: int, hint: str) -> SafeString | str:
+    """Return a number that leads to what it is of; none leads nowhere."""
+    return link(address, say_number(value), hint) if value else say_number(value)
+
+
 def link(address: str, text: str, hint: str = "") -> SafeString:
     """Return a link, with what a screen reader says beside its text."""
     hidden = format_html('<span class="visually-hidden"> {}</span>', hint) if hint else ""
@@ -107,18 +112,18 @@ class DayTable(TieOutTable):
         """Return the day."""
         return say_day(value)
 
-    def render_received(self, value: int, record: Row) -> SafeString:
+    def render_received(self, value: int, record: Row) -> SafeString | str:
         """Return how many came in, which leads to their sources."""
         return self.lead("receipts", value, record["day"], "events by source")
 
-    def render_sessions(self, value: int, record: Row) -> SafeString:
+    def render_sessions(self, value: int, record: Row) -> SafeString | str:
         """Return how many were counted, which leads to their bots."""
         return self.lead("sessions", value, record["day"], "sessions by bot")
 
-    def lead(self, tab: str, value: int, day: date, hint: str) -> SafeString:
+    def lead(self, tab: str, value: int, day: date, hint: str) -> SafeString | str:
         """Return a number that leads to the rows of a day that make it."""
         address = self.find("invoices:tie_out", show=tab, kind="all", first=day, last=day)
-        return link(address, say_number(value), hint)
+        return lead(address, value, hint)
 
     def render_state(self, record: Row) -> SafeString:
         """Return how a day stands."""
@@ -135,7 +140,11 @@ class ReceiptTable(TieOutTable):
     """What came in on local days, by source."""
 
     day = tables.Column(verbose_name="Day", attrs=label("Day", "text-nowrap"))
-    source = tables.Column(verbose_name="Source", attrs=label("Source", "id breaks"))
+    source = tables.Column(
+        verbose_name="Source",
+        empty_values=(),
+        attrs={"td": {"class": "id breaks", "data-label": "Source"}},
+    )
     received = number("Received")
     accepted = number("Accepted")
     duplicate = number("Duplicate")
@@ -184,10 +193,10 @@ class CountTable(TieOutTable):
         """Return the day."""
         return say_day(value)
 
-    def render_sessions(self, value: int, record: Row) -> SafeString:
+    def render_sessions(self, value: int, record: Row) -> SafeString | str:
         """Return how many were counted, which leads to the sessions."""
-        return link(sessions_of(self, record, record["day"], record["day"]), say_number(value),
-                    f"sessions of {record['bot']}")  # fmt: skip
+        address = sessions_of(self, record, record["day"], record["day"])
+        return lead(address, value, f"sessions of {record['bot']}")
 
 
 def sessions_of(table: TieOutTable, record: Row, first: date, last: date) -> str:
@@ -227,14 +236,14 @@ class StretchTable(TieOutTable):
         if not record["row"].counts_days:
             return say_number(value)
         address = sessions_of(self, record, record["first"], record["last"])
-        return link(address, say_number(value), f"sessions of {record['bot']}")
+        return lead(address, value, f"sessions of {record['bot']}")
 
     def render_ordered(self, value: int, record: Row) -> SafeString | str:
         """Return how many were ordered, which leads to the latest order."""
         if record["row"].ordered.order is None:
             return say_number(value)
-        return link(find_order(self, record["row"].ordered.order), say_number(value),
-                    f"on order {record['order']}")  # fmt: skip
+        address = find_order(self, record["row"].ordered.order)
+        return link(address, say_number(value), f"on order {record['order']}")
 
 
 def find_order(table: TieOutTable, order: int) -> str:

@@ -71,8 +71,7 @@ def test_days_are_shown_first_with_all_that_makes_them(client: Client, bot: Bot)
     assert len(shown) == 31
     (day,) = [row for row in shown if "16 Mar 2026" in row]
     assert day.split()[3:] == [
-        *("0", "events", "by", "source", "0", "0", "0", "0"),
-        *("3", "sessions", "by", "bot", "3", "0", "0", "Ties"),
+        *("0", "0", "0", "0", "0", "3", "sessions", "by", "bot", "3", "0", "0", "Ties"),
     ]
 
 
