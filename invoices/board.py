@@ -3,7 +3,7 @@
 Nothing is read here (invoices/tie_out.py does).
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -137,7 +137,14 @@ class Board:
 
     def count_gaps(self) -> int:
         """Return how many equations do not hold."""
-        return sum(len(row.gaps) for row in self.rows)
+        return count_gaps(self.rows)
+
+    def count_elsewhere(self) -> dict[str, int]:
+        """Return how many equations of what is of no single day do not hold, by its part."""
+        return {
+            Part.STRETCHES.value: count_gaps(self.stretches),
+            Part.ORDERS.value: count_gaps(self.orders),
+        }
 
     def list_days(self) -> list[DayTotal]:
         """Return the totals of each day, also of those without any, the latest first."""
@@ -212,6 +219,11 @@ class Board:
                 }
             case OrderSum():
                 return {"order": f"O-{row.number:06d}"}
+
+
+def count_gaps(rows: Sequence[Row]) -> int:
+    """Return how many equations of some rows do not hold."""
+    return sum(len(row.gaps) for row in rows)
 
 
 def say(number: int | Decimal) -> int | str:

@@ -23,7 +23,6 @@ TABS = [
     ("orders", "Orders"),
 ]
 KINDS = [("", "Differences"), ("all", "All")]
-OF_BOTS = {"sessions", "stretches"}  # the tabs whose rows are of bots
 
 
 class TieOutFilter(LogFilter):

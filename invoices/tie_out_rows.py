@@ -1,6 +1,7 @@
 """Rows of the tie-out as its tables and its export have them: plain values by column."""
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 from accounts.exports import Value, guard
@@ -168,8 +169,8 @@ def order_values(board: Board, order: OrderSum) -> Values:
 
 
 # Of which parts the rows of each tab are.
-PARTS = {
-    "": (Part.RECEIPTS, Part.COUNTS),
+PARTS: dict[str, tuple[Part, ...]] = {
+    "": tuple(Part),  # to say where else there are differences
     "receipts": (Part.RECEIPTS,),
     "sessions": (Part.COUNTS,),
     "stretches": (Part.STRETCHES,),
@@ -198,8 +199,8 @@ def export_values(row: Values, *, tab: str) -> list[Value]:
     return [export(row[name]) for name in COLUMNS[tab]]
 
 
-def export(value: Any) -> Value:  # Any: what a row holds
+def export(value: Value | date) -> Value:
     """Return a value as the export has it: days and instants by ISO 8601."""
     if isinstance(value, str):
         return guard(value)
-    return value.isoformat() if hasattr(value, "isoformat") else value
+    return value.isoformat() if isinstance(value, date) else value

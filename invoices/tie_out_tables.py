@@ -29,7 +29,7 @@ def say_number(value: int) -> str:
     return f"{MINUS if value < 0 else ''}{abs(value):,}"
 
 
-class NumberColumn(tables.Column):
+class NumberColumn(tables.Column):  # type: ignore[misc]  # the library has no types
     """A column of whole numbers."""
 
     def render(self, value: int) -> str:

@@ -16,7 +16,7 @@ from accounts.months import read_calendar
 from accounts.tables import show_page
 from invoices import tie_out, tie_out_rows
 from invoices.board import Board
-from invoices.tie_out_forms import KINDS, OF_BOTS, TABS, TieOutFilter
+from invoices.tie_out_forms import KINDS, TABS, TieOutFilter
 from invoices.tie_out_tables import TABLES
 from plans.catalog import find_currency
 
@@ -72,7 +72,7 @@ def show_tie_out(request: WorkspaceRequest) -> HttpResponse:
             "board": board,
             "table": table,
             "totals": board.add_up(),
-            "of_bots": form.tab in OF_BOTS,
+            "elsewhere": board.count_elsewhere(),
             "any": bool(board.rows),
         }
     return render(request, "invoices/tie_out.html", context)

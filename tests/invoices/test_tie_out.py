@@ -26,7 +26,7 @@ from plans.models import WorkspaceBilling
 from tests import make
 from tests.invoices import renewing
 from tests.invoices.renewing import CLOSE, DAY, HOUR, MARCH, MID_MARCH
-from usage import retention
+from usage import rebuild, retention
 from usage.models import Intake
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
@@ -434,8 +434,6 @@ def test_less_usage_is_open_until_a_credit_note_gives_it_back(acme: Workspace, p
 
 def remove_usage(of: Workspace, sessions: int) -> None:
     """Have the events of some sessions never been, and all counted again."""
-    from usage import rebuild
-
     with psycopg.connect(address("owner")) as owner:
         owner.execute(
             "DELETE FROM usage_event WHERE ctid IN (SELECT ctid FROM usage_event"
