@@ -49,6 +49,7 @@ ACCESS: dict[str, frozenset[Role]] = {
     "bots.archive": ADMINS,
     "mail.choose": EVERYBODY,
     "audit_log.view": ADMINS | {Role.FINANCE},
+    "tie_out.view": ADMINS | {Role.FINANCE},
     "people.view": ADMINS,
     "people.change": ADMINS,  # an owner's role only by an owner: `people.may_give`
     "people.transfer": frozenset({Role.OWNER}),
@@ -73,6 +74,7 @@ OPERATOR_ACCESS = frozenset(
     {
         "workspaces.view",
         "health.view",
+        "tie_outs.view",
         "mails.view",
         "mails.send",
         "audit.view",

@@ -39,6 +39,7 @@ MENU: dict[str, list[Entry]] = {
         Entry("Bots", "accounts:bot_list", "bots.view", "robot"),
         Entry("Users & roles", "accounts:people", "people.view", "users"),
         Entry("Audit log", "accounts:audit_log", "audit_log.view", "history"),
+        Entry("Tie-out", "invoices:tie_out", "tie_out.view", "scale"),
         Entry("Developers", "accounts:developers", "developers.view", "code"),
         Entry(
             "Billing details", "invoices:billing_details", "billing_details.change", "address-book"
@@ -62,6 +63,7 @@ OPERATOR_MENU: dict[str, list[Entry]] = {
         Entry("Books", "invoices_operator:books", "books.view", "book-2"),
         Entry("Seller profile", "invoices_operator:seller", "seller.change", "building-store"),
         Entry("Mails", "mails_operator:mail_list", "mails.view", "mail"),
+        Entry("Tie-outs", "invoices_operator:tie_out_list", "tie_outs.view", "scale"),
         Entry("Health", "operator:health", "health.view", "heartbeat"),
         Entry("Audit log", "operator:audit", "audit.view", "history"),
     ],

@@ -285,6 +285,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "usage.tasks.remove_old_events",
         "schedule": crontab(hour="3", minute="10"),
     },
+    # After old events are removed; again while some workspace was not checked this night.
+    "find due tie-outs": {
+        "task": "invoices.tasks.find_due_tie_outs",
+        "schedule": crontab(hour="4-7", minute="5"),
+    },
 }
 
 # Payments

@@ -24,6 +24,7 @@ from invoices.packed import MonthPack  # noqa: F401 - a module of models of its 
 from invoices.parties import RATE_DECIMALS, RATE_DIGITS
 from invoices.stated import UsageStatement  # noqa: F401 - a module of models of its own
 from invoices.tax import Category, Treatment
+from invoices.tied import TieOutCheck  # noqa: F401 - a module of models of its own
 from plans.models import CreditLot, Currency, Meter, PlanVersion
 from plans.money import DECIMALS, DIGITS
 

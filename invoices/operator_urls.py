@@ -5,6 +5,7 @@ from django.urls import path
 from invoices.views import operator
 from invoices.views import operator_books as books
 from invoices.views import operator_refunds as refunds
+from invoices.views import operator_tie_outs as tie_outs
 from invoices.views import operator_wires as wires
 
 app_name = "invoices_operator"
@@ -23,6 +24,7 @@ urlpatterns = [
     path("books/packs/", books.list_packs, name="pack_list"),
     path("books/packs/new", books.ask_for_pack, name="pack_ask"),
     path("books/packs/<int:pack_id>", books.pack_download, name="pack_download"),
+    path("tie-outs/", tie_outs.tie_out_list, name="tie_out_list"),
     path("wires/", wires.wire_list, name="wire_list"),
     path("wires/<int:payment_id>/", wires.show_wire, name="wire"),
     path("wires/<int:payment_id>/cancel", wires.cancel_wire, name="wire_cancel"),

@@ -15,12 +15,14 @@ from invoices import (
     paying_back,
     reloads,
     renewals,
+    tie_out_checks,
 )
 from invoices.books import packs
 from invoices.providers import ProviderDown
 
 logger = logging.getLogger(__name__)
 
+NIGHT = 5 * 3600  # seconds; what was not done by then is asked for anew the next night
 EXPIRES = 60  # seconds; a call that waited that long was followed by others that say the same
 
 
@@ -160,3 +162,19 @@ def make_month_pack(*, pack_id: int) -> None:
 def remove_expired_month_packs() -> None:
     """Remove month-end packs whose time is up; sent by the beat every hour."""
     packs.remove_expired(now=datetime.now(UTC))
+
+
+@shared_task
+def find_due_tie_outs() -> None:
+    """Have workspaces checked that were not this night; sent by the beat every hour of it."""
+    now = datetime.now(UTC)
+    for workspace_id in tie_out_checks.find_due(now=now):
+        check_tie_out.apply_async(
+            kwargs={"workspace_id": workspace_id, "now": now.isoformat()}, expires=NIGHT
+        )
+
+
+@shared_task
+def check_tie_out(*, workspace_id: int, now: str) -> None:
+    """Compare the numbers of one workspace and keep how many differ."""
+    tie_out_checks.run(workspace_id=workspace_id, now=datetime.fromisoformat(now))

@@ -13,6 +13,7 @@ from invoices.views import (
     plan_changes,
     reload,
     statements,
+    tie_out,
     usage_statements,
     wire,
 )
@@ -60,6 +61,8 @@ urlpatterns = [
         plan_changes.plan_change_undo,
         name="plan_change_undo",
     ),
+    path("tie-out/", tie_out.show_tie_out, name="tie_out"),
+    path("tie-out/export", tie_out.tie_out_export, name="tie_out_export"),
     path("orders/", order_list.order_list, name="order_list"),
     path("orders/orders.csv", order_list.order_export, {"format": "csv"}, name="order_export"),
     path("orders/orders.xlsx", order_list.order_export, {"format": "xlsx"}, name="order_export"),

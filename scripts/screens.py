@@ -77,6 +77,8 @@ PAGES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         f"{BANK}settings/payment-methods",
         ("main a:has-text('Remove')",),
     ),
+    ("tie-out", OWNER, f"{BANK}tie-out/", ()),
+    ("tie-out-sessions", OWNER, f"{BANK}tie-out/?show=sessions&kind=all", ()),
     ("bots", OWNER, f"{BANK}bots/", ()),
     ("bot", OWNER, f"{BANK}bots/", ("td a",)),
     ("bot-archive", OWNER, f"{BANK}bots/", ("td a", ".actions a:has-text('Archive')")),

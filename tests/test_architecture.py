@@ -93,10 +93,12 @@ WRITTEN = {
     "invoices_statementbalance": ADDED,
     "invoices_statementbot": ADDED,
     "invoices_statementline": ADDED,
+    "invoices_tieoutcheck": CHANGED,
     "invoices_transfer": ADDED,
     "invoices_usagestatement": ADDED,
 }
-# Of the rest these columns may be changed: what was agreed to, and by whom, stays.
+# Of the rest these columns may be changed: what was agreed to, and by whom, stays, and so does
+# what came in.
 WRITTEN_COLUMNS = {
     ("invoices_methodsetup", "ended_at"),
     ("invoices_methodsetup", "kept_method_id"),
@@ -104,6 +106,7 @@ WRITTEN_COLUMNS = {
     ("invoices_savedmethod", "let_go_at"),
     ("invoices_savedmethod", "removed_at"),
     ("invoices_savedmethod", "removed_by_id"),
+    ("usage_intake", "removed"),
 }
 # What operators, and the beat, may do beside reading.
 OF_OPERATOR = {

@@ -361,6 +361,11 @@ WRITES = {
         PERSON, "audit_log.exported", "acme-audit-log.csv", after={"filters": {"who": ["ann"]}},
         again=False,
     ),
+    "tie-out downloaded": Write(
+        lambda world: world.get("tie-out/export?show=orders&month=2026-03"),
+        PERSON, "tie_out.exported", "tie-out-acme-orders-2026-03-01.csv",
+        after={"filters": {"show": ["orders"], "month": ["2026-03"]}}, again=False,
+    ),
     "usage exported": Write(
         lambda world: world.run(
             "export_usage", "--workspace", "acme", "--from", "2026-03-01", "--to", "2026-03-02",

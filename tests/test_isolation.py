@@ -189,6 +189,7 @@ def test_task_leaves_nothing_on_the_connection() -> None:
         "invoices.tasks.send_payback": {"payback_id": owed.pk, "now": now},
         "invoices.tasks.make_file": {"file_id": buying.file(paid).pk},
         "invoices.tasks.let_go": {},
+        "invoices.tasks.check_tie_out": {"now": now},
         "invoices.tasks.make_bundle": {"bundle_id": bundle.pk},
         "accounts.tasks.send_invitation": {"invitation_id": invitation.pk},
         "accounts.tasks.send_mail": {},

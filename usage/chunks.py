@@ -55,11 +55,13 @@ class Chunk(NamedTuple):
 
     ``stream_lines`` and ``event_lines`` are for COPY; they name bots, sources and streams by their
     numbers in this chunk, from 1. ``create_bots``: those that are not known are created.
+    ``received`` counts by source what was read, by itself: the others have to add up to it.
     ``distinct`` events have a source and an id of their own; ``taken`` counts, by source, those too
     that repeat one before them, and ``differing`` those of the latter that say something else.
     """
 
     size: int
+    received: Counter[str]
     bots: list[str]
     create_bots: bool
     sources: list[str]
@@ -90,6 +92,7 @@ class Gathering:
         self.limits = limits
         self.bots = bots
         self.size = 0
+        self.received: list[str] = []  # the source of each event; counted at once, which is quick
         self.streams: dict[StreamName, int] = {}
         self.voices: set[StreamName] = set()
         self.rows: dict[str, dict[str, str]] = {}  # source: event id: the rest of its COPY line
@@ -105,8 +108,11 @@ class Gathering:
             if self.bots is not None and event.stream.bot not in self.bots:
                 raise EventRejected("unknown_bot", f"There is no bot {event.stream.bot!r}.")
         except EventRejected as error:
-            self.rejections.append(Rejection(place, error.code, error.detail, *peek(text)))
+            rejection = Rejection(place, error.code, error.detail, *peek(text))
+            self.received.append(rejection.source)
+            self.rejections.append(rejection)
         else:
+            self.received.append(event.source)
             self.keep(event)
 
     def keep(self, event: CheckedEvent) -> None:
@@ -140,6 +146,7 @@ class Gathering:
         bots = list({stream.bot: None for stream in self.streams})
         return Chunk(
             size=self.size,
+            received=Counter(self.received),
             bots=bots,
             create_bots=self.bots is None,
             sources=list(self.rows),

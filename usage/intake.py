@@ -255,12 +255,14 @@ def write_log(
             received_at=now,
             api_key_id=api_key_id,
             source=source,
+            received=chunk.received[source],
             accepted=accepted[source],
             duplicate=chunk.taken[source] - accepted[source],
             differing=differing[source],
             rejected=rejected[source],
+            removed=0,
         )
-        for source in sorted(chunk.taken.keys() | rejected.keys())
+        for source in sorted(chunk.received)
     )
     RejectedEvent.objects.bulk_create(
         RejectedEvent(workspace_id=workspace_id, received_at=now, **rejection._asdict())

@@ -132,8 +132,9 @@ class Event(LargeTable):
             ),
             # Small, since events come in nearly in order of time: finds what is too old.
             BrinIndex("at", name="event_by_time"),
-            # What came in last, for the event log; it grows at its end only.
-            models.Index("workspace", "received_at", name="event_by_receipt"),
+            # What came in last, for the event log, and how much of each source on a day (the
+            # tie-out); it grows at its end only, and is small: whole batches have the same key.
+            models.Index("workspace", "received_at", "source", name="event_by_receipt"),
             # Few: with event_of_stream it finds all events of a stream.
             models.Index(
                 "workspace",
@@ -150,17 +151,22 @@ class Event(LargeTable):
 class Intake(WorkspaceOwned):
     """How many events of one source came in with one batch, and what became of them.
 
-    ``differing``: those of the duplicates that say something else than the event stored first.
-    ``api_key`` is None for the import command.
+    ``received``: counted as they were read, before anything became of them. ``differing``: those of
+    the duplicates that say something else than the event stored first. ``removed``: those of the
+    accepted that are kept no longer. Both are None where the batch came before they were counted.
+    ``source`` is empty for refused events of which none could be read. ``api_key`` is None for the
+    import command.
     """
 
     received_at = models.DateTimeField()
     source = models.CharField(max_length=512, db_collation="C")
     api_key = models.ForeignKey(ApiKey, on_delete=models.PROTECT, null=True, db_index=False)
+    received = models.PositiveIntegerField(null=True)
     accepted = models.PositiveIntegerField()
     duplicate = models.PositiveIntegerField()
     differing = models.PositiveIntegerField()
     rejected = models.PositiveIntegerField()
+    removed = models.PositiveIntegerField(null=True)
 
     objects = WorkspaceOwnedQuerySet["Intake"].as_manager()
 

@@ -19,17 +19,36 @@ from usage.event_format import EARLIEST
 CONTEXT = timedelta(days=3)
 EVENTS_AT_ONCE = 50_000
 
-# Index event_by_time. Of an agent who held a seat at the border, what came since then stays.
+# Index event_by_time. Of an agent who held a seat at the border, what came since then stays. What
+# is removed is noted with the batch that it came with, found by index intake_by_time; of several
+# chunks of one import with the first.
 REMOVE = """
-DELETE FROM usage_event WHERE workspace_id = %(workspace)s AND ctid = ANY(ARRAY(
-    SELECT event.ctid FROM usage_event event
-    WHERE event.workspace_id = %(workspace)s AND event.at < %(before)s
-        AND NOT EXISTS (
-            SELECT FROM usage_agent agent
-            WHERE agent.workspace_id = %(workspace)s AND agent.stream_id = event.stream_id
-                AND NOT agent.signed_in AND agent.started_at <= event.at
-                AND (agent.ended_at IS NULL OR agent.ended_at > %(before)s))
-    LIMIT %(limit)s))
+WITH removed AS (
+    DELETE FROM usage_event WHERE workspace_id = %(workspace)s AND ctid = ANY(ARRAY(
+        SELECT event.ctid FROM usage_event event
+        WHERE event.workspace_id = %(workspace)s AND event.at < %(before)s
+            AND NOT EXISTS (
+                SELECT FROM usage_agent agent
+                WHERE agent.workspace_id = %(workspace)s AND agent.stream_id = event.stream_id
+                    AND NOT agent.signed_in AND agent.started_at <= event.at
+                    AND (agent.ended_at IS NULL OR agent.ended_at > %(before)s))
+        LIMIT %(limit)s))
+    RETURNING received_at, source_id
+), counted AS (
+    SELECT received_at, source_id, count(*) AS events FROM removed GROUP BY 1, 2
+), noted AS (
+    UPDATE usage_intake intake SET removed = intake.removed + counted.events
+    FROM counted
+    JOIN usage_eventsource named
+        ON named.workspace_id = %(workspace)s AND named.id = counted.source_id
+    CROSS JOIN LATERAL (
+        SELECT min(id) AS id FROM usage_intake
+        WHERE workspace_id = %(workspace)s AND received_at = counted.received_at
+            AND source = named.name
+    ) batch
+    WHERE intake.workspace_id = %(workspace)s AND intake.id = batch.id
+)
+SELECT count(*) FROM removed
 """
 
 
@@ -74,7 +93,8 @@ def remove_old_events(*, workspace_id: int, now: datetime) -> int:
             cursor.execute(
                 REMOVE, {"workspace": workspace_id, "before": before, "limit": EVENTS_AT_ONCE}
             )
-            removed += cursor.rowcount
-            if cursor.rowcount < EVENTS_AT_ONCE:
+            (events,) = cursor.fetchone() or (0,)
+            removed += events
+            if events < EVENTS_AT_ONCE:
                 break
     return removed

@@ -17,6 +17,7 @@ from accounts.tables import show_page
 from billing_console import workers
 from billing_console.operator import forms, queries
 from billing_console.operator.tables import InstallationAuditTable, WorkspaceTable
+from invoices import tie_out_checks
 from usage.backlog import find_backlog
 
 
@@ -78,6 +79,7 @@ def health(request: SignedInRequest) -> HttpResponse:
         "dirty": queries.count_dirty(now=now),
         "rejected": queries.count_rejected(now=now),
         "tables": queries.measure_tables(),
+        "tie_outs": tie_out_checks.summarize(),
         **ask_workers(now=now),
     }
     return render(request, "operator/health.html", context)

@@ -120,6 +120,8 @@ PAGES = [
     Page("mails", "oafms", {"wanted": "credits"}),
     Page("audit-log/", "oaf"),
     Page("audit-log/export", "oaf"),
+    Page("tie-out/", "oaf"),
+    Page("tie-out/export", "oaf"),
     Page("people/", "oa"),
     Page("people/invite", "oa"),
     Page("people/invite", "oa", {"email": "new@acme.example", "role": "member"}),
@@ -185,13 +187,13 @@ UNSEEN = [
 ABOVE = ["Dashboard", "Orders & Invoices", "Plan"]
 WITH_STATEMENTS = ["Dashboard", "Orders & Invoices", "Statements", "Plan"]
 OF_ADMINS = [
-    "Usage", "Bots", "Users & roles", "Audit log", "Developers", "Billing details",
+    "Usage", "Bots", "Users & roles", "Audit log", "Tie-out", "Developers", "Billing details",
     "Payment methods", "Settings",
 ]  # fmt: skip
 MENUS = {
     OWNER: [*WITH_STATEMENTS, *OF_ADMINS],
     ADMIN: [*WITH_STATEMENTS, *OF_ADMINS],
-    FINANCE: [*WITH_STATEMENTS, "Usage", "Bots", "Audit log", "Billing details"],
+    FINANCE: [*WITH_STATEMENTS, "Usage", "Bots", "Audit log", "Tie-out", "Billing details"],
     MEMBER: [*ABOVE, "Usage", "Bots"],
     SHARED: ["Usage", "Bots"],
 }
@@ -216,6 +218,7 @@ ADDRESSES = {
     "Bots": "bots/",
     "Users & roles": "people/",
     "Audit log": "audit-log/",
+    "Tie-out": "tie-out/",
     "Developers": "developers/",
     "Billing details": "settings/billing-details",
     "Payment methods": "settings/payment-methods",

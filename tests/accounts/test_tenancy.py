@@ -37,6 +37,7 @@ from invoices.models import (
 )
 from invoices.stated import MOVEMENTS, StatementBalance, StatementBot, StatementLine
 from invoices.tax import Category
+from invoices.tied import TieOutCheck
 from plans.models import (
     Account,
     BotBilling,
@@ -260,6 +261,13 @@ def fill_documents(of: Workspace, *, by: User) -> None:
         about="All",
         documents=[],
         expires_at=make.NOON,
+    )
+    TieOutCheck.objects.create(
+        workspace=of,
+        checked_at=make.NOON,
+        first_day=make.NOON.date(),
+        last_day=make.NOON.date(),
+        differences=0,
     )
     Transfer.objects.create(
         workspace=of,

@@ -17,6 +17,7 @@ from accounts.models import AuditEntry, Bot, BotShare, Membership, Role, Scope, 
 from accounts.tenancy import in_workspace
 from benchmarks import scratch
 from billing_console import workers
+from invoices import tie_out_checks
 from tests import make
 from tests.pages import GARBAGE, words
 from tests.test_architecture import patterns
@@ -43,6 +44,8 @@ PAGES = (
     "/operator/mails/previews/",
     "/operator/mails/previews/low_balance/",
     "/operator/mails/previews/low_balance/html",
+    "/operator/tie-outs/",
+    "/operator/tie-outs/?show=differences",
     "/operator/paybacks/",
     "/operator/books/",
     "/operator/books/receivables/",
@@ -181,6 +184,22 @@ def test_health_says_what_waits_and_what_was_refused(acme: Workspace, operator: 
     assert "Streams that wait 1" in page
     assert "acme bad_time 1" in page
     assert "usage_event" in page
+
+
+def test_health_and_a_page_say_which_workspaces_differ(acme: Workspace, operator: Client) -> None:
+    assert "No workspace's numbers were compared yet" in words(operator.get("/operator/health/"))
+    for workspace_id in tie_out_checks.find_due(now=datetime.now(UTC)):
+        tie_out_checks.run(workspace_id=workspace_id, now=datetime.now(UTC))
+    with psycopg.connect(scratch.address("owner")) as owner:
+        owner.execute("DELETE FROM usage_event")
+    tie_out_checks.run(workspace_id=acme.pk, now=datetime.now(UTC))
+
+    health, listed = (words(operator.get(f"/operator/{page}/")) for page in ("health", "tie-outs"))
+    only = words(operator.get("/operator/tie-outs/?show=differences"))
+
+    assert "The numbers of 1 of 2 workspaces differ in 1 place." in health
+    assert listed.index("Acme Ltd acme 1 difference") < listed.index("Globex Corp globex Ties")
+    assert "Globex Corp" not in only
 
 
 def test_opened_pages_are_in_the_log_of_the_installation(operator: Client) -> None:

@@ -22,7 +22,7 @@ pytestmark = [
 OWN_FACTORS = "/profile/second-factor/"
 ALL = [
     "Dashboard", "Orders & Invoices", "Statements", "Plan", "Usage", "Bots", "Users & roles",
-    "Audit log", "Developers", "Billing details", "Payment methods", "Settings",
+    "Audit log", "Tie-out", "Developers", "Billing details", "Payment methods", "Settings",
 ]  # fmt: skip
 MENUS = {
     Role.OWNER: [
@@ -34,6 +34,7 @@ MENUS = {
         "Bots",
         "Users & roles",
         "Audit log",
+        "Tie-out",
         "Developers",
         "Billing details",
         "Payment methods",
@@ -48,6 +49,7 @@ MENUS = {
         "Bots",
         "Users & roles",
         "Audit log",
+        "Tie-out",
         "Developers",
         "Billing details",
         "Payment methods",
@@ -61,6 +63,7 @@ MENUS = {
         "Usage",
         "Bots",
         "Audit log",
+        "Tie-out",
         "Billing details",
     ],
     Role.MEMBER: ["Dashboard", "Orders & Invoices", "Plan", "Usage", "Bots"],

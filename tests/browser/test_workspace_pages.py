@@ -19,6 +19,8 @@ PAGES = [
     "bots/{bot}/archive",
     "audit-log/",
     "audit-log/?who=nobody",
+    "tie-out/",
+    "tie-out/?show=sessions",
     "developers/",
     "developers/keys/new",
     "developers/keys/{key}/revoke",
