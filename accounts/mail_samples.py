@@ -123,6 +123,19 @@ SAMPLES: Mapping[str, tuple[Why, Mapping[str, Any]]] = {  # Any: words of templa
         OF_CREDITS
         | {"amount": "88.20 USD", "facts": [["Free, last day 31 May 2026", "88.20 USD"]]},
     ),
+    "usage_alert": (
+        Why.BOT_OWNER,
+        {
+            "count": 1,
+            "scope": "Help desk",
+            "period": "on 2 Mar 2026",
+            "threshold": "500 billing sessions",
+            "number": "512 billing sessions",
+            "facts": [["Help desk, 2 Mar 2026", "512 billing sessions; threshold 500 per day"]],
+            "more": 0,
+            "action": ["See the alert", "/w/acme/usage-alerts/1/"],
+        },
+    ),
     "plan_changed": (
         Why.BOT_OWNER,
         OF_PLAN | {"before": "Standard", "plan": "Essential", "day": "2 Mar 2026"},
