@@ -40,9 +40,11 @@ def create(
     Raises:
         NotPossible: there is one already, or too many; or the bot is archived.
     """
-    if bot is not None and bot.archived_at is not None:
-        raise NotPossible(f"{bot.name} is archived: its usage alerts would rest.")
     with in_workspace(workspace.pk):
+        if bot is not None:
+            bot.refresh_from_db(fields=["archived_at"])
+            if bot.archived_at is not None:
+                raise NotPossible(f"{bot.name} is archived: its usage alerts would rest.")
         alerts = UsageAlert.objects.for_workspace(workspace)
         if alerts.count() >= MOST:
             raise NotPossible(f"A workspace has at most {MOST:,} usage alerts.")

@@ -62,10 +62,12 @@ def usage_alert_list(request: WorkspaceRequest) -> HttpResponse:
     now = datetime.now(UTC)
     calendar = read_calendar(request.workspace)
     rows = alert_queries.list_rows(request.membership, at=now)
-    table = AlertTable(rows, currency=catalog.find_currency(request.workspace))
+    currency = catalog.find_currency(request.workspace)
+    table = AlertTable(rows, currency=currency)
     show_page(table, request)
     context = {
         "table": table,
+        "currency": currency,
         "rows": rows,
         "may_add": may(request.membership, "usage_alerts.change"),
         "whole": request.membership.role in ADMINS,

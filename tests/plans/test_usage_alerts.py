@@ -537,9 +537,9 @@ def replay(of: Workspace, *, from_day: datetime, days: int, chance: random.Rando
     """Have a bot be used on each of some days, at any time of these, and charge it mostly late."""
     end = from_day + (days + 1) * ONE_DAY
     for day in (from_day + number * ONE_DAY for number in range(days)):
-        for _ in range(chance.randrange(9)):
-            at = day + chance.randrange(24 * 60) * make.MINUTE
-            make.take_in(of, *watching.list_alerts(1, at=at), now=end)
+        times = [chance.randrange(24 * 60) * make.MINUTE for _ in range(chance.randrange(9))]
+        events = [event for at in times for event in watching.list_alerts(1, at=day + at)]
+        make.take_in(of, *events, now=end)
         charge(of, day + chance.choice([20, 26]) * make.HOUR)
     charge(of, end)
 
