@@ -74,6 +74,8 @@ WRITTEN = {
     "plans_extension": CHANGED,
     "plans_ledgerentry": ADDED,
     "plans_posting": ADDED,
+    "plans_usagealert": REPLACED,
+    "plans_usagealertfiring": ADDED_AND_REMOVED,
     "plans_workspacebilling": CHANGED,
     "invoices_autoreload": CHANGED,
     "invoices_billingdetails": CHANGED,

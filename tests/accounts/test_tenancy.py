@@ -36,6 +36,7 @@ from invoices.models import (
     Transfer,
 )
 from invoices.tax import Category
+from plans.alerted import Per, UsageAlert, UsageAlertFiring, Watched
 from plans.models import (
     Account,
     BotBilling,
@@ -132,6 +133,23 @@ def fill_plans(bot: Bot, *, requested_by: User) -> None:
         quantity=0,
         amount=0,
         postings=0,
+    )
+    alert = UsageAlert.objects.create(
+        workspace=of,
+        bot=bot,
+        watched=Watched.SESSIONS,
+        per=Per.DAY,
+        threshold=5,
+        since_on=date(2026, 3, 2),
+        created_at=make.NOON,
+    )
+    UsageAlertFiring.objects.create(
+        workspace=of,
+        alert=alert,
+        starts_on=date(2026, 3, 2),
+        number=5,
+        threshold=5,
+        fired_at=make.NOON,
     )
     Extension.objects.create(
         workspace=of,

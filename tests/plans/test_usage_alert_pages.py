@@ -11,11 +11,12 @@ import pytest
 from django.test import Client
 
 from accounts import bots
-from accounts.models import AuditEntry, Bot, Role, Workspace
+from accounts.models import Bot, Role, Workspace
 from accounts.tenancy import in_workspace
 from plans import usage_alerts
 from plans.alert_forms import NO_BOT
 from plans.alerted import UsageAlert
+from plans.models import Currency
 from tests import make
 from tests.pages import GARBAGE, count_reads, sign_in, words
 from tests.plans import books, watching
@@ -225,12 +226,15 @@ def test_bad_input_is_refused(acme: Workspace, client: Client, name: str) -> Non
 
 
 def test_amounts_have_the_decimals_of_the_currency() -> None:
+    Currency.objects.using("operator").create(
+        code="JPY", decimals=0, free_credits=0, top_up_from=1, top_up_to=2, low_balance=5000
+    )
     of = make.workspace("acme", currency="JPY")
     browser = sign_in(make.member(of))
 
     text = words(browser.post(NEW, WANTED | {"bot": "", "watched": MONEY, "threshold": "0.5"}))
 
-    assert "An amount in this currency has no decimals" in text or "at most 2" in text
+    assert "An amount in this currency has no decimals" in text
     assert count(of) == 0
 
 
@@ -298,27 +302,6 @@ def test_removal_shows_its_effect_first(acme: Workspace, client: Client) -> None
     )
     assert count(acme) == 0
     assert client.post(f"{PAGE}{made.pk}/remove").status_code == 404
-
-
-def test_changes_are_in_the_audit_log(acme: Workspace, client: Client) -> None:
-    client.post(NEW, WANTED)
-    with in_workspace(acme.pk):
-        made = UsageAlert.objects.for_workspace(acme).get()
-    for _ in range(2):
-        change(client, made, threshold="5", is_on="on")
-    client.post(f"{PAGE}{made.pk}/remove")
-
-    with in_workspace(acme.pk):
-        entries = AuditEntry.objects.for_workspace(acme).filter(action__startswith="usage_alert")
-        found = [(one.action, one.target, one.before, one.after) for one in entries.order_by("pk")]
-    watches = {"watches": "Billing sessions per day", "on": True}
-    before = watches | {"threshold": "3 billing sessions"}
-    after = watches | {"threshold": "5 billing sessions"}
-    assert found == [
-        ("usage_alert.created", "support", None, before),
-        ("usage_alert.changed", "support", before, after),
-        ("usage_alert.removed", "support", after | {"fired": 0}, None),
-    ]
 
 
 def test_archived_bot_is_said_to_rest(acme: Workspace, client: Client) -> None:
