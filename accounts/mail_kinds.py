@@ -92,6 +92,7 @@ KINDS: Mapping[str, Kind] = {
     "wire_awaited": Kind(name="Transfer awaited", category=Category.PAYMENTS, money=True),
     "payment_failed": Kind(name="Payment failed", category=Category.PAYMENTS, money=True),
     "payment_due": Kind(name="Payment due", category=Category.PAYMENTS, money=True),
+    "method_expiring": Kind(name="Payment method expiring", category=Category.PAYMENTS, money=True),
     "invoice_issued": Kind(name="Invoice issued", category=Category.DOCUMENTS, money=True),
     "credit_note_issued": Kind(name="Credit note issued", category=Category.DOCUMENTS, money=True),
     "reload_done": Kind(name="Auto-reload done", category=Category.RELOADS, money=True),

@@ -60,6 +60,15 @@ SAMPLES: Mapping[str, tuple[Why, Mapping[str, Any]]] = {  # Any: words of templa
     "wire_awaited": (Why.BUYER, ORDER),
     "payment_failed": (Why.BUYER, ORDER),
     "payment_due": (Why.BILLING, ORDER | {"due_on": "16 Apr 2026"}),
+    "method_expiring": (
+        Why.ADMIN,
+        {
+            "method": "Visa ending in 4242, to 03/2026",
+            "expires_on": "31 Mar 2026",
+            "uses": ["renewals", "auto-reload of the credits that all bots share"],
+            "action": ["See payment methods", "/w/acme/settings/payment-methods"],
+        },
+    ),
     "invoice_issued": (
         Why.BILLING,
         DOCUMENT
@@ -195,7 +204,13 @@ OF_SIGN_INS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
         },
     ),
 }
-OF_NO_BOT = {"credits_gone_all", "invoice_issued", "credit_note_issued", "bot_owner_changed"}
+OF_NO_BOT = {
+    "credits_gone_all",
+    "method_expiring",
+    "invoice_issued",
+    "credit_note_issued",
+    "bot_owner_changed",
+}
 
 
 def list_previews() -> list[Preview]:

@@ -256,6 +256,10 @@ CELERY_BEAT_SCHEDULE = {
     "find due renewals": {"task": "invoices.tasks.find_due_renewals", "schedule": 60.0},
     # A removal starts this itself; the beat finds what was lost, or failed.
     "find removed methods": {"task": "invoices.tasks.find_removed_methods", "schedule": 60.0},
+    "find expiring methods": {
+        "task": "invoices.tasks.find_expiring_methods",
+        "schedule": crontab(minute="50"),
+    },
     "find due paybacks": {"task": "invoices.tasks.find_due_paybacks", "schedule": 60.0},
     # A document that is issued starts this itself; the beat finds what was lost.
     "find unmade files": {"task": "invoices.tasks.find_unmade_files", "schedule": 60.0},

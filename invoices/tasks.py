@@ -10,6 +10,7 @@ from invoices import (
     bundling,
     callbacks,
     documents,
+    expiry,
     files,
     keepers,
     paying_back,
@@ -20,6 +21,7 @@ from invoices.providers import ProviderDown
 
 logger = logging.getLogger(__name__)
 
+HOUR = 60 * 60  # seconds
 EXPIRES = 60  # seconds; a call that waited that long was followed by others that say the same
 
 
@@ -140,3 +142,16 @@ def make_bundle(*, workspace_id: int, bundle_id: int) -> None:
 def remove_expired_bundles() -> None:
     """Remove bundles whose time is up; sent by the beat every hour."""
     bundles.remove_expired(now=datetime.now(UTC))
+
+
+@shared_task
+def find_expiring_methods() -> None:
+    """Have people told of saved methods that expire soon; sent by the beat every hour."""
+    for workspace_id in expiry.find_due(now=datetime.now(UTC)):
+        tell_expiring_methods.apply_async(kwargs={"workspace_id": workspace_id}, expires=HOUR)
+
+
+@shared_task
+def tell_expiring_methods(*, workspace_id: int) -> None:
+    """Tell people of one workspace of saved methods that expire soon."""
+    expiry.run(workspace_id=workspace_id, now=datetime.now(UTC))

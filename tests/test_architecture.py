@@ -96,6 +96,7 @@ WRITTEN = {
 WRITTEN_COLUMNS = {
     ("invoices_methodsetup", "ended_at"),
     ("invoices_methodsetup", "kept_method_id"),
+    ("invoices_savedmethod", "expires_on"),
     ("invoices_savedmethod", "is_default"),
     ("invoices_savedmethod", "let_go_at"),
     ("invoices_savedmethod", "removed_at"),
