@@ -125,7 +125,15 @@ SAMPLES: Mapping[str, tuple[Why, Mapping[str, Any]]] = {  # Any: words of templa
     ),
     "credits_lapsing": (
         Why.ADMIN,
-        OF_CREDITS | {"sort": "free", "left": "412.60 USD", "days": 14, "last_day": "31 May 2026"},
+        OF_CREDITS
+        | {
+            "sort": "free",
+            "left": "412.60 USD",
+            "days": 14,
+            "last_day": "31 May 2026",
+            "told": [],
+            "facts": [],
+        },
     ),
     "credits_lapsed": (
         Why.ADMIN,
