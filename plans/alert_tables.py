@@ -1,16 +1,15 @@
 """Tables of usage alerts, of what fired, and of rehearsals."""
 
-from collections.abc import Sequence
 from datetime import date
-from typing import Any
+from typing import Any, ClassVar
 
 import django_tables2 as tables
 from django.urls import reverse
 
 from accounts.tables import WHEN, Table
 from plans.alert_queries import AlertRow
-from plans.alert_wording import WHOLE, say_number, say_period, say_watch
-from plans.alerted import UsageAlertFiring
+from plans.alert_wording import say_number, say_period, say_scope, say_watch
+from plans.alerted import UsageAlert, UsageAlertFiring
 from plans.models import Currency
 from plans.rehearsal import Period, Rehearsal
 from plans.tables import AMOUNT, label
@@ -33,15 +32,18 @@ class AlertTable(CurrencyTable):
     """Usage alerts: one `AlertRow` a row."""
 
     scope = tables.Column(
-        accessor="alert__bot__name",
+        accessor="alert",
         verbose_name="For",
-        default=WHOLE,
         linkify=link_alert,
         order_by="sorts_as",
         attrs={"td": {"class": "breaks"}},
     )
-    watched = tables.Column(accessor="alert__watched", verbose_name="Watches")
-    threshold = tables.Column(accessor="alert__threshold", verbose_name="Threshold", attrs=AMOUNT)
+    watched = tables.Column(
+        accessor="alert__watched", verbose_name="Watches", attrs=label("Watches")
+    )
+    threshold = tables.Column(
+        accessor="alert__threshold", verbose_name="Threshold", attrs=label("Threshold", "amount")
+    )
     so_far = tables.TemplateColumn(
         template_name="plans/_alert_so_far.html",
         verbose_name="This period so far",
@@ -49,17 +51,27 @@ class AlertTable(CurrencyTable):
         attrs=label("This period so far"),
     )
     last = tables.Column(
-        accessor="last", verbose_name="Last fired for", order_by="last_on", default="–", attrs=WHEN
+        accessor="last",
+        verbose_name="Last fired for",
+        order_by="last_on",
+        default="–",
+        attrs=label("Last fired for", "text-nowrap"),
     )
     state = tables.TemplateColumn(
         template_name="plans/_alert_state.html",
         accessor="alert__is_on",
         verbose_name="State",
         order_by="alert__is_on",
+        attrs=label("State"),
     )
 
     class Meta:
         order_by = "scope"
+        attrs: ClassVar = {"class": "table card-table dense"}
+
+    def render_scope(self, value: UsageAlert) -> str:
+        """Return whose numbers are looked at."""
+        return say_scope(value.bot)
 
     def render_watched(self, record: AlertRow) -> str:
         """Return what is looked at, and by which periods."""
@@ -103,7 +115,7 @@ class FiringTable(CurrencyTable):
 
 
 class PeriodTable(CurrencyTable):
-    """Periods of a rehearsal."""
+    """Periods of a rehearsal, the latest first: all, or only those that have it fire."""
 
     starts_on = tables.Column(verbose_name="Period", attrs=WHEN)
     number = tables.Column(verbose_name="Number", attrs=AMOUNT)
@@ -112,10 +124,12 @@ class PeriodTable(CurrencyTable):
     class Meta:
         orderable = False
 
-    def __init__(
-        self, rehearsal: Rehearsal, periods: Sequence[Period], *, currency: Currency
-    ) -> None:
-        super().__init__(periods, currency=currency)
+    def __init__(self, rehearsal: Rehearsal, *, currency: Currency, every: bool) -> None:
+        super().__init__(
+            rehearsal.periods[::-1] if every else rehearsal.reached,
+            currency=currency,
+            exclude=() if every else ("reached",),
+        )
         self.watch = rehearsal.watch
 
     def render_starts_on(self, value: date) -> str:

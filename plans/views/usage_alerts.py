@@ -22,6 +22,7 @@ from plans.alerted import UsageAlert, UsageAlertFiring, Watched
 from plans.alerting import watch_of
 from plans.models import Currency
 from plans.rehearsal import MONTHS, rehearse
+from plans.wording import write
 
 OPTIONS_SHOWN = 20
 
@@ -123,8 +124,8 @@ def show_rehearsal(
         "currency": currency,
         "zone": calendar.zone_of(today).key,
         "figure": alert_charts.draw(found, currency),
-        "reached_table": PeriodTable(found, found.reached, currency=currency),
-        "all_table": PeriodTable(found, list(reversed(found.periods)), currency=currency),
+        "reached_table": PeriodTable(found, currency=currency, every=False),
+        "all_table": PeriodTable(found, currency=currency, every=True),
         "contract": alert.watched == Watched.MONEY
         and subscriptions.has_contract(workspace=request.workspace, today=today),
     }
@@ -205,7 +206,10 @@ def read_change(
     request: WorkspaceRequest, alert: UsageAlert, *, currency: Currency
 ) -> ChangedAlert:
     """Return the form of a change: what is sent, what the address says, or as it is."""
-    kept = {"threshold": f"{alert.threshold.normalize():f}", "is_on": alert.is_on}
+    written = write(alert.threshold, currency)
+    if alert.watched == Watched.SESSIONS:
+        written = f"{alert.threshold:.0f}"
+    kept = {"threshold": written, "is_on": alert.is_on}
     data: Any = request.POST if request.method == "POST" else request.GET
     if request.method != "POST" and "threshold" not in data:
         data = kept

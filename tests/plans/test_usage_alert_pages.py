@@ -67,6 +67,24 @@ def test_empty_list_says_what_a_usage_alert_is(client: Client) -> None:
     assert "you see when it would have fired" in text
 
 
+def test_list_leads_to_each_alert(acme: Workspace, client: Client) -> None:
+    made = [alert(acme, 3, bot=make.bot(acme)), alert(acme, 9)]
+
+    page = client.get(PAGE).content.decode()
+
+    for one in made:
+        assert f'href="{PAGE}{one.pk}/"' in page
+    assert page.index("Whole workspace") < page.index(">support<")
+
+
+def test_change_begins_with_what_is(acme: Workspace, client: Client) -> None:
+    money = alert(acme, "3.40", watched=MONEY)
+    sessions = alert(acme, 300)
+
+    for one, written in ((money, "3.40"), (sessions, "300")):
+        assert f'value="{written}"' in client.get(f"{PAGE}{one.pk}/change").content.decode()
+
+
 def test_finance_reads_and_changes_nothing(acme: Workspace) -> None:
     made = alert(acme, 3, bot=make.bot(acme))
     browser = sign_in(make.member(acme, Role.FINANCE))
@@ -139,6 +157,8 @@ def test_rehearsal_before_saving_names_days_and_numbers(acme: Workspace, client:
     assert "would have fired 3 times" in text
     for days, number in ((40, 5), (10, 3), (0, 4)):
         assert f"{day - days * ONE_DAY:%-d %b %Y} {number} billing sessions Yes" in text
+    fires = text.partition("When it would have fired")[2].partition("All ")[0]
+    assert fires.count("billing sessions") == 3
     assert "Already reached: it fires at once when it is saved, once for this day." in text
     assert "The mail goes to member@acme.example, who owns the bot." in text
     assert count(acme) == 0
