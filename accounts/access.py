@@ -36,6 +36,9 @@ ACCESS: dict[str, frozenset[Role]] = {
     # A member sees and changes the plans of the bots that they own: `Bot.with_plan_for`.
     "plans.view": EVERYBODY - {Role.SHARED},
     "plans.change": ADMINS | {Role.MEMBER},
+    # Of the whole workspace only admins; a member of the bots that they own.
+    "usage_alerts.view": EVERYBODY - {Role.SHARED},
+    "usage_alerts.change": ADMINS | {Role.MEMBER},
     "orders.view": EVERYBODY - {Role.SHARED},  # a member those they placed: `Order.visible_to`
     "statements.view": ADMINS | {Role.FINANCE},
     "documents.view": ADMINS | {Role.FINANCE},  # under a contract, which has no orders

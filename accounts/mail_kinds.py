@@ -12,6 +12,7 @@ class Category(StrEnum):
     """What people choose mails by; those of a mandatory one are sent in any case."""
 
     CREDITS = "credits"
+    USAGE = "usage"
     PLANS = "plans"
     RELOADS = "reloads"
     BOTS = "bots"
@@ -32,6 +33,9 @@ class About:
 CATEGORIES: Mapping[Category, About] = {
     Category.CREDITS: About(
         name="Credits", words="A low balance, credits that lapse soon or did, and none left."
+    ),
+    Category.USAGE: About(
+        name="Usage alerts", words="A threshold of sessions or money that a usage alert watches."
     ),
     Category.PLANS: About(
         name="Plans", words="Changed plans, and plans that are past due or expire."
@@ -61,6 +65,7 @@ class Kind:
     """A kind of mail. ``money``: it moves money or credits, what is owed or who decides of it.
 
     Each of these is sent: a second one on a day says that the first is not true any more.
+    ``asked_for``: people have set up what each of these tells of, and how often it may.
 
     Of all others there is at most one a local day for each bot and recipient.
     """
@@ -68,6 +73,12 @@ class Kind:
     name: str
     category: Category
     money: bool = False
+    asked_for: bool = False
+
+    @property
+    def once_a_day(self) -> bool:
+        """Whether there is at most one a local day."""
+        return not self.money and not self.asked_for
 
     @property
     def mandatory(self) -> bool:
@@ -81,6 +92,7 @@ KINDS: Mapping[str, Kind] = {
     "wire_awaited": Kind(name="Transfer awaited", category=Category.PAYMENTS, money=True),
     "payment_failed": Kind(name="Payment failed", category=Category.PAYMENTS, money=True),
     "payment_due": Kind(name="Payment due", category=Category.PAYMENTS, money=True),
+    "method_expiring": Kind(name="Payment method expiring", category=Category.PAYMENTS, money=True),
     "invoice_issued": Kind(name="Invoice issued", category=Category.DOCUMENTS, money=True),
     "credit_note_issued": Kind(name="Credit note issued", category=Category.DOCUMENTS, money=True),
     "reload_done": Kind(name="Auto-reload done", category=Category.RELOADS, money=True),
@@ -92,6 +104,7 @@ KINDS: Mapping[str, Kind] = {
     "credits_gone_all": Kind(name="Bots without credits", category=Category.CREDITS),
     "credits_lapsing": Kind(name="Credits lapsing", category=Category.CREDITS),
     "credits_lapsed": Kind(name="Credits lapsed", category=Category.CREDITS),
+    "usage_alert": Kind(name="Usage alert", category=Category.USAGE, asked_for=True),
     "plan_changed": Kind(name="Plan changed", category=Category.PLANS, money=True),
     "plan_scheduled": Kind(name="Plan change scheduled", category=Category.PLANS, money=True),
     "plan_past_due": Kind(name="Plan past due", category=Category.PLANS),

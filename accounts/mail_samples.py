@@ -60,6 +60,15 @@ SAMPLES: Mapping[str, tuple[Why, Mapping[str, Any]]] = {  # Any: words of templa
     "wire_awaited": (Why.BUYER, ORDER),
     "payment_failed": (Why.BUYER, ORDER),
     "payment_due": (Why.BILLING, ORDER | {"due_on": "16 Apr 2026"}),
+    "method_expiring": (
+        Why.ADMIN,
+        {
+            "method": "Visa ending in 4242, to 03/2026",
+            "expires_on": "31 Mar 2026",
+            "uses": ["renewals", "auto-reload of the credits that all bots share"],
+            "action": ["See payment methods", "/w/acme/settings/payment-methods"],
+        },
+    ),
     "invoice_issued": (
         Why.BILLING,
         DOCUMENT
@@ -116,12 +125,33 @@ SAMPLES: Mapping[str, tuple[Why, Mapping[str, Any]]] = {  # Any: words of templa
     ),
     "credits_lapsing": (
         Why.ADMIN,
-        OF_CREDITS | {"sort": "free", "left": "412.60 USD", "days": 14, "last_day": "31 May 2026"},
+        OF_CREDITS
+        | {
+            "sort": "free",
+            "left": "412.60 USD",
+            "days": 14,
+            "last_day": "31 May 2026",
+            "told": [],
+            "facts": [],
+        },
     ),
     "credits_lapsed": (
         Why.ADMIN,
         OF_CREDITS
         | {"amount": "88.20 USD", "facts": [["Free, last day 31 May 2026", "88.20 USD"]]},
+    ),
+    "usage_alert": (
+        Why.BOT_OWNER,
+        {
+            "count": 1,
+            "scope": "Help desk",
+            "period": "on 2 Mar 2026",
+            "threshold": "500 billing sessions",
+            "number": "512 billing sessions",
+            "facts": [["Help desk, 2 Mar 2026", "512 billing sessions; threshold 500 per day"]],
+            "more": 0,
+            "action": ["See the alert", "/w/acme/usage-alerts/1/"],
+        },
     ),
     "plan_changed": (
         Why.BOT_OWNER,
@@ -182,7 +212,13 @@ OF_SIGN_INS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
         },
     ),
 }
-OF_NO_BOT = {"credits_gone_all", "invoice_issued", "credit_note_issued", "bot_owner_changed"}
+OF_NO_BOT = {
+    "credits_gone_all",
+    "method_expiring",
+    "invoice_issued",
+    "credit_note_issued",
+    "bot_owner_changed",
+}
 
 
 def list_previews() -> list[Preview]:

@@ -34,6 +34,7 @@ MENU: dict[str, list[Entry]] = {
         Entry("Statements", "invoices:statement_list", "statements.view", "report-money"),
         Entry("Plan", "plans:plan_list", "plans.view", "credit-card"),
         Entry("Usage", "usage:usage", "usage.view", "chart-bar"),
+        Entry("Usage alerts", "plans:usage_alert_list", "usage_alerts.view", "bell"),
     ],
     "Workspace": [
         Entry("Bots", "accounts:bot_list", "bots.view", "robot"),

@@ -36,7 +36,7 @@ def queue(
     if not told:
         return 0
     with in_workspace(workspace.pk):
-        day = None if KINDS[kind].money else read_calendar(workspace).day_of(at)
+        day = read_calendar(workspace).day_of(at) if KINDS[kind].once_a_day else None
         context = {"workspace": workspace.name, **({"bot": bot.name} if bot else {}), **words}
         rows = [
             Mail(

@@ -16,6 +16,7 @@ class Why(StrEnum):
     MEMBER = "member"
     BUYER = "buyer"
     ASKED = "asked"
+    SAVED = "saved"
     OPERATOR = "operator"
     BILLING = "billing"
 
@@ -27,6 +28,7 @@ SAID: dict[str, str] = {
     Why.MEMBER: "it concerns a bot of yours",
     Why.BUYER: "you placed the order",
     Why.ASKED: "you asked for the extension",
+    Why.SAVED: "you saved the payment method",
     Why.OPERATOR: "you operate this console",
     Why.BILLING: "this address stands in the workspace's billing details",
 }
@@ -112,4 +114,4 @@ def may_still_get(mail: Mail) -> bool:
         # Of many bots at once the mail names none: any role but a guest's may own them.
         owner = mail.bot.owner_id if mail.bot else user.pk
         return owner == user.pk and member.role != Role.SHARED
-    return mail.why in (Why.BUYER, Why.ASKED) and member.role != Role.SHARED
+    return mail.why in (Why.BUYER, Why.ASKED, Why.SAVED) and member.role != Role.SHARED

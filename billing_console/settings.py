@@ -250,10 +250,16 @@ CELERY_BEAT_SCHEDULE = {
     "find due charges": {"task": "plans.tasks.find_due_charges", "schedule": 60.0},
     # Charging does this too; the beat warns where nothing is charged.
     "find due warnings": {"task": "plans.tasks.find_due_warnings", "schedule": 3600.0},
+    # So does it with usage alerts; the beat makes up for what was missed.
+    "find due usage alerts": {"task": "plans.tasks.find_due_usage_alerts", "schedule": 3600.0},
     "find due reloads": {"task": "invoices.tasks.find_due_reloads", "schedule": 60.0},
     "find due renewals": {"task": "invoices.tasks.find_due_renewals", "schedule": 60.0},
     # A removal starts this itself; the beat finds what was lost, or failed.
     "find removed methods": {"task": "invoices.tasks.find_removed_methods", "schedule": 60.0},
+    "find expiring methods": {
+        "task": "invoices.tasks.find_expiring_methods",
+        "schedule": crontab(minute="50"),
+    },
     "find due paybacks": {"task": "invoices.tasks.find_due_paybacks", "schedule": 60.0},
     # A document that is issued starts this itself; the beat finds what was lost.
     "find unmade files": {"task": "invoices.tasks.find_unmade_files", "schedule": 60.0},

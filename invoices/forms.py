@@ -7,7 +7,7 @@ from django import forms
 
 from invoices.models import SavedMethod
 from invoices.orders import say_range
-from invoices.sandbox import Choice, SavedAnswer
+from invoices.sandbox import Choice, Expiry, SavedAnswer
 from plans.forms import AmountField, MoneyForm
 from plans.wording import write
 
@@ -106,6 +106,11 @@ class SandboxAnswer(forms.Form):
         },
     )
     saved = forms.ChoiceField(choices=SavedAnswer.choices, required=False)
+    expiry = forms.ChoiceField(
+        choices=Expiry.choices,
+        required=False,
+        error_messages={"invalid_choice": "The sandbox has no such expiry."},
+    )
 
 
 class SandboxMethod(forms.Form):
@@ -115,6 +120,11 @@ class SandboxMethod(forms.Form):
         choices=SavedAnswer.choices,
         required=False,
         error_messages={"invalid_choice": "The sandbox has no such answer."},
+    )
+    expiry = forms.ChoiceField(
+        choices=Expiry.choices,
+        required=False,
+        error_messages={"invalid_choice": "The sandbox has no such expiry."},
     )
     choice = forms.ChoiceField(
         choices=[("save", "Save"), ("cancel", "Cancel")],

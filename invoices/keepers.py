@@ -114,6 +114,7 @@ def take_answer(*, workspace_id: int, answer: SetupAnswer, at: datetime) -> bool
                 method=Method(setup.method),
                 reference=answer.saved_reference,
                 label=answer.saved_label,
+                expires_on=answer.saved_until,
                 consent=setup.consent,
                 consented_at=setup.started_at,
                 source="the page of payment methods",

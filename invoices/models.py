@@ -290,8 +290,9 @@ class SavedMethod(WorkspaceOwned):
 
     It comes from a completed purchase, or was added without one, by somebody who agreed to that.
     ``reference``: what the provider calls it. ``consent``: the words that they agreed to, at
-    ``consented_at``. ``is_default``: renewals are paid by it. One that was removed stays, for the
-    history; ``let_go_at``: when the provider was told to forget it.
+    ``consented_at``. ``is_default``: renewals are paid by it. ``expires_on``: the last day on which
+    it can be charged, where the provider says so. One that was removed stays, for the history;
+    ``let_go_at``: when the provider was told to forget it.
     """
 
     method = models.CharField(max_length=8, choices=Method.choices)
@@ -301,6 +302,7 @@ class SavedMethod(WorkspaceOwned):
     consented_at = models.DateTimeField()
     saved_by = models.ForeignKey(User, on_delete=models.PROTECT)
     is_default = models.BooleanField(default=False)
+    expires_on = models.DateField(null=True, blank=True)
     removed_at = models.DateTimeField(null=True, blank=True)
     removed_by = models.ForeignKey(
         User, on_delete=models.PROTECT, null=True, blank=True, related_name="+"

@@ -7,7 +7,7 @@ noted under the lock of the workspace's billing, and moves the order once.
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from django.conf import settings
@@ -282,7 +282,14 @@ def wants_method(*, workspace_id: int, reference: str) -> bool:
         return wanted.exists()
 
 
-def add_method(*, workspace_id: int, reference: str, saved_reference: str, label: str) -> bool:
+def add_method(
+    *,
+    workspace_id: int,
+    reference: str,
+    saved_reference: str,
+    label: str,
+    until: date | None = None,
+) -> bool:
     """Keep the method of a payment whose provider names it later; False: it is kept already."""
     with in_workspace(workspace_id):
         billing.lock(workspace=Workspace.objects.get(pk=workspace_id))
@@ -290,7 +297,9 @@ def add_method(*, workspace_id: int, reference: str, saved_reference: str, label
             return False
         found = Payment.objects.for_workspace(workspace_id).filter(reference=reference)
         payment = found.select_related("order__workspace", "order__buyer").get()
-        answer = Answer(reference, PaymentStatus.ACCEPTED, saved_reference, label)
+        answer = Answer(
+            reference, PaymentStatus.ACCEPTED, saved_reference, label, saved_until=until
+        )
         save_method(payment, answer=answer)
     return True
 
@@ -309,6 +318,7 @@ def save_method(payment: Payment, *, answer: Answer) -> None:
         method=Method(payment.method),
         reference=answer.saved_reference,
         label=answer.saved_label,
+        expires_on=answer.saved_until,
         consent=payment.consent,
         consented_at=payment.started_at,
         source=f"order {payment.order}",

@@ -1,6 +1,7 @@
 """What a provider of payments is: the interface that payments use, and each provider has."""
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Protocol, runtime_checkable
 
@@ -30,6 +31,7 @@ class Answer:
     """What a provider says of a payment.
 
     ``saved_reference``: what it calls the method that it kept; empty: it kept none.
+    ``saved_until``: the last day on which that can be charged, where it says so.
     ``provider_reference``: what it alone calls the payment, where it does. ``paid``: what it was
     paid, which is to be what the order costs; None: it does not say.
     """
@@ -40,15 +42,20 @@ class Answer:
     saved_label: str = ""
     provider_reference: str = ""
     paid: Paid | None = None
+    saved_until: date | None = None
 
 
 @dataclass(frozen=True)
 class SetupAnswer:
-    """What a provider says of a method to be saved; without ``saved_reference`` it kept none."""
+    """What a provider says of a method to be saved; without ``saved_reference`` it kept none.
+
+    ``saved_until``: the last day on which it can be charged, where the provider says so.
+    """
 
     reference: str
     saved_reference: str = ""
     saved_label: str = ""
+    saved_until: date | None = None
 
 
 class RefundStatus(models.TextChoices):

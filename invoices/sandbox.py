@@ -8,7 +8,7 @@ to server. It remembers of a saved method how that answers when it is charged.
 import hmac
 import json
 from dataclasses import asdict, dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +18,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils.crypto import salted_hmac
 
+from accounts.days import DAY, next_month
 from invoices.models import MethodSetup, Payment, PaymentStatus, SavedMethod
 from invoices.providers import Answer, RefundAnswer, RefundStatus, SetupAnswer
 from plans.wording import say_amount
@@ -48,6 +49,15 @@ class SavedAnswer(models.TextChoices):
     DECLINE = "decline", "Declines"
     REVIEW = "review", "Is held in review"
     LATE = "late", "Accepts late"
+
+
+class Expiry(models.TextChoices):
+    """Until when a saved method is said to be good: the ends of months, as of cards."""
+
+    NEVER = "", "Never"
+    SOON = "soon", "At the end of this month"
+    NEXT = "next", "At the end of next month"
+    LATE = "late", "In three years"
 
 
 class NotSigned(ValueError):
@@ -84,6 +94,9 @@ STATUSES = {
     Choice.EARLY: PaymentStatus.ACCEPTED,
     Choice.CANCEL: PaymentStatus.CANCELED,
 }
+
+
+MONTHS = {Expiry.SOON: 0, Expiry.NEXT: 1, Expiry.LATE: 36}
 
 
 class Sandbox:
@@ -159,11 +172,23 @@ def read_token(token: str, *, salt: str) -> dict[str, Any]:  # Any: our own word
     return values
 
 
-def decide(bill: Bill, *, choice: Choice, saved: SavedAnswer) -> None:
+def find_last_day(expiry: Expiry, *, today: date) -> date | None:
+    """Return the last day of a method that expires so; None: it does not."""
+    months = MONTHS.get(expiry)
+    if months is None:
+        return None
+    month = today
+    for _ in range(months):
+        month = next_month(month)
+    return next_month(month) - DAY
+
+
+def decide(bill: Bill, *, choice: Choice, saved: SavedAnswer, until: date | None = None) -> None:
     """Send the answer to a choice; ``saved``: how the method answers later, where it is kept."""
     answer = Answer(bill.reference, STATUSES[choice])
     if bill.keeps_method:
         answer = replace(answer, saved_reference=saved.value, saved_label=name_saved(saved))
+        answer = replace(answer, saved_until=until)
     for _ in range(2 if choice == Choice.TWICE else 1):
         send(
             answer,
@@ -172,11 +197,11 @@ def decide(bill: Bill, *, choice: Choice, saved: SavedAnswer) -> None:
         )
 
 
-def save(wish: Wish, *, saved: SavedAnswer | None) -> None:
+def save(wish: Wish, *, saved: SavedAnswer | None, until: date | None = None) -> None:
     """Send the answer to a wish for a saved method; None: there is none."""
     answer = SetupAnswer(wish.reference)
     if saved:
-        answer = SetupAnswer(wish.reference, saved.value, name_saved(saved))
+        answer = SetupAnswer(wish.reference, saved.value, name_saved(saved), until)
     send(answer, workspace_id=wish.workspace, after=0)
 
 
@@ -197,6 +222,8 @@ def send(answer: Answer | SetupAnswer, *, workspace_id: int, after: int) -> None
 def write_callback(answer: Answer | SetupAnswer, *, workspace_id: int) -> str:
     """Return the body of a callback."""
     values = {name: value for name, value in asdict(answer).items() if value}
+    if until := values.get("saved_until"):
+        values["saved_until"] = until.isoformat()
     return json.dumps({"workspace": workspace_id, **values})
 
 
@@ -219,6 +246,8 @@ def read_callback(body: bytes, *, signature: str) -> tuple[int, Answer | SetupAn
         raise NotSigned("The signature is not that of the body.")
     values: dict[str, Any] = json.loads(text)  # Any: our own words, as we signed them
     workspace_id: int = values.pop("workspace")
+    if "saved_until" in values:
+        values["saved_until"] = date.fromisoformat(values["saved_until"])
     if "status" not in values:
         return workspace_id, SetupAnswer(**values)
     values["status"] = PaymentStatus(values["status"])

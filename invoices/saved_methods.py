@@ -4,7 +4,7 @@ One of a workspace at most is its default, by which renewals are paid. Nothing o
 removed is lost: orders, payments and what was agreed to go on naming it.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 
 from accounts import audit
 from accounts.models import ADMINS, Membership, User, Workspace
@@ -32,8 +32,9 @@ def keep(
     source: str,
     for_renewals: bool,
     as_default: bool | None = None,
+    expires_on: date | None = None,
 ) -> SavedMethod:
-    """Keep a method that a provider saved; one that is kept already stays as it is.
+    """Keep a method that a provider saved; of one that is kept already its last day is noted anew.
 
     ``as_default``: renewals are to be paid by it; None: where they are paid by no other.
     ``for_renewals``: the words that were agreed to speak of them. ``source``: where it comes from,
@@ -49,19 +50,42 @@ def keep(
         consent=consent,
         consented_at=consented_at,
         saved_by=by,
+        expires_on=expires_on,
     )
     if found is None:
         audit.record(
             "payment_method.saved",
             workspace=workspace,
             target=saved.label,
-            after={"by": by.email, "from": source, "consent": saved.consent},
+            after={
+                "by": by.email,
+                "from": source,
+                "consent": saved.consent,
+                "expires_on": expires_on,
+            },
         )
+    else:
+        note_expiry(saved, expires_on=expires_on)
     if as_default is None:
         as_default = not kept.filter(is_default=True).exists()
     if as_default and for_renewals and by.pk in find_admins(workspace):
         set_default(saved, workspace=workspace)
     return saved
+
+
+def note_expiry(saved: SavedMethod, *, expires_on: date | None) -> None:
+    """Note a last day that a provider says anew, as of a card that was renewed."""
+    if expires_on in (None, saved.expires_on):
+        return
+    before, saved.expires_on = saved.expires_on, expires_on
+    saved.save(update_fields=["expires_on"])
+    audit.record(
+        "payment_method.renewed",
+        workspace=saved.workspace,
+        target=saved.label,
+        before={"expires_on": before},
+        after={"expires_on": expires_on},
+    )
 
 
 def find_admins(workspace: Workspace) -> set[int]:

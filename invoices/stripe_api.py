@@ -1,9 +1,13 @@
 """Stripe's API by its own library: the connection, what is read of its answers, what is logged."""
 
 import logging
+from datetime import date
 from functools import cache
+from typing import NamedTuple
 
 import stripe
+
+from accounts.days import DAY, next_month
 
 logger = logging.getLogger(__name__)
 
@@ -22,13 +26,29 @@ def connect(*, key: str, address: str) -> stripe.StripeClient:
     )
 
 
-def read_method(intent: stripe.PaymentIntent | stripe.SetupIntent) -> tuple[str, str] | None:
-    """Return reference and label of the payment method of an intent, which is expanded in it."""
+class KeptCard(NamedTuple):
+    """What Stripe keeps: its reference, a label, and the last day on which it can be charged."""
+
+    reference: str
+    label: str
+    until: date | None
+
+
+def read_method(intent: stripe.PaymentIntent | stripe.SetupIntent) -> KeptCard | None:
+    """Return the payment method of an intent, which is expanded in it."""
     method, customer = intent.payment_method, intent.customer
     if not isinstance(method, stripe.PaymentMethod) or customer is None:
         return None
     owner = customer if isinstance(customer, str) else customer.id
-    return f"{owner}/{method.id}", name_method(method)
+    return KeptCard(f"{owner}/{method.id}", name_method(method), find_expiry(method))
+
+
+def find_expiry(method: stripe.PaymentMethod) -> date | None:
+    """Return the last day of the month that is printed on a card; None: it is no card."""
+    card = getattr(method, "card", None)
+    if card is None:
+        return None
+    return next_month(date(card.exp_year, card.exp_month, 1)) - DAY
 
 
 def name_method(method: stripe.PaymentMethod) -> str:

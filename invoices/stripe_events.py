@@ -165,8 +165,9 @@ def take_payment(event: Event, subject: Subject, *, workspace_id: int, at: datet
         payments.add_method(
             workspace_id=workspace_id,
             reference=answer.reference,
-            saved_reference=kept[0],
-            label=kept[1],
+            saved_reference=kept.reference,
+            label=kept.label,
+            until=kept.until,
         )
     return changed
 

@@ -20,7 +20,7 @@ from invoices.providers import (
     RefundStatus,
 )
 from invoices.stripe_amounts import from_minor, to_minor
-from invoices.stripe_api import connect, note, read_method, says
+from invoices.stripe_api import KeptCard, connect, note, read_method, says
 
 CLOCKS_DIFFER = timedelta(minutes=10)
 # What metadata says: what it is about, so that nothing else of the same account is taken for ours.
@@ -210,8 +210,8 @@ class Stripe:
             note(error, doing=f"detach saved method {saved.pk}")
             raise ProviderDown(DOWN) from None
 
-    def find_paid_by(self, intent: str) -> tuple[str, str] | None:
-        """Return reference and label of the card that a payment saved; None: it saved none.
+    def find_paid_by(self, intent: str) -> KeptCard | None:
+        """Return the card that a payment saved; None: it saved none.
 
         Raises:
             ProviderDown: ask again.
@@ -223,8 +223,8 @@ class Stripe:
             raise ProviderDown(DOWN) from None
         return read_method(found)
 
-    def find_set_up(self, intent: str) -> tuple[str, str] | None:
-        """Return reference and label of the card that a setup saved; None: it saved none.
+    def find_set_up(self, intent: str) -> KeptCard | None:
+        """Return the card that a setup saved; None: it saved none.
 
         Raises:
             ProviderDown: ask again.

@@ -10,6 +10,7 @@ from invoices import (
     bundling,
     callbacks,
     documents,
+    expiry,
     files,
     keepers,
     paying_back,
@@ -22,7 +23,8 @@ from invoices.providers import ProviderDown
 
 logger = logging.getLogger(__name__)
 
-NIGHT = 5 * 3600  # seconds; what was not done by then is asked for anew the next night
+HOUR = 60 * 60  # seconds
+NIGHT = 5 * HOUR  # what was not done by then is asked for anew the next night
 EXPIRES = 60  # seconds; a call that waited that long was followed by others that say the same
 
 
@@ -178,3 +180,16 @@ def find_due_tie_outs() -> None:
 def check_tie_out(*, workspace_id: int, now: str) -> None:
     """Compare the numbers of one workspace and keep how many differ."""
     tie_out_checks.run(workspace_id=workspace_id, now=datetime.fromisoformat(now))
+
+
+@shared_task
+def find_expiring_methods() -> None:
+    """Have people told of saved methods that expire soon; sent by the beat every hour."""
+    for workspace_id in expiry.find_due(now=datetime.now(UTC)):
+        tell_expiring_methods.apply_async(kwargs={"workspace_id": workspace_id}, expires=HOUR)
+
+
+@shared_task
+def tell_expiring_methods(*, workspace_id: int) -> None:
+    """Tell people of one workspace of saved methods that expire soon."""
+    expiry.run(workspace_id=workspace_id, now=datetime.now(UTC))

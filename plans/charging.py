@@ -18,7 +18,7 @@ from django.db.models import Max, Q
 from accounts.models import Workspace
 from accounts.months import read_calendar
 from accounts.tenancy import in_workspace
-from plans import billing, differences, ledger, lots, warnings
+from plans import alerting, billing, differences, ledger, lots, warnings
 from plans.differences import Difference
 from plans.ledger import NewPosting
 from plans.models import BotBilling, CreditLot, PostingKind, WorkspaceBilling
@@ -88,6 +88,7 @@ def run(*, workspace_id: int, now: datetime) -> int:
         posted += charges
     lots.lapse_due(workspace_id=workspace_id, now=now)
     warnings.run(workspace_id=workspace_id, now=now)
+    alerting.run(workspace_id=workspace_id, now=now)
     with in_workspace(workspace_id):
         if not ChangedBot.objects.for_workspace(workspace_id).exists():
             earlier = Q(charged_at=None) | Q(charged_at__lt=now)

@@ -1,9 +1,10 @@
 """Mails about plans, credits that lapsed and extensions, written where these are."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from operator import itemgetter
 
 from django.urls import reverse
 
@@ -135,27 +136,38 @@ def tell_extension_decided(extension: Extension, *, until: date | None, at: date
 def tell_lapsing(
     *,
     workspace: Workspace,
-    lots: list[CreditLot],
+    lots: Mapping[str, CreditLot],
     stage: int,
     today: date,
     at: datetime,
 ) -> None:
-    """Tell of lots of one wallet, kind and last day that they lapse soon."""
-    bot, last_day = lots[0].bot, lots[0].last_day
-    if last_day is None:
+    """Tell of lots of one kind and last day that they lapse soon: shared ones, or of one owner.
+
+    Of several bots it names each. ``lots`` are by marks, by which it is known what was told of.
+    """
+    first = next(iter(lots.values()))
+    if first.last_day is None:
         raise ValueError("these lots do not lapse")
-    left = sum((lot.balance for lot in lots), Decimal(0))
+    wallets: defaultdict[Bot | None, Decimal] = defaultdict(Decimal)
+    for lot in lots.values():
+        wallets[lot.bot] += lot.balance
+    one = first.bot if len(wallets) == 1 else None
+    names = sorted(((say_wallet(bot), left) for bot, left in wallets.items()), key=itemgetter(0))
     outbox.queue(
         "credits_lapsing",
         workspace=workspace,
-        of=f"{stage}:{last_day}:{lots[0].kind}",
-        to=recipients.find_of_wallet(workspace, bot),
+        of=f"{stage}:{first.last_day}:{first.kind}:{first.pk}",
+        to=recipients.find_of_wallet(workspace, first.bot),
         at=at,
-        bot=bot,
-        wallet=say_wallet(bot),
-        sort=SORTS[LotKind(lots[0].kind)],
-        left=say_balance(left, lots[0].currency),
-        days=(last_day - today).days,
-        last_day=say_day(last_day),
-        action=link_wallet(workspace, bot),
+        bot=one,
+        wallet=say_wallet(first.bot) if len(wallets) == 1 else f"{len(wallets)} bots",
+        sort=SORTS[LotKind(first.kind)],
+        left=say_balance(sum(wallets.values(), Decimal(0)), first.currency),
+        days=(first.last_day - today).days,
+        last_day=say_day(first.last_day),
+        told=list(lots),
+        facts=[[name, say_balance(left, first.currency)] for name, left in names]
+        if len(names) > 1
+        else [],
+        action=link_wallet(workspace, one),
     )

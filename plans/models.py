@@ -13,6 +13,7 @@ from django.db.models import Exists, F, OuterRef, Q, Value
 from django.db.models.functions import Cast, Concat, Now
 
 from accounts.models import Bot, User, WorkspaceOwned, WorkspaceOwnedQuerySet
+from plans.alerted import UsageAlert, UsageAlertFiring  # noqa: F401 - models of their own module
 from plans.money import DECIMALS, DIGITS
 from usage.models import LargeTable, NextId
 

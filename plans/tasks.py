@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from celery import shared_task
 
-from plans import backlog, charging, warnings
+from plans import alerting, backlog, charging, warnings
 
 HOUR = 60 * 60  # seconds
 EXPIRES = 60  # seconds; a call that waited that long was followed by others that say the same
@@ -44,3 +44,16 @@ def find_due_warnings() -> None:
 def warn_workspace(*, workspace_id: int, now: str) -> None:
     """Warn the people of one workspace of credits that run low, are gone or lapse soon."""
     warnings.run(workspace_id=workspace_id, now=datetime.fromisoformat(now))
+
+
+@shared_task
+def find_due_usage_alerts() -> None:
+    """Have the usage alerts of every workspace looked at, also of one missed; sent each hour."""
+    for workspace_id in alerting.find_due():
+        fire_usage_alerts.apply_async(kwargs={"workspace_id": workspace_id}, expires=HOUR)
+
+
+@shared_task
+def fire_usage_alerts(*, workspace_id: int) -> None:
+    """Have the usage alerts of one workspace fire that are to."""
+    alerting.run(workspace_id=workspace_id, now=datetime.now(UTC))

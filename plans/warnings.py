@@ -14,7 +14,7 @@ from django.db.models import Max
 from django.urls import reverse
 
 from accounts import outbox, recipients
-from accounts.models import Bot, Mail, Role, Workspace
+from accounts.models import Bot, Mail, MailQuerySet, Role, Workspace
 from accounts.months import read_calendar
 from accounts.tenancy import in_workspace, read_as_operator
 from plans import balances, mails, subscriptions
@@ -23,6 +23,7 @@ from plans.models import CreditLot, Currency
 from plans.wording import say_amount, say_balance
 
 STAGES = (14, 3)  # days before credits lapse
+LAPSES_KNOWN = timedelta(days=STAGES[0] + 2)  # how long it is known which were told of
 NAMED = 10  # bots in a summary
 FIND_DUE = "SELECT workspace_id FROM plans_workspacebilling ORDER BY workspace_id"
 
@@ -46,20 +47,36 @@ def run(*, workspace_id: int, now: datetime) -> None:
 def warn_of_lapses(workspace: Workspace, *, today: date, at: datetime) -> None:
     """Warn of credits that lapse in 14 and in 3 days, or since a run was missed in fewer.
 
-    Not in 14 where they were not there yet 14 days before.
+    Not in 14 where they were not there yet 14 days before. Those of all bots of one owner that
+    lapse on one day stand in one mail.
     """
     soon = CreditLot.objects.for_workspace(workspace).usable_on(today)
     soon = soon.filter(last_day__lte=today + timedelta(days=STAGES[0]))
-    groups: defaultdict[tuple[int | None, str, date, int], list[CreditLot]] = defaultdict(list)
+    groups: defaultdict[tuple[str, str, date, int], list[CreditLot]] = defaultdict(list)
     calendar = read_calendar(workspace)
     for lot in soon.select_related("bot__workspace", "currency").order_by("last_day", "pk"):
         if lot.last_day is None:
             continue
         stage = min(days for days in STAGES if (lot.last_day - today).days <= days)
         if calendar.day_of(lot.granted_at) <= lot.last_day - timedelta(days=stage):
-            groups[lot.bot_id, lot.kind, lot.last_day, stage].append(lot)
-    for (_, _, _, stage), lots in groups.items():
-        mails.tell_lapsing(workspace=workspace, lots=lots, stage=stage, today=today, at=at)
+            groups[name_wallets(lot), lot.kind, lot.last_day, stage].append(lot)
+    written = Mail.objects.for_workspace(workspace).filter(kind="credits_lapsing")
+    told = list_told(written.filter(created_at__gt=at - LAPSES_KNOWN)) if groups else set()
+    for (whose, _, _, stage), lots in groups.items():
+        marks = {f"{whose}:{stage}:{lot.pk}": lot for lot in lots}
+        if untold := {mark: lot for mark, lot in marks.items() if mark not in told}:
+            mails.tell_lapsing(workspace=workspace, lots=untold, stage=stage, today=today, at=at)
+
+
+def name_wallets(lot: CreditLot) -> str:
+    """Return whose wallets are told of together: those of an owner, or of nobody; the shared."""
+    return f"of {lot.bot.owner_id or 'nobody'}" if lot.bot else "shared"
+
+
+def list_told(written: MailQuerySet) -> set[str]:
+    """Return what mails have told of, by the marks in them."""
+    marks = written.values_list("context__told", flat=True).distinct()
+    return set(chain.from_iterable(told for told in marks if told))
 
 
 def warn_of_balances(workspace: Workspace, *, today: date, at: datetime) -> None:
@@ -144,7 +161,7 @@ def summarize(workspace: Workspace, gone: Mapping[str, Bot], *, at: datetime) ->
     At most once a day: what is gone later on a day stands in the summary of the next.
     """
     written = Mail.objects.for_workspace(workspace).filter(kind="credits_gone_all")
-    told = set(chain.from_iterable(written.values_list("context__told", flat=True).distinct()))
+    told = list_told(written)
     if gone.keys() <= told:
         return
     names = sorted(bot.name for bot in gone.values())

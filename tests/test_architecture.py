@@ -76,6 +76,8 @@ WRITTEN = {
     "plans_extension": CHANGED,
     "plans_ledgerentry": ADDED,
     "plans_posting": ADDED,
+    "plans_usagealert": REPLACED,
+    "plans_usagealertfiring": ADDED_AND_REMOVED,
     "plans_workspacebilling": CHANGED,
     "invoices_autoreload": CHANGED,
     "invoices_billingdetails": CHANGED,
@@ -102,6 +104,7 @@ WRITTEN = {
 WRITTEN_COLUMNS = {
     ("invoices_methodsetup", "ended_at"),
     ("invoices_methodsetup", "kept_method_id"),
+    ("invoices_savedmethod", "expires_on"),
     ("invoices_savedmethod", "is_default"),
     ("invoices_savedmethod", "let_go_at"),
     ("invoices_savedmethod", "removed_at"),

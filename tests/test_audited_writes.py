@@ -21,6 +21,7 @@ from accounts.models import ApiKey, AuditEntry, Bot, Invitation, Membership, Rol
 from accounts.tenancy import in_workspace
 from invoices import files
 from plans import billing, subscriptions
+from plans.alerted import UsageAlert
 from plans.models import PlanVersion
 from tests import make
 from tests.conftest import ROOT
@@ -50,8 +51,15 @@ class World:
         with in_workspace(self.acme.pk):
             self.key = ApiKey.objects.for_workspace(self.acme).get()
 
+    @property
+    def alert(self) -> int:
+        """The usage alert that was made first; 0: there is none."""
+        with in_workspace(self.acme.pk):
+            found = UsageAlert.objects.for_workspace(self.acme).order_by("pk").first()
+        return found.pk if found else 0
+
     def post(self, page: str, **values: object) -> None:
-        address = f"/w/acme/{page.format(bot=self.bot.pk, key=self.key.pk)}"
+        address = f"/w/acme/{page.format(bot=self.bot.pk, key=self.key.pk, alert=self.alert)}"
         assert self.browser.post(address, values).status_code in (200, 302)
 
     def get(self, page: str) -> None:
@@ -153,6 +161,8 @@ def find_plan(code: str) -> PlanVersion:
 NEXT_MONTH = next_month(datetime.now(UTC).date()).isoformat()
 RANGE = "from=2026-03-01&to=2026-03-04"
 DAYS = "range=custom&first=2026-03-02&last=2026-03-03"
+ALERT = {"bot": "support", "watched": "billing_sessions", "per": "day", "threshold": "3"}
+OF_ALERT = {"watches": "Billing sessions per day", "threshold": "3 billing sessions", "on": True}
 OF_DAYS = {"range": ["custom"], "first": ["2026-03-02"], "last": ["2026-03-03"]}
 
 WRITES = {
@@ -240,9 +250,24 @@ WRITES = {
         first=lambda world: billing.open_billing(workspace=world.acme, at=datetime.now(UTC)),
     ),
     "mails chosen": Write(
-        lambda world: world.post("mails", wanted=["credits", "plans", "bots", "reloads"]),
+        lambda world: world.post("mails", wanted=["credits", "usage", "plans", "bots", "reloads"]),
         PERSON, "mail.chosen", "owner@acme.example",
         {"switched_off": []}, {"switched_off": ["extensions"]},
+    ),
+    "usage alert made": Write(
+        lambda world: world.post("usage-alerts/new", **ALERT),
+        PERSON, "usage_alert.created", "support", after=OF_ALERT,
+    ),
+    "usage alert changed": Write(
+        lambda world: world.post("usage-alerts/{alert}/change", threshold="5"),
+        PERSON, "usage_alert.changed", "support", OF_ALERT,
+        OF_ALERT | {"threshold": "5 billing sessions", "on": False},
+        first=lambda world: world.post("usage-alerts/new", **ALERT),
+    ),
+    "usage alert removed": Write(
+        lambda world: world.post("usage-alerts/{alert}/remove"),
+        PERSON, "usage_alert.removed", "support", OF_ALERT | {"fired": 0},
+        first=lambda world: world.post("usage-alerts/new", **ALERT), again=False,
     ),
     "zone set": Write(
         lambda world: world.post("settings/zone", timezone="Asia/Kolkata"),

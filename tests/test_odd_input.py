@@ -14,10 +14,12 @@ from invoices import bundles
 from invoices.bundled import DocumentBundle
 from invoices.models import Order
 from plans import billing, extensions
+from plans.alerted import UsageAlert
 from plans.models import CreditLot, Extension
 from tests import make
 from tests.accounts.test_access import sign_in
 from tests.invoices import buying, stating
+from tests.plans import watching
 from tests.test_architecture import patterns
 from usage.models import Stream
 from usage.session_queries import name_conversation
@@ -32,7 +34,7 @@ FILTERS = (
     "bot", "channel", "timezone", "range", "first", "last", "by", "view", "rows", "kind", "state",
     "from", "to", "user", "conversation", "q", "owner", "status", "show", "type", "id", "source",
     "result", "code", "action", "who", "target", "role", "plan", "plan_status", "balance",
-    "amount", "number", "least", "most", "tab",
+    "amount", "number", "least", "most", "tab", "watched", "per", "threshold", "months", "is_on",
 )  # fmt: skip
 PARTS = ("%00", "a%0ab", "%ff", "a%2F..%2Fb", "a%22b", "0", "-1", "9" * 30, "x" * 2000)
 METHODS = ("HEAD", "PUT", "TRACE")
@@ -92,6 +94,12 @@ def find_parts(acme: Workspace) -> dict[str, str]:
             "<int:bundle_id>": str(bundle.pk),
             "<slug:month>": str(statement),
             "<int:pack_id>": "1",
+            "<int:alert_id>": str(
+                (
+                    UsageAlert.objects.for_workspace(acme).first()
+                    or watching.alert(acme, 7, bot=bot)
+                ).pk
+            ),
             "<slug:plan_code>": "essential",
             "<slug:currency_code>": "USD",
             "<str:token>": "of-nobody",

@@ -19,7 +19,8 @@ from invoices import auto_reload, orders, payments, plan_changes, refunds
 from invoices.models import Method, Order, OrderType, PaymentStatus, SavedMethod
 from invoices.providers import Answer
 from invoices.sandbox import SavedAnswer
-from plans import billing, extensions, grants, low_balance
+from plans import billing, extensions, grants, low_balance, usage_alerts
+from plans.alerted import Per, Watched
 from plans.models import Extension, PlanVersion
 
 
@@ -223,6 +224,24 @@ def limit_low(bot: str, amount: int) -> Act:
     return act
 
 
+def watch(
+    threshold: int, *, bot: str = "", watched: Watched = Watched.SESSIONS, per: Per = Per.DAY
+) -> Act:
+    """Return how somebody makes a usage alert, of a bot or of the whole workspace."""
+
+    def act(scene: Scene) -> None:
+        usage_alerts.create(
+            workspace=scene.workspace,
+            bot=scene.find_bot(bot),
+            watched=watched,
+            per=per,
+            threshold=Decimal(threshold),
+            at=scene.at,
+        )
+
+    return act
+
+
 def begin_contract(reason: str) -> Act:
     """Return how a workspace gets a contract, from that day on."""
 
@@ -260,6 +279,16 @@ STORY: Mapping[str, Sequence[Chapter]] = {
         Chapter(150, [change_plan("business-banking", "essential", by=NADIA)]),
         Chapter(130, [buy(500, by=TOBIAS, status=PaymentStatus.CANCELED)]),
         Chapter(95, [buy(300, by=MARA, bot="wealth-concierge")]),
+        Chapter(
+            92,
+            [
+                watch(45, bot="everyday-banking"),
+                watch(9, bot="mortgage-guide"),
+                watch(50, bot="phone-banking", watched=Watched.MONEY, per=Per.MONTH),
+                watch(4000, per=Per.MONTH),
+                watch(400, watched=Watched.MONEY, per=Per.MONTH),
+            ],
+        ),
         Chapter(82, [refund("wealth-concierge", reason="The bot is not published this year.")]),
         Chapter(75, [grant(150, bot="it-helpdesk", days=84, reason="Trial of the new channel")]),
         Chapter(70, [grant(120, bot="people-desk", days=40, reason="Trial of the new channel")]),
@@ -297,6 +326,7 @@ STORY: Mapping[str, Sequence[Chapter]] = {
         Chapter(64, [buy(200, by=plan.LENA, bot="lieferanten")]),
         Chapter(61, [refund("lieferanten", reason="Doppelt bestellt.")]),
         Chapter(60, [limit_low("treueclub", 500)]),
+        Chapter(45, [watch(30, bot="retouren", watched=Watched.MONEY, per=Per.MONTH)]),
         Chapter(30, [buy(300, by=plan.LENA)]),
         Chapter(
             12,

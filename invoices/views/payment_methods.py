@@ -18,7 +18,8 @@ from django.views.decorators.http import (
 
 from accounts import calls
 from accounts.access import WorkspaceRequest, workspace_view
-from invoices import collecting, forms, keepers, payments, queries, saved_methods
+from accounts.months import read_calendar
+from invoices import collecting, expiry, forms, keepers, payments, queries, saved_methods
 from invoices.models import Method, MethodSetup, SavedMethod
 from invoices.providers import ProviderDown
 from invoices.queries import MethodUse
@@ -40,8 +41,11 @@ def list_methods(request: WorkspaceRequest) -> HttpResponse:
     if request.htmx and asks_again:
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
     methods = queries.list_methods(request.workspace)
+    today = read_calendar(request.workspace).day_of(datetime.now(UTC))
     context = {
         "methods": methods,
+        "today": today,
+        "soon": today + expiry.TOLD_BEFORE,
         "renewals_by": next((one.method for one in methods if one.pays_renewals), None),
         "removed": queries.list_removed(request.workspace),
         "may_add": bool(keepers.list_methods()),

@@ -1,6 +1,6 @@
 """The sandbox's own pages, which know nothing of the console, and where its answers arrive."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from http import HTTPStatus
 
 from django.conf import settings
@@ -14,7 +14,7 @@ from accounts import actors, audit
 from accounts.actors import ActorKind
 from invoices import forms, keepers, payments, sandbox
 from invoices.providers import SetupAnswer
-from invoices.sandbox import Choice, NotSigned, SavedAnswer
+from invoices.sandbox import Choice, Expiry, NotSigned, SavedAnswer
 
 
 def check_offered() -> None:
@@ -50,12 +50,13 @@ def pay(request: HttpRequest, token: str) -> HttpResponse:
                 "bill": bill,
                 "form": form,
                 "saved_answers": SavedAnswer.choices,
+                "expiries": Expiry.choices,
                 "late": sandbox.LATE,
             },
         )
     choice = Choice(form.cleaned_data["choice"])
     saved = SavedAnswer(form.cleaned_data["saved"] or SavedAnswer.ACCEPT)
-    sandbox.decide(bill, choice=choice, saved=saved)
+    sandbox.decide(bill, choice=choice, saved=saved, until=read_until(form))
     if choice == Choice.EARLY:
         return render(request, "invoices/sandbox_answered.html", {"bill": bill})
     return redirect(bill.return_to)
@@ -77,11 +78,21 @@ def save(request: HttpRequest, token: str) -> HttpResponse:
         )
     form = forms.SandboxMethod(request.POST if request.method == "POST" else None)
     if not form.is_valid():
-        context = {"form": form, "saved_answers": SavedAnswer.choices}
+        context = {
+            "form": form,
+            "saved_answers": SavedAnswer.choices,
+            "expiries": Expiry.choices,
+        }
         return render(request, "invoices/sandbox_method.html", context)
     saved = form.cleaned_data["saved"]
-    sandbox.save(wish, saved=SavedAnswer(saved) if saved else None)
+    sandbox.save(wish, saved=SavedAnswer(saved) if saved else None, until=read_until(form))
     return redirect(wish.return_to)
+
+
+def read_until(form: forms.SandboxAnswer | forms.SandboxMethod) -> date | None:
+    """Return until when a method is good that is kept."""
+    today = datetime.now(UTC).date()
+    return sandbox.find_last_day(Expiry(form.cleaned_data["expiry"]), today=today)
 
 
 @csrf_exempt  # no browser comes here: a signature says who it is

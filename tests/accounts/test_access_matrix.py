@@ -14,6 +14,7 @@ from plans.models import CreditLot
 from tests import make
 from tests.invoices import buying, stating
 from tests.pages import sign_in
+from tests.plans import watching
 from tests.test_architecture import patterns
 from usage.models import Stream
 from usage.session_queries import name_conversation
@@ -65,6 +66,15 @@ PAGES = [
     Page("plan/bots/{owned}/extension", "oam", {"days": "3", "reason": "Late."}),
     Page("plan/bots/{owned}/owner", "oa"),
     Page("plan/bots/{owned}/owner", "oa", {"owner": "1", "reason": "Moves on."}),
+    Page("usage-alerts/", "oafm"),
+    Page("usage-alerts/new", "oam"),
+    Page("usage-alerts/new", "oam", {"threshold": "5"}),
+    Page("usage-alerts/bots", "oam"),
+    Page("usage-alerts/{alert_owned}/", "oafm"),
+    Page("usage-alerts/{alert_owned}/change", "oam"),
+    Page("usage-alerts/{alert_owned}/change", "oam", {"threshold": "5"}),
+    Page("usage-alerts/{alert_owned}/remove", "oam"),
+    Page("usage-alerts/{alert_owned}/remove", "oam", {}),
     Page("bots/", "oafms"),
     Page("bots/export", "oafms"),
     Page("bots/{shared}/", "oafms"),
@@ -161,6 +171,11 @@ PAGES = [
 OF_ONE_PERSON = ["orders/zips/*/download", "orders/zips/*/cancel", "orders/zips/*/retry"]
 # Of bots not shared: who sees all still does, to all others there is none.
 UNSEEN = [
+    Page("usage-alerts/{alert_shared}/", "oaf"),
+    Page("usage-alerts/{alert_other}/", "oaf"),
+    Page("usage-alerts/{alert_other}/change", "oa"),
+    Page("usage-alerts/{alert_other}/change", "oa", {"threshold": "5"}),
+    Page("usage-alerts/{alert_other}/remove", "oa"),
     Page("plan/bots/{other}/change", "oa"),
     Page("plan/bots/{other}/change/undo", "oa", {}),
     Page("usage/conversations/{talk_other}/", "oaf"),
@@ -187,14 +202,22 @@ UNSEEN = [
 ABOVE = ["Dashboard", "Orders & Invoices", "Plan"]
 WITH_STATEMENTS = ["Dashboard", "Orders & Invoices", "Statements", "Plan"]
 OF_ADMINS = [
-    "Usage", "Bots", "Users & roles", "Audit log", "Tie-out", "Developers", "Billing details",
-    "Payment methods", "Settings",
+    "Usage", "Usage alerts", "Bots", "Users & roles", "Audit log", "Tie-out", "Developers",
+    "Billing details", "Payment methods", "Settings",
 ]  # fmt: skip
 MENUS = {
     OWNER: [*WITH_STATEMENTS, *OF_ADMINS],
     ADMIN: [*WITH_STATEMENTS, *OF_ADMINS],
-    FINANCE: [*WITH_STATEMENTS, "Usage", "Bots", "Audit log", "Tie-out", "Billing details"],
-    MEMBER: [*ABOVE, "Usage", "Bots"],
+    FINANCE: [
+        *WITH_STATEMENTS,
+        "Usage",
+        "Usage alerts",
+        "Bots",
+        "Audit log",
+        "Tie-out",
+        "Billing details",
+    ],
+    MEMBER: [*ABOVE, "Usage", "Usage alerts", "Bots"],
     SHARED: ["Usage", "Bots"],
 }
 SCOPES = {
@@ -215,6 +238,7 @@ ADDRESSES = {
     "Statements": "statements/",
     "Plan": "plan/",
     "Usage": "usage/",
+    "Usage alerts": "usage-alerts/",
     "Bots": "bots/",
     "Users & roles": "people/",
     "Audit log": "audit-log/",
@@ -245,6 +269,7 @@ PARTS = (
     "document_shared",
     "statement_shared",
     "lot_shared",
+    "alert_owned",
     "method_shared",
     "setup_shared",
 )
@@ -307,6 +332,7 @@ def fill_one(place: Workspace, users: dict[str, str]) -> dict[str, int | str]:
                 f"person_{name}": people[Role.FINANCE].pk,
                 f"invitation_{name}": invited.pk,
                 f"lot_{name}": CreditLot.objects.for_workspace(place).get(kind="free").pk,
+                f"alert_{name}": watching.alert(place, 5, bot=stream.bot).pk,
                 f"order_{name}": orders[name],
                 f"method_{name}": saved.pk,
                 f"setup_{name}": setup.pk,

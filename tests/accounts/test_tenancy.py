@@ -38,6 +38,7 @@ from invoices.models import (
 from invoices.stated import MOVEMENTS, StatementBalance, StatementBot, StatementLine
 from invoices.tax import Category
 from invoices.tied import TieOutCheck
+from plans.alerted import Per, UsageAlert, UsageAlertFiring, Watched
 from plans.models import (
     Account,
     BotBilling,
@@ -135,6 +136,23 @@ def fill_plans(bot: Bot, *, requested_by: User) -> None:
         quantity=0,
         amount=0,
         postings=0,
+    )
+    alert = UsageAlert.objects.create(
+        workspace=of,
+        bot=bot,
+        watched=Watched.SESSIONS,
+        per=Per.DAY,
+        threshold=5,
+        since_on=date(2026, 3, 2),
+        created_at=make.NOON,
+    )
+    UsageAlertFiring.objects.create(
+        workspace=of,
+        alert=alert,
+        starts_on=date(2026, 3, 2),
+        number=5,
+        threshold=5,
+        fired_at=make.NOON,
     )
     Extension.objects.create(
         workspace=of,

@@ -21,8 +21,9 @@ pytestmark = [
 
 OWN_FACTORS = "/profile/second-factor/"
 ALL = [
-    "Dashboard", "Orders & Invoices", "Statements", "Plan", "Usage", "Bots", "Users & roles",
-    "Audit log", "Tie-out", "Developers", "Billing details", "Payment methods", "Settings",
+    "Dashboard", "Orders & Invoices", "Statements", "Plan", "Usage", "Usage alerts", "Bots",
+    "Users & roles", "Audit log", "Tie-out", "Developers", "Billing details", "Payment methods",
+    "Settings",
 ]  # fmt: skip
 MENUS = {
     Role.OWNER: [
@@ -31,6 +32,7 @@ MENUS = {
         "Statements",
         "Plan",
         "Usage",
+        "Usage alerts",
         "Bots",
         "Users & roles",
         "Audit log",
@@ -46,6 +48,7 @@ MENUS = {
         "Statements",
         "Plan",
         "Usage",
+        "Usage alerts",
         "Bots",
         "Users & roles",
         "Audit log",
@@ -61,12 +64,13 @@ MENUS = {
         "Statements",
         "Plan",
         "Usage",
+        "Usage alerts",
         "Bots",
         "Audit log",
         "Tie-out",
         "Billing details",
     ],
-    Role.MEMBER: ["Dashboard", "Orders & Invoices", "Plan", "Usage", "Bots"],
+    Role.MEMBER: ["Dashboard", "Orders & Invoices", "Plan", "Usage", "Usage alerts", "Bots"],
     Role.SHARED: ["Usage", "Bots"],
 }
 

@@ -144,10 +144,11 @@ def kept_method(
     answers: SavedAnswer = SavedAnswer.ACCEPT,
     as_default: bool = False,
     at: datetime = make.NOON,
+    until: date | None = None,
 ) -> SavedMethod:
     """Have somebody add a method without a purchase, which answers so when it is charged."""
     begun = setup(of, by=by, as_default=as_default, at=at)
-    answer = SetupAnswer(begun.reference, answers, f"Sandbox, {answers.label}")
+    answer = SetupAnswer(begun.reference, answers, f"Sandbox, {answers.label}", until)
     keepers.take_answer(workspace_id=of.pk, answer=answer, at=at)
     with in_workspace(of.pk):
         kept = SavedMethod.objects.for_workspace(of).kept().select_related("workspace")

@@ -484,6 +484,7 @@ def test_card_of_a_purchase_is_kept_with_the_words_that_were_agreed_to(
     with in_workspace(acme.pk):
         saved = SavedMethod.objects.get()
     assert (saved.reference, saved.label) == ("cus_5/pm_5", "Visa ending in 4242, to 08/2031")
+    assert str(saved.expires_on) == "2031-08-31"
     assert (saved.consent, saved.saved_by_id) == (payments.CONSENT, owner.user_id)
     assert saved.is_default
     assert len(stripe.asked("/v1/payment_intents/pi_1", "GET")) == 1

@@ -310,6 +310,51 @@ def test_two_lots_of_other_days_are_told_of_on_two_days(acme: Workspace) -> None
     assert len(letters.find(acme, "credits_lapsing")) == 4  # two to each of two
 
 
+def test_credits_of_many_bots_are_one_mail_to_their_owner(acme: Workspace, bot: Bot) -> None:
+    bots_of = [own(make.bot(acme, f"bot{number}"), Role.MEMBER) for number in range(30)]
+    for one in [*bots_of, make.bot(acme, "nobodys"), own(make.bot(acme, "of-admin"), Role.ADMIN)]:
+        books.free(acme, 10, last_day=TODAY + 14 * DAY, bot=one)
+    books.free(acme, 100, last_day=TODAY + 14 * DAY)
+
+    for hours in range(4):
+        warn(acme, NOW + timedelta(hours=hours))
+
+    written = letters.find(acme, "credits_lapsing")
+    to_member = [mail for mail in written if mail.address.startswith("member")]
+    assert len(to_member) == 1
+    assert letters.subjects(acme, "credits_lapsing") == [
+        "300.00 USD of free credits lapse after 16 Mar 2026",
+        "10.00 USD of free credits lapse after 16 Mar 2026",
+        "100.00 USD of free credits lapse after 16 Mar 2026",
+    ]
+    assert "for 30 bots lapse in 14 days" in letters.texts(acme, "credits_lapsing")
+    assert "'the bot bot29', '10.00 USD'" in letters.texts(acme, "credits_lapsing")
+
+
+def test_lapse_is_told_to_who_owns_the_bot_since(acme: Workspace, bot: Bot) -> None:
+    books.free(acme, 10, last_day=TODAY + 14 * DAY, bot=bot)
+    warn(acme)
+
+    own(bot, Role.ADMIN)
+    warn(acme, NOW + DAY)
+
+    assert letters.addressed(acme, "credits_lapsing") == ["admin", "member"]
+
+
+def test_credits_that_are_added_to_lapse_as_well_are_told_of_too(acme: Workspace, bot: Bot) -> None:
+    books.free(acme, 10, last_day=TODAY + 3 * DAY, bot=bot)
+    warn(acme)
+    books.free(acme, 20, last_day=TODAY + 3 * DAY, bot=own(make.bot(acme, "new"), Role.MEMBER))
+
+    for hours in (1, 24, 25):
+        warn(acme, NOW + timedelta(hours=hours))
+
+    assert letters.subjects(acme, "credits_lapsing") == [
+        "10.00 USD of free credits lapse after 5 Mar 2026",
+        "20.00 USD of free credits lapse after 5 Mar 2026",
+    ]
+
+
 def test_used_up_credits_are_not_told_of(acme: Workspace) -> None:
     books.free(acme, 100, last_day=TODAY + 14 * DAY)
     leave(acme, 0)
