@@ -200,6 +200,8 @@ def read_inputs(document: IssuedDocument, claim: Claim, calendar: Calendar) -> I
     order, month = document.order, find_month(document)
     of_plan = claim["cause"] in OF_PLANS
     plans = list(read_plans(document, claim, month=month)) if month or of_plan else []
+    changes = list(read_changes(document, claim)) if of_plan else []
+    named = {of["version"] for of in plans} | {of["before"] for of in changes}
     inputs: Inputs = {
         "rule": RULE,
         "decimals": document.currency.decimals,
@@ -209,13 +211,13 @@ def read_inputs(document: IssuedDocument, claim: Claim, calendar: Calendar) -> I
         "month": month.isoformat() if month else None,
         "zones": list(read_zones(document)),
         "edges": {},
-        "versions": read_versions({of["version"] for of in plans}, claim),
+        "versions": read_versions(named, claim),
         "plans": plans,
         "contract_from": find_contract(document, claim) if of_plan else None,
         "ordered": list(read_ordered(document, month)) if month else [],
         "given": list(read_given(document, month)) if month else [],
         "fee_paid": list(read_paid(document, month)) if month else [],
-        "changes": list(read_changes(document, claim)) if of_plan else [],
+        "changes": changes,
         "transfer": find_transfer(order) if order.key.startswith("wire:") else None,
         "lot": read_lot(document) if claim["cause"] == "refund" else [],
         "invoice": read_invoice(document),
