@@ -26,6 +26,8 @@ AGAIN = frozenset({BundleState.FAILED, BundleState.CANCELED})  # what may be tri
 class DocumentBundle(WorkspaceOwned):
     """A ZIP file of documents: the row is what a worker has to do, and then where the file is.
 
+    ``proves``: the one document whose proof it is, with all from which that follows; ``result``:
+    what came of it, as `invoices.proving.Proof` describes it. None: the file has PDFs.
     ``key`` makes it once for a person. ``documents``: their ids, as they were when it was asked
     for; ``about``: by which filters, in words. ``attempt`` counts how often a worker began; that
     worker alone, and no longer than up to ``claimed_until`` without a sign of life, goes on with
@@ -38,6 +40,10 @@ class DocumentBundle(WorkspaceOwned):
     asked_at = models.DateTimeField()
     about = models.CharField(max_length=500)
     documents = ArrayField(models.BigIntegerField())
+    proves = models.ForeignKey(
+        "invoices.IssuedDocument", on_delete=models.PROTECT, null=True, blank=True
+    )
+    result = models.JSONField(null=True, blank=True)
     state = models.CharField(max_length=8, choices=BundleState.choices, default=BundleState.WAITING)
     attempt = models.PositiveIntegerField(default=0)
     tries = models.PositiveIntegerField(default=0)
@@ -73,6 +79,8 @@ class DocumentBundle(WorkspaceOwned):
         ]
 
     def __str__(self) -> str:
+        if self.proves:
+            return f"{self.proves.number}-proof-{self.pk}.zip"
         return f"{self.workspace.slug}-documents-{self.pk}.zip"
 
     @property

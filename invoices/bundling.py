@@ -21,7 +21,7 @@ from django.db.models.functions import Now
 
 from accounts.exports import Value, write_csv
 from accounts.tenancy import in_workspace
-from invoices import files
+from invoices import files, proof_files
 from invoices.bundled import BundleState, DocumentBundle
 from invoices.bundles import KEPT
 from invoices.issued import IssuedDocument
@@ -30,6 +30,7 @@ from plans.wording import write
 logger = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=2)  # a worker that says nothing for that long is taken for dead
+WHILE_READING = timedelta(minutes=20)  # the inputs of a proof, in one transaction
 SAYS_SO = 1.0  # seconds between two signs of life
 MOST_TRIES = 5
 WAITS = 30.0  # seconds in all for PDFs that other workers are making
@@ -59,7 +60,7 @@ def make(*, workspace_id: int, bundle_id: int, now: datetime) -> bool:
         return False
     try:
         with TemporaryFile() as file:
-            missing = pack(bundle, file, now=now)
+            missing = pack_proof(bundle, file) if bundle.proves_id else pack(bundle, file, now=now)
             finish(bundle, file, missing=missing)
     except Lost:
         default_storage.delete(bundle.name)
@@ -142,6 +143,21 @@ def pack(bundle: DocumentBundle, file: IO[bytes], *, now: datetime) -> int:
     return sum(packed.state != INCLUDED for packed in lines.values())
 
 
+def pack_proof(bundle: DocumentBundle, file: IO[bytes]) -> int:
+    """Prove a document and write the ZIP file of that; nothing can be missing in it."""
+    said_at = time.monotonic()
+
+    def say_so(events: int) -> None:
+        nonlocal said_at
+        if time.monotonic() - said_at >= SAYS_SO:
+            hold(bundle, done=events, claimed_until=Now() + LEASE)
+            said_at = time.monotonic()
+
+    hold(bundle, claimed_until=Now() + WHILE_READING)
+    bundle.result = proof_files.pack(bundle, file, progress=say_so)
+    return 0
+
+
 def in_turn(bundle: DocumentBundle, lines: dict[int, Packed]) -> Iterator[int]:
     """Yield the documents, and again those whose PDF was not there, for a while."""
     yield from bundle.documents
@@ -222,6 +238,7 @@ def finish(bundle: DocumentBundle, file: IO[bytes], *, missing: int) -> None:
         sha256=sha256,
         size=size,
         missing=missing,
+        result=bundle.result,
         claimed_until=None,
         expires_at=Now() + KEPT,
     )

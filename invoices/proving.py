@@ -13,7 +13,8 @@ from accounts import audit
 from accounts.models import Workspace
 from accounts.tenancy import WORKSPACE, admit, in_workspace, read_as_operator
 from invoices import contents, facturx, gathering
-from invoices.gathering import Gathered, write_instant
+from invoices.claims import write_instant
+from invoices.gathering import Gathered
 from invoices.issued import IssuedDocument
 from invoices.proof import packing
 from invoices.proof.checking import check

@@ -11,6 +11,7 @@ from invoices.views import (
     orders,
     payment_methods,
     plan_changes,
+    proofs,
     reload,
     wire,
 )
@@ -38,6 +39,12 @@ urlpatterns = [
     path("settings/documents", documents.document_list, name="document_list"),
     path("invoices/<slug:document_number>/", documents.show_document, name="document"),
     path("invoices/<slug:document_number>.pdf", documents.document_pdf, name="document_pdf"),
+    path("invoices/<slug:document_number>/proof", proofs.show_proof, name="proof"),
+    path(
+        "invoices/<slug:document_number>/proof/<int:bundle_id>/download",
+        proofs.proof_download,
+        name="proof_download",
+    ),
     path("plan/funds", funds.add_funds, name="add_funds"),
     path("plan/bots/<int:bot_id>/funds", funds.add_funds, name="add_funds"),
     path("plan/reload", reload.change_reload, name="reload"),

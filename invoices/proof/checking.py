@@ -181,7 +181,9 @@ def check_edges(inputs: Inputs, findings: Findings) -> str:
     except ZoneInfoNotFoundError as error:
         return f"{error.args[0]}. When local days began is taken from the bundle."
     for day, at in inputs["edges"].items():
-        findings.same(f"beginning of {day}", count_from(at), find_edge(date.fromisoformat(day), zones))
+        findings.same(
+            f"beginning of {day}", count_from(at), find_edge(date.fromisoformat(day), zones)
+        )
     return ""
 
 

@@ -91,10 +91,10 @@ def compare_lines(claim: Claim, lines: Sequence[Line], findings: Findings) -> li
     return [*placed, *wanted.values()]
 
 
-def identify(fact: LineFact) -> tuple[str, ...]:
+def identify(fact: LineFact) -> tuple[str, str, str, str, str, str]:
     """Return what a line is for."""
-    names = (fact["bot"], fact["kind"], fact["version"])
-    return (*names, fact["first_day"], fact["last_day"], fact["meter"])
+    days = (fact["first_day"], fact["last_day"])
+    return (fact["bot"], fact["kind"], fact["version"], *days, fact["meter"])
 
 
 def compare_document(

@@ -95,9 +95,7 @@ def make_upgrade(claim: Claim, net: Decimal) -> Line:
     order = claim["order"]
     day = date.fromisoformat(order["created_on"])
     days = (day.isoformat(), (next_month(day) - DAY).isoformat())
-    return Line(
-        order["bot"] or "", "upgrade", order["version"] or "", *days, "", 0, 0, 1, net, net
-    )
+    return Line(order["bot"] or "", "upgrade", order["version"] or "", *days, "", 0, 0, 1, net, net)
 
 
 def post_purchase(sums: Sums) -> Accounts:

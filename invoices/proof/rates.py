@@ -221,9 +221,7 @@ def rate_further(
         kind = "seats" if meter in SEAT_METERS else "usage"
         net = round_amount(quantity * price, decimals=case.inputs["decimals"])
         days = (first, stretch.last.isoformat())
-        yield Line(
-            bot, kind, stretch.version, *days, meter, used, included, quantity, price, net
-        )
+        yield Line(bot, kind, stretch.version, *days, meter, used, included, quantity, price, net)
 
 
 def rate_upgrade(case: Case, order: OrderFact, day: str) -> Decimal:

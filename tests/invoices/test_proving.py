@@ -69,7 +69,8 @@ def tamper(table: str, change: str, where: str = "true", **values: Any) -> None:
     with psycopg.connect(address("owner")) as owner:
         owner.execute(SQL("ALTER TABLE {} DISABLE TRIGGER USER").format(name))
         changed = owner.execute(
-            SQL(f"UPDATE {{}} SET {change} WHERE {where}").format(name), values  # type: ignore[arg-type]
+            SQL(f"UPDATE {{}} SET {change} WHERE {where}").format(name),
+            values,
         )
         assert changed.rowcount >= 1
         owner.execute(SQL("ALTER TABLE {} ENABLE TRIGGER USER").format(name))
@@ -96,7 +97,7 @@ def test_renewal_with_conversations_calls_and_agents_is_equal(acme: Workspace) -
     bot = priced(acme, included={"conversations": 1, "voice_sessions": 0, "agents_peak": 0})
     talks = [
         *make.talk(0, 10, 20, 31, user="u1", subject=bot.key, start=MID_MARCH),
-        *make.talk(0, 14, 31, user="u2", subject=bot.key, channel="voice", start=MID_MARCH),
+        *make.talk(0, 14, 28, 31, user="u2", subject=bot.key, channel="voice", start=MID_MARCH),
         *make.talk(0, 40, user="u3", subject=bot.key, start=MID_MARCH, environment="test"),
         make.event("agent.signed_in", at=MID_MARCH, subject=bot.key, agent="a"),
         make.event("agent.signed_in", at=MID_MARCH + HOUR, subject=bot.key, agent="b"),
@@ -297,7 +298,7 @@ def test_refund_and_upgrade_that_were_changed_are_named(acme: Workspace, bot: Bo
     refunds.refund(order=order, expected=order.gross, reason="Odd.", at=MID_MARCH)
     orders.complete(order=upgrade(acme, bot, "advanced", at=MID_MARCH), at=MID_MARCH)
     (note,) = documents(acme, DocumentKind.CREDIT_NOTE)
-    tamper("plans_ledgerentry", "amount = amount * 2", "account IN ('prepaid_credits') AND amount < 0"
+    tamper("plans_ledgerentry", "amount = amount * 2", "account = 'prepaid_credits' AND amount < 0"
            " AND workspace_id = %(of)s", of=acme.pk)  # fmt: skip
     tamper("invoices_order", "net = net + 1, gross = gross + 1", "type = 'plan_change' AND"
            " workspace_id = %(of)s", of=acme.pk)  # fmt: skip
@@ -350,6 +351,7 @@ def test_command_says_equal_and_leaves_an_entry_in_the_audit_log(
     assert len(said["inputs_sha256"]) == 64
     with in_workspace(invoice.workspace_id):
         entry = AuditEntry.objects.for_workspace(invoice.workspace_id).get(action="invoice.proved")
+    assert entry.after is not None
     assert (entry.target, entry.after["equal"]) == (invoice.number, True)
 
 
@@ -369,7 +371,7 @@ def test_command_fails_where_something_differs_and_names_it(
 
 
 def test_command_knows_no_other_number() -> None:
-    with pytest.raises(CommandError, match="There is no document ACME-2026-000099."):
+    with pytest.raises(CommandError, match="There is no document ACME-2026-000099"):
         call_command("prove_invoice", "ACME-2026-000099")
 
 
