@@ -330,6 +330,12 @@ WRITES = {
         PERSON, "bundle.asked", "acme-documents-1.zip",
         after={"about": "All orders", "documents": 1}, first=with_invoice,
     ),
+    "invoice proved by page": Write(
+        lambda world: world.post(
+            "invoices/ACME-2026-000001/proof", key="6f1f4f0c-3c1b-4d0c-9a53-3f0f5d6b1a53"
+        ),
+        PERSON, "proof.asked", "ACME-2026-000001", first=with_invoice,
+    ),
     "audit log downloaded": Write(
         lambda world: world.get("audit-log/export?who=ann"),
         PERSON, "audit_log.exported", "acme-audit-log.csv", after={"filters": {"who": ["ann"]}},

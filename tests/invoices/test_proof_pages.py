@@ -112,7 +112,7 @@ def test_proof_is_asked_for_made_and_downloaded(
 
     shown = words(client.get(page(invoice)))
     assert "Equal" in shown
-    assert "Events 410" in shown
+    assert "Events 411" in shown
     assert result(bundle)["inputs_sha256"] in shown
     answer = client.get(f"{page(invoice)}/{bundle.pk}/download")
     content = b"".join(answer)
@@ -137,7 +137,7 @@ def test_program_says_equal_without_console_and_site_packages(
 
     assert (status, said.splitlines()[-1]) == (0, "Equal.")
     assert result(bundle)["inputs_sha256"] in said
-    assert "events: 410, sessions: 403" in said
+    assert "events: 411, sessions: 403" in said
     expected = json.loads((folder / packing.EXPECTED).read_text())
     assert (expected["number"], len(expected["xml_sha256"])) == (invoice.number, 64)
     assert "MANIFEST" in (folder / packing.README).read_text()
