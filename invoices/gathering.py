@@ -91,7 +91,7 @@ def read_inputs(document: IssuedDocument, claim: Claim, calendar: Calendar) -> I
             document.issued_at if claim["cause"] == "correction" else order.created_at
         ),
         "month": month.isoformat() if month else None,
-        "zones": list(read_zones(document)),
+        "zones": [],
         "edges": {},
         "versions": read_versions(named, claim),
         "plans": plans,
@@ -105,12 +105,14 @@ def read_inputs(document: IssuedDocument, claim: Claim, calendar: Calendar) -> I
         "invoice": read_invoice(document),
     }
     inputs["edges"] = find_edges(inputs, claim, calendar)
+    inputs["zones"] = list(read_zones(document, until=max(inputs["edges"])))
     return inputs
 
 
-def read_zones(document: IssuedDocument) -> Iterator[ZoneFact]:
-    """Yield from which month on which zone holds."""
+def read_zones(document: IssuedDocument, *, until: str) -> Iterator[ZoneFact]:
+    """Yield from which month on which zone holds, up to a day."""
     kept = MonthZone.objects.for_workspace(document.workspace_id).order_by("month")
+    kept = kept.filter(month__lte=until)
     found = [(of.month, of.zone) for of in kept]
     for month, zone in found or [(BEGINNING, document.workspace.timezone)]:
         yield {"month": month.isoformat(), "zone": zone}

@@ -35,13 +35,17 @@ from plans.money import round_amount
 from usage.sessions import RULE
 
 DUE_AFTER = 14 * DAY
+LATE = (
+    "{} of the events were received in the hour before the clock. Those of an import that ran"
+    " meanwhile may have been stored after it."
+)
 Progress = Callable[[int], None]
 
 
 class Result(NamedTuple):
     """What a proof found, and of how many inputs of each kind.
 
-    ``note``: what could not be looked at here.
+    ``note``: what could not be looked at here, or may explain a difference.
     """
 
     differences: list[Difference]
@@ -75,6 +79,8 @@ def check(
     usage = Usage(case.list_cuts(), as_of=count_from(inputs["as_of"]))
     count_events(events, usage=usage, progress=progress)
     CHECKS[claim["cause"]](claim, case, usage, findings)
+    if findings and usage.late:
+        note = f"{note} {LATE.format(usage.late)}".strip()
     prices = sum(1 + len(of["meters"]) for of in inputs["versions"].values())
     counts = {
         "events": usage.events,

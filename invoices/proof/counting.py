@@ -13,6 +13,7 @@ from typing import NamedTuple
 from invoices.proof.facts import CannotProve, Event, count_from
 from usage.sessions import DAY, LAST_OF_STREAM, EventType, StreamEvent, count_sessions
 
+HOUR = DAY // 24
 OF_AGENTS = range(EventType.SEAT_ASSIGNED, EventType.SIGNED_OUT + 1)
 
 StreamName = tuple[str, str, str, str, str]
@@ -33,6 +34,7 @@ class Usage:
         self.seats: dict[str, list[list[Held]]] = {}
         self.signed_in: dict[str, list[Held]] = {}
         self.events = 0
+        self.late = 0  # events that were received in the hour before the clock
         self.sessions = 0
 
     def add(self, bot: str, at: int, meter: str) -> None:
@@ -105,6 +107,7 @@ def in_order(events: Iterable[Event], usage: Usage) -> Iterator[Event]:
     before: tuple[str | int, ...] = ()
     for event in events:
         usage.events += 1
+        usage.late += count_from(event["received_at"]) > usage.as_of - HOUR
         key = sort_key(event)
         if key <= before:
             raise CannotProve(f"Event {event['id']} of {event['source']} is not in its place.")
