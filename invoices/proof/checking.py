@@ -79,7 +79,7 @@ def check(
     usage = Usage(case.list_cuts(), as_of=count_from(inputs["as_of"]))
     count_events(events, usage=usage, progress=progress)
     CHECKS[claim["cause"]](claim, case, usage, findings)
-    if findings and usage.late:
+    if usage.late and any(of.where.startswith("line") for of in findings):
         note = f"{note} {LATE.format(usage.late)}".strip()
     prices = sum(1 + len(of["meters"]) for of in inputs["versions"].values())
     counts = {

@@ -61,9 +61,10 @@ class Findings(list[Difference]):
 
 
 def write(value: object) -> str:
-    """Return a value for a difference."""
+    """Return a value for a difference; an amount with two decimals, or as many as say something."""
     if isinstance(value, Decimal):
-        return f"{value:f}"
+        whole, point, decimals = f"{value:f}".partition(".")
+        return f"{whole}{point}{decimals[:2]}{decimals[2:].rstrip('0')}"
     return "nothing" if value is None or value == "" else str(value)
 
 
@@ -75,8 +76,8 @@ def compare_lines(claim: Claim, lines: Sequence[Line], findings: Findings) -> li
         line = wanted.pop(identify(fact), None)
         if line is None:
             where = f"line {fact['number']} of the order ({fact['kind']} of {fact['bot']})"
-            net = Decimal(fact["net"])
-            findings.append(Difference(where, f"{fact['quantity']} for {net:f}", NOT_THERE))
+            net = write(Decimal(fact["net"]))
+            findings.append(Difference(where, f"{fact['quantity']} for {net}", NOT_THERE))
             continue
         placed.append(line)
         where = f"line {fact['number']} of the order ({line})"
@@ -86,7 +87,7 @@ def compare_lines(claim: Claim, lines: Sequence[Line], findings: Findings) -> li
         findings.same(f"{where}, price", fact["price"], line.price)
         findings.same(f"{where}, net", fact["net"], line.net)
     for line in wanted.values():
-        should_be = f"{line.quantity} for {line.net:f}"
+        should_be = f"{line.quantity} for {write(line.net)}"
         findings.append(Difference(f"line of the order ({line})", MISSING, should_be))
     return [*placed, *wanted.values()]
 
@@ -126,7 +127,7 @@ def compare_sums(claim: Claim, sums: Sums, findings: Findings) -> None:
     content, order = claim["content"], claim["order"]
     findings.same("rows of tax on the document", len(content["taxes"]), 1)
     for row in content["taxes"][:1]:
-        where = f"tax of {Decimal(row['rate']):f} % on the document"
+        where = f"tax of {write(Decimal(row['rate']))} % on the document"
         findings.same(f"{where}, category", row["category"], order["tax_category"])
         findings.same(f"{where}, rate", row["rate"], Decimal(order["tax_rate"]))
         findings.same(f"{where}, basis", row["basis"], sums.net)
@@ -182,4 +183,4 @@ def add_up(posting: PostingFact) -> Accounts:
 
 def say_accounts(amounts: Accounts) -> str:
     """Return the amounts of a posting in words."""
-    return ", ".join(f"{account} {amount:f}" for account, amount in amounts.items() if amount)
+    return ", ".join(f"{account} {write(amount)}" for account, amount in amounts.items() if amount)

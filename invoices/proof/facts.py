@@ -246,7 +246,7 @@ class Line(NamedTuple):
         return Service(self.bot, self.version, self.meter, self.first_day, self.last_day)
 
     def __str__(self) -> str:
-        meter = f" of {self.meter}" if self.meter else ""
+        meter = f" of {self.meter.replace('_', ' ')}" if self.meter else ""
         return f"{self.kind}{meter} of {self.bot}, {self.version}, {say_days(*self[3:5])}"
 
 

@@ -185,7 +185,7 @@ def drop_event(folder: Path) -> None:
                 packing.INPUTS,
                 lambda it: it["versions"]["essential 1"]["meters"][1].update(price="0.20"),
             ),
-            "price: 0.1800, should be 0.20",
+            "price: 0.18, should be 0.20",
         ),
         (
             edit_json(packing.DOCUMENT, lambda it: it["lines"][1].update(quantity=4)),
