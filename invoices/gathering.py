@@ -245,7 +245,7 @@ def read_changes(document: IssuedDocument, claim: Claim) -> Iterator[ChangeFact]
     )
     for entry in changed.order_by("pk"):
         before, after = (entry.before or {}).get("plan"), (entry.after or {}).get("plan")
-        day = (entry.after or {}).get("from")
+        day = str((entry.after or {}).get("from"))
         days = (order["created_on"], order["completed_on"])
         if day in days and before in named and after in named:
             yield {"day": day, "before": named[before], "after": named[after]}
