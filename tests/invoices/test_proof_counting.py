@@ -3,7 +3,7 @@
 from typing import cast
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from invoices.proof.counting import Usage, count_events
@@ -38,6 +38,7 @@ def event(*, type: int = EventType.ALERT_DELIVERED, **values: str) -> Event:
     return event
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a busy machine
 @given(facts)
 def test_seats_and_peaks_are_those_of_the_console(rows: list[tuple[str, str, EventType]]) -> None:
     ordered = sorted(rows)
