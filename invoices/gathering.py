@@ -14,7 +14,6 @@ from django.db.models import Sum
 from accounts.days import DAY
 from accounts.models import AuditEntry, Bot, MonthZone
 from accounts.months import BEGINNING, Calendar, read_calendar
-from invoices.claims import find_month, name_version, read_claim, write, write_instant
 from invoices.issued import CreditedService, IssuedDocument
 from invoices.models import Order, OrderLine, OrderType, Outcome, Transfer
 from invoices.order_lines import IN_ARREARS
@@ -30,6 +29,7 @@ from invoices.proof.facts import (
     ZoneFact,
 )
 from invoices.proof.rates import Case
+from invoices.proof_claims import find_month, name_version, read_claim, write, write_instant
 from plans.catalog import FEE
 from plans.models import (
     Account,

@@ -13,13 +13,13 @@ from accounts import audit
 from accounts.models import Workspace
 from accounts.tenancy import WORKSPACE, admit, in_workspace, read_as_operator
 from invoices import contents, facturx, gathering
-from invoices.claims import write_instant
 from invoices.gathering import Gathered
 from invoices.issued import IssuedDocument
 from invoices.proof import packing
 from invoices.proof.checking import check
 from invoices.proof.comparing import Difference
 from invoices.proof.facts import CannotProve, Claim, Event, Inputs, canonical
+from invoices.proof_claims import write_instant
 from plans.verification import ONE_INSTANT
 from usage import retention
 from usage.sessions import DAY, RULE, SECOND
