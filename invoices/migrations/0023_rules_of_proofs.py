@@ -4,6 +4,6 @@ from accounts.isolation import TieToWorkspace
 
 
 class Migration(migrations.Migration):
-    dependencies = [("invoices", "0016_proofs")]
+    dependencies = [("invoices", "0022_proofs")]
 
     operations = [TieToWorkspace("DocumentBundle", "proves_id", "invoices_issueddocument")]

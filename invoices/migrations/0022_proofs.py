@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("invoices", "0015_rules_of_bundles"),
+        ("invoices", "0021_rules_of_tie_out_checks"),
     ]
 
     operations = [
