@@ -37,6 +37,7 @@ ACCESS: dict[str, frozenset[Role]] = {
     "plans.view": EVERYBODY - {Role.SHARED},
     "plans.change": ADMINS | {Role.MEMBER},
     "orders.view": EVERYBODY - {Role.SHARED},  # a member those they placed: `Order.visible_to`
+    "statements.view": ADMINS | {Role.FINANCE},
     "documents.view": ADMINS | {Role.FINANCE},  # under a contract, which has no orders
     "documents.prove": ADMINS | {Role.FINANCE},  # with events of all bots
     "billing_details.change": ADMINS | {Role.FINANCE},
@@ -88,6 +89,8 @@ OPERATOR_ACCESS = frozenset(
         "seller.change",
         "wires.view",
         "wires.note",
+        "books.view",
+        "books.export",
         "enterprise.set",
     }
 )

@@ -31,6 +31,7 @@ MENU: dict[str, list[Entry]] = {
         Entry(
             "Orders & Invoices", "invoices:order_list", "orders.view", "file-invoice", "invoices/"
         ),
+        Entry("Statements", "invoices:statement_list", "statements.view", "report-money"),
         Entry("Plan", "plans:plan_list", "plans.view", "credit-card"),
         Entry("Usage", "usage:usage", "usage.view", "chart-bar"),
     ],
@@ -58,6 +59,7 @@ OPERATOR_MENU: dict[str, list[Entry]] = {
         Entry(
             "Paybacks", "invoices_operator:payback_list", "refunds.view", "cash-banknote-move-back"
         ),
+        Entry("Books", "invoices_operator:books", "books.view", "book-2"),
         Entry("Seller profile", "invoices_operator:seller", "seller.change", "building-store"),
         Entry("Mails", "mails_operator:mail_list", "mails.view", "mail"),
         Entry("Health", "operator:health", "health.view", "heartbeat"),

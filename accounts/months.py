@@ -4,16 +4,24 @@ A change of zone holds for charging, periods and statements from the next month 
 month has is kept in `MonthZone`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from accounts.days import DAY, next_month, start_of_day
 from accounts.models import MonthZone, Workspace
+from accounts.tenancy import read_as_operator
 
 BEGINNING = date(1, 1, 1)  # of all months: no event is older
+# Unique key of accounts_monthzone.
+LIST_ZONES = """
+SELECT workspace.id, workspace.timezone, kept.month, kept.zone
+FROM accounts_workspace workspace
+LEFT JOIN accounts_monthzone kept ON kept.workspace_id = workspace.id
+ORDER BY workspace.id, kept.month
+"""
 
 
 class ZoneFrom(NamedTuple):
@@ -69,11 +77,28 @@ class Calendar:
 def read_calendar(workspace: Workspace) -> Calendar:
     """Return the months of a workspace; where its zone never changed, all in that."""
     kept = MonthZone.objects.for_workspace(workspace).order_by("month")
+    return make_calendar(kept.values_list("month", "zone"), timezone=workspace.timezone)
+
+
+def read_calendars() -> dict[int, Calendar]:
+    """Return the months of all workspaces by their ids, as the operator sees them."""
+    return {
+        workspace_id: make_calendar(
+            [(month, zone) for _, _, month, zone in kept if month], timezone=timezone
+        )
+        for (workspace_id, timezone), kept in groupby(
+            read_as_operator(LIST_ZONES), key=lambda row: row[:2]
+        )
+    }
+
+
+def make_calendar(kept: Iterable[tuple[date, str]], *, timezone: str) -> Calendar:
+    """Return the months by the zones that are kept of them, in order; none: all in ``timezone``."""
     zones: list[ZoneFrom] = []
-    for of in kept:
-        if not zones or zones[-1].zone.key != of.zone:  # a change may have been undone
-            zones.append(ZoneFrom(of.month, ZoneInfo(of.zone)))
-    return Calendar(zones or [ZoneFrom(BEGINNING, ZoneInfo(workspace.timezone))])
+    for month, zone in kept:
+        if not zones or zones[-1].zone.key != zone:  # a change may have been undone
+            zones.append(ZoneFrom(month, ZoneInfo(zone)))
+    return Calendar(zones or [ZoneFrom(BEGINNING, ZoneInfo(timezone))])
 
 
 def note_zone(workspace: Workspace, *, before: str, after: str, at: datetime) -> None:

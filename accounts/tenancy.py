@@ -78,3 +78,37 @@ def read_as_operator(
         cursor.execute(statement, values)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
     return rows
+
+
+# Whoever writes meanwhile: what is read agrees.
+ONE_INSTANT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+ROWS_AT_ONCE = 2000
+
+
+@contextmanager
+def at_one_instant() -> Iterator[None]:
+    """Have all that is read as operator in the block be as it was at one instant.
+
+    A block inside another one is of the same instant.
+    """
+    operator = connections["operator"]
+    if operator.in_atomic_block:
+        yield
+        return
+    with transaction.atomic(using="operator"):
+        with operator.cursor() as cursor:
+            cursor.execute(ONE_INSTANT)
+        yield
+
+
+def stream_as_operator(
+    statement: str, values: Mapping[str, Any] | None = None
+) -> Iterator[tuple[Any, ...]]:  # Any: what stands in a column
+    """Yield the rows of `read_as_operator`: of millions a few at a time.
+
+    The caller reads `at_one_instant`.
+    """
+    with connections["operator"].chunked_cursor() as cursor:
+        cursor.execute(statement, values)
+        while rows := cursor.fetchmany(ROWS_AT_ONCE):
+            yield from rows

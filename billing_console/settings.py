@@ -262,6 +262,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "invoices.tasks.remove_expired_bundles",
         "schedule": crontab(minute="35"),
     },
+    "find due month packs": {"task": "invoices.tasks.find_due_month_packs", "schedule": 60.0},
+    "remove expired month packs": {
+        "task": "invoices.tasks.remove_expired_month_packs",
+        "schedule": crontab(minute="50"),
+    },
     "issue missing invoices": {
         "task": "invoices.tasks.issue_missing_invoices",
         "schedule": crontab(minute="20"),

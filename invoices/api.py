@@ -161,4 +161,4 @@ def get_invoice_pdf(request: ApiRequest, number: PathEx[str, P(max_length=64)]) 
                 "damaged",
                 "The stored PDF is not what was stored, so it is not handed out. It was logged.",
             ) from None
-    return downloads.send(document, content)
+    return downloads.send(document.number, content)

@@ -7,32 +7,23 @@ from django.db import models
 from django.db.models import Q
 
 from accounts.models import User, WorkspaceOwned, WorkspaceOwnedQuerySet
+from invoices.made import UNFINISHED, MadeFile, MadeState
+
+__all__ = ["AGAIN", "UNFINISHED", "BundleState", "DocumentBundle"]
 
 
-class BundleState(models.TextChoices):
-    """How far a bundle is."""
-
-    WAITING = "waiting", "Waiting"
-    RUNNING = "running", "Being made"
-    DONE = "done", "Ready"
-    FAILED = "failed", "Failed"
-    CANCELED = "canceled", "Canceled"
-
-
-UNFINISHED = frozenset({BundleState.WAITING, BundleState.RUNNING})
+BundleState = MadeState
 AGAIN = frozenset({BundleState.FAILED, BundleState.CANCELED})  # what may be tried again
 
 
-class DocumentBundle(WorkspaceOwned):
-    """A ZIP file of documents: the row is what a worker has to do, and then where the file is.
+class DocumentBundle(MadeFile, WorkspaceOwned):
+    """A ZIP file of documents.
 
     ``proves``: the one document whose proof it is, with all from which that follows; ``result``:
     what came of it, as `invoices.proving.Proof` describes it. None: the file has PDFs.
     ``key`` makes it once for a person. ``documents``: their ids, as they were when it was asked
-    for; ``about``: by which filters, in words. ``attempt`` counts how often a worker began; that
-    worker alone, and no longer than up to ``claimed_until`` without a sign of life, goes on with
-    it. ``tries``: those since a person asked. ``done``: documents worked through, ``missing`` those
-    that are not in it. ``name``: in the storage, also while it is written.
+    for; ``about``: by which filters, in words. ``done``: documents worked through, ``missing``
+    those that are not in it.
     """
 
     key = models.UUIDField()
@@ -44,17 +35,7 @@ class DocumentBundle(WorkspaceOwned):
         "invoices.IssuedDocument", on_delete=models.PROTECT, null=True, blank=True
     )
     result = models.JSONField(null=True, blank=True)
-    state = models.CharField(max_length=8, choices=BundleState.choices, default=BundleState.WAITING)
-    attempt = models.PositiveIntegerField(default=0)
-    tries = models.PositiveIntegerField(default=0)
-    claimed_until = models.DateTimeField(null=True, blank=True)
-    done = models.PositiveIntegerField(default=0)
     missing = models.PositiveIntegerField(default=0)
-    failure = models.CharField(max_length=300, blank=True)
-    name = models.CharField(max_length=200, blank=True)
-    sha256 = models.CharField(max_length=64, blank=True)
-    size = models.PositiveBigIntegerField(default=0)
-    expires_at = models.DateTimeField()
 
     objects = WorkspaceOwnedQuerySet["DocumentBundle"].as_manager()
 

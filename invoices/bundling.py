@@ -1,10 +1,5 @@
-"""Bundles are made by a worker: one PDF at a time, by as little memory for a thousand as for one.
+"""Bundles are made by a worker: one PDF at a time, in as little memory for many as for one."""
 
-The worker claims the row for a while and says again and again that it lives. Of one that dies the
-claim lapses, and the next beat has another begin anew; only whose claim holds finishes.
-"""
-
-import hashlib
 import logging
 import time
 from collections.abc import Iterator
@@ -14,25 +9,21 @@ from tempfile import TemporaryFile
 from typing import IO, NamedTuple
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
-from django.core.files import File
 from django.core.files.storage import default_storage
-from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from accounts.exports import Value, write_csv
 from accounts.tenancy import in_workspace
-from invoices import files, proof_files
+from invoices import claims, files, proof_files
 from invoices.bundled import BundleState, DocumentBundle
 from invoices.bundles import KEPT
+from invoices.claims import FAILURE, LEASE, SAYS_SO, Lost
 from invoices.issued import IssuedDocument
 from plans.wording import write
 
 logger = logging.getLogger(__name__)
 
-LEASE = timedelta(minutes=2)  # a worker that says nothing for that long is taken for dead
 WHILE_READING = timedelta(minutes=20)  # the inputs of a proof, in one transaction
-SAYS_SO = 1.0  # seconds between two signs of life
-MOST_TRIES = 5
 WAITS = 30.0  # seconds in all for PDFs that other workers are making
 INDEX = "index.csv"
 COLUMNS = (
@@ -40,10 +31,6 @@ COLUMNS = (
     "sha256",
 )  # fmt: skip
 NOT_MADE, DAMAGED, INCLUDED = "not made yet", "damaged", "included"
-
-
-class Lost(Exception):
-    """The bundle was canceled, or another worker has it."""
 
 
 class Packed(NamedTuple):
@@ -73,34 +60,11 @@ def make(*, workspace_id: int, bundle_id: int, now: datetime) -> bool:
 
 
 def claim(workspace_id: int, bundle_id: int) -> DocumentBundle | None:
-    """Take a bundle that nobody makes; None: there is nothing to do.
-
-    One that killed its worker again and again has failed.
-    """
+    """Take a bundle that nobody makes; None: there is nothing to do."""
     with in_workspace(workspace_id):
-        free = Q(state=BundleState.WAITING) | Q(state=BundleState.RUNNING, claimed_until__lt=Now())
-        bundles = DocumentBundle.objects.for_workspace(workspace_id).filter(free, pk=bundle_id)
-        bundle = bundles.select_for_update(skip_locked=True).first()
-        if bundle is None:
-            return None
-        before = bundle.name
-        bundle.attempt += 1
-        bundle.name = f"bundles/{workspace_id}-{bundle_id}-{bundle.attempt}.zip"
-        given_up = bundle.tries >= MOST_TRIES
-        failure = f"It was begun {MOST_TRIES} times and never finished." if given_up else ""
-        DocumentBundle.objects.for_workspace(workspace_id).filter(pk=bundle_id).update(
-            state=BundleState.FAILED if given_up else BundleState.RUNNING,
-            attempt=bundle.attempt,
-            tries=F("tries") + 1,
-            name=bundle.name,
-            failure=failure,
-            done=0,
-            missing=0,
-            claimed_until=None if given_up else Now() + LEASE,
-        )
-    if before:
-        default_storage.delete(before)  # what a worker left that died
-    return None if given_up else bundle
+        bundles = DocumentBundle.objects.for_workspace(workspace_id).filter(pk=bundle_id)
+        name = f"bundles/{workspace_id}-{bundle_id}-{{attempt}}.zip"
+        return claims.claim(bundles, name=name, missing=0)
 
 
 def hold(bundle: DocumentBundle, **values: object) -> None:
@@ -110,17 +74,13 @@ def hold(bundle: DocumentBundle, **values: object) -> None:
         Lost: it does not.
     """
     with in_workspace(bundle.workspace_id):
-        bundles = DocumentBundle.objects.for_workspace(bundle.workspace_id)
-        held = bundles.filter(pk=bundle.pk, attempt=bundle.attempt, state=BundleState.RUNNING)
-        if not held.update(**values):
-            raise Lost
+        claims.hold(DocumentBundle.objects.for_workspace(bundle.workspace_id), bundle, values)
 
 
 def fail(bundle: DocumentBundle) -> None:
     """Say that a bundle could not be made; whoever asked may try again."""
-    failure = "The console could not make it. It was logged for those who run the console."
     with suppress(Lost):
-        hold(bundle, state=BundleState.FAILED, failure=failure, claimed_until=None)
+        hold(bundle, state=BundleState.FAILED, failure=FAILURE, claimed_until=None)
     default_storage.delete(bundle.name)
 
 
@@ -226,19 +186,5 @@ def finish(bundle: DocumentBundle, file: IO[bytes], *, missing: int) -> None:
         Lost: the bundle was canceled, or another worker has it.
     """
     hold(bundle, done=bundle.total, claimed_until=Now() + LEASE)
-    size = file.seek(0, 2)
-    file.seek(0)
-    sha256 = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # it is one
-    file.seek(0)
-    bundle.name = default_storage.save(bundle.name, File(file))
-    hold(
-        bundle,
-        state=BundleState.DONE,
-        name=bundle.name,
-        sha256=sha256,
-        size=size,
-        missing=missing,
-        result=bundle.result,
-        claimed_until=None,
-        expires_at=Now() + KEPT,
-    )
+    done = claims.store(bundle, file)
+    hold(bundle, missing=missing, result=bundle.result, expires_at=Now() + KEPT, **done)

@@ -1,34 +1,38 @@
 """Months of a workspace are closed, for ever, and with each its renewal order is placed."""
 
 import logging
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from accounts import audit
 from accounts.days import DAY, next_month
 from accounts.models import Bot, Workspace
 from accounts.months import read_calendar
 from accounts.tenancy import in_workspace
-from invoices import collecting, corrections, documents, orders, rating, renewal_rating
+from invoices import collecting, corrections, documents, orders, rating, renewal_rating, statements
 from invoices.models import OrderType
 from invoices.renewal_rating import Overcharge
 from plans import billing, charging
 from plans.models import WorkspaceBilling
 from usage.models import ChangedBot, DirtyStream
 
-CLOSES_AFTER = timedelta(hours=24)
 DUE_AFTER = 14 * DAY
 
 logger = logging.getLogger(__name__)
 
 
+class StillCounted(Exception):
+    """Usage was counted anew while a month was being closed, so that it is tried again."""
+
+
 def run(*, workspace_id: int, now: datetime) -> int:
     """Close the months of a workspace that ended 24 hours ago or earlier; return how many.
 
-    The oldest first, each in a transaction of its own that also places its renewal. Everything that
-    is outstanding is charged before. While usage of the month waits to be counted, or bots wait to
-    be charged, it stays open: the next beat tries again. So it does while its renewal could not be
-    invoiced, for want of billing details or a seller. What arrives later is booked in the next
-    month; of plans without credits it is late usage of a later renewal. Safe to repeat.
+    The oldest first, each in a transaction of its own that also places its renewal and makes its
+    statement. Everything that is outstanding is charged before. While usage of the month waits to
+    be counted, or bots wait to be charged, it stays open: the next beat tries again. So it does
+    while its renewal could not be invoiced, for want of billing details or a seller. What arrives
+    later is booked in the next month; of plans without credits it is late usage of a later renewal.
+    Safe to repeat.
     """
     if not is_over(workspace_id=workspace_id, now=now):
         return 0
@@ -37,7 +41,7 @@ def run(*, workspace_id: int, now: datetime) -> int:
     try:
         while close_next(workspace_id=workspace_id, now=now):
             closed += 1
-    except orders.NotOrdered as error:
+    except (orders.NotOrdered, StillCounted) as error:
         logger.warning("A month of workspace %s stays open: %s", workspace_id, error)
     return closed
 
@@ -56,11 +60,17 @@ def closes_at(held: WorkspaceBilling) -> datetime:
     Source: product doc, "A month of a workspace closes 24 hours after its local end".
     """
     calendar = read_calendar(held.workspace)
-    return calendar.start_of(next_month(held.open_month)) + CLOSES_AFTER
+    return calendar.start_of(next_month(held.open_month)) + billing.CLOSES_AFTER
 
 
 def close_next(*, workspace_id: int, now: datetime) -> bool:
-    """Close the oldest open month, if it is over and nothing of it is outstanding."""
+    """Close the oldest open month, if it is over and nothing of it is outstanding.
+
+    Raises:
+        NotOrdered: its renewal cannot be ordered.
+        StillCounted: usage was counted anew meanwhile, of which the renewal, the statement and what
+            was charged may know or not. Nothing is done.
+    """
     with in_workspace(workspace_id):
         workspace = Workspace.objects.get(pk=workspace_id)
         held = billing.lock(workspace=workspace, at=now)
@@ -73,6 +83,10 @@ def close_next(*, workspace_id: int, now: datetime) -> bool:
         # Under a contract nothing is ordered any more, nor for what was used before.
         if not held.is_under_contract_on(read_calendar(workspace).day_of(closes)):
             place_renewal(workspace, month=held.open_month, at=now)
+        statements.make_closed(held=held, at=now)
+        # Nobody takes marks away meanwhile: charging waits for the lock of the billing.
+        if ChangedBot.objects.for_workspace(workspace_id).exists():
+            raise StillCounted("Usage was counted anew meanwhile.")
     return True
 
 

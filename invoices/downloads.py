@@ -1,12 +1,14 @@
 """PDFs that are taken out, by a person or a program: each is in the audit log."""
 
 import logging
+from collections.abc import Callable
 
 from django.http import HttpResponse
 
 from accounts import audit
 from invoices import files
-from invoices.issued import IssuedDocument
+from invoices.issued import DocumentFile, IssuedDocument
+from invoices.stated import UsageStatement
 
 logger = logging.getLogger(__name__)
 
@@ -18,11 +20,7 @@ def take_out(document: IssuedDocument) -> bytes:
         NotMade: a worker has not made it yet.
         Damaged: it is missing, or not what was stored, which is logged.
     """
-    try:
-        content = files.read(document)
-    except files.Damaged as error:
-        logger.error("no download: %s", error)
-        raise
+    content = read(lambda: files.read(document))
     audit.record(
         f"{document.kind}.downloaded",
         workspace=document.workspace,
@@ -32,10 +30,32 @@ def take_out(document: IssuedDocument) -> bytes:
     return content
 
 
-def send(document: IssuedDocument, content: bytes) -> HttpResponse:
-    """Return the PDF of a document as a file; nobody on the way keeps a copy."""
+def take_out_statement(file: DocumentFile, statement: UsageStatement, *, bot: str) -> bytes:
+    """Return the PDF of a statement, or of a bot's part, as `take_out` does of a document."""
+    content = read(lambda: files.read_file(file))
+    record_statement("statement.downloaded", statement, bot=bot)
+    return content
+
+
+def record_statement(action: str, statement: UsageStatement, *, bot: str) -> None:
+    """Note in the audit log that a statement, or (by its key) a bot's part of it, is taken out."""
+    after = {"bot": bot} if bot else None
+    audit.record(action, workspace=statement.workspace, target=str(statement), after=after)
+
+
+def read(take: Callable[[], bytes]) -> bytes:
+    """Return a stored file; one that is damaged is logged."""
+    try:
+        return take()
+    except files.Damaged as error:
+        logger.error("no download: %s", error)
+        raise
+
+
+def send(name: str, content: bytes) -> HttpResponse:
+    """Return a PDF as a file; nobody on the way keeps a copy."""
     headers = {
-        "Content-Disposition": f'attachment; filename="{document.number}.pdf"',
+        "Content-Disposition": f'attachment; filename="{name}.pdf"',
         "Cache-Control": "private, no-store",
     }
     return HttpResponse(content, content_type="application/pdf", headers=headers)

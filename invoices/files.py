@@ -1,4 +1,8 @@
-"""The PDFs of documents: made once by a worker, stored with their checksum, served from there."""
+"""The PDFs of documents and statements: made once by a worker, stored with their checksum.
+
+Those of documents are made when these are issued, those of statements when somebody wants them.
+They are served from the storage.
+"""
 
 import hashlib
 from collections.abc import Iterator
@@ -9,22 +13,29 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 from accounts import calls
+from accounts.models import Bot
 from accounts.tenancy import in_workspace, read_as_operator
-from invoices import contents, pdf
+from invoices import contents, pdf, statement_pdf
 from invoices.issued import DocumentFile, IssuedDocument
+from invoices.stated import UsageStatement
 
 LATE_AFTER = timedelta(hours=1)  # a PDF that is not made by then is reported
 # Index document_file_unmade.
 FIND_UNMADE = """
-SELECT workspace_id, document_id FROM invoices_documentfile WHERE stored_at IS NULL
-ORDER BY document_id LIMIT %(most)s
+SELECT workspace_id, id FROM invoices_documentfile WHERE stored_at IS NULL
+ORDER BY id LIMIT %(most)s
 """
 MOST = 2000  # found at a time; the next beat finds more
 LIST_STORED = """
-SELECT document.number, file.name, file.sha256, file.size, file.stored_at, document.issued_at
+SELECT coalesce(document.number, concat_ws(' ', 'statement', workspace.slug,
+        to_char(statement.month, 'YYYY-MM'), bot.key)),
+    file.name, file.sha256, file.size, file.stored_at, coalesce(document.issued_at, file.asked_at)
 FROM invoices_documentfile file
-JOIN invoices_issueddocument document ON document.id = file.document_id
-ORDER BY document.id
+LEFT JOIN invoices_issueddocument document ON document.id = file.document_id
+LEFT JOIN invoices_usagestatement statement ON statement.id = file.statement_id
+LEFT JOIN accounts_workspace workspace ON workspace.id = statement.workspace_id
+LEFT JOIN accounts_bot bot ON bot.id = file.bot_id
+ORDER BY document.id, statement.id, bot.id
 """
 
 
@@ -45,19 +56,22 @@ class Fault(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """A file as the database knows it; ``stored_at`` None: it is not made yet."""
+    """A file as the database knows it; ``stored_at`` None: it is not made yet.
+
+    ``asked_at``: since when it is to be made; of a document, when that was issued.
+    """
 
     number: str
     name: str
     sha256: str
     size: int
     stored_at: datetime | None
-    issued_at: datetime
+    asked_at: datetime
 
     def find_fault(self, *, now: datetime) -> str:
         """Return what is wrong with it; empty: nothing."""
         if self.stored_at is None:
-            return "late" if now - self.issued_at > LATE_AFTER else ""
+            return "late" if now - self.asked_at > LATE_AFTER else ""
         if not default_storage.exists(self.name):
             return "missing"
         with default_storage.open(self.name) as file:
@@ -70,35 +84,51 @@ def ask_for(*, document: IssuedDocument) -> None:
 
     The row is what has to be done; should the message be lost, the beat finds the row.
     """
-    DocumentFile.objects.create(workspace=document.workspace, document=document)
-    calls.after_commit(
-        "invoices.tasks.make_document_file",
-        workspace_id=document.workspace_id,
-        document_id=document.pk,
+    file = DocumentFile.objects.create(workspace=document.workspace, document=document)
+    call(file)
+
+
+def ask_for_statement(*, statement: UsageStatement, bot: Bot | None, at: datetime) -> DocumentFile:
+    """Have the PDF of a statement, or of one bot's part, made; return its row. Safe to repeat."""
+    file, created = DocumentFile.objects.for_workspace(statement.workspace_id).get_or_create(
+        workspace=statement.workspace, statement=statement, bot=bot, defaults={"asked_at": at}
     )
+    if created:
+        call(file)
+    return file
+
+
+def call(file: DocumentFile) -> None:
+    """Call for a worker once the caller's transaction is committed."""
+    calls.after_commit("invoices.tasks.make_file", workspace_id=file.workspace_id, file_id=file.pk)
 
 
 def find_unmade() -> list[tuple[int, int]]:
-    """Return workspace and id of documents without a PDF, as the operator sees them."""
+    """Return workspace and id of files that are to be made, as the operator sees them."""
     return [(workspace, of) for workspace, of in read_as_operator(FIND_UNMADE, {"most": MOST})]
 
 
 def make(*, workspace_id: int, document_id: int, now: datetime) -> bool:
-    """Make and store the PDF of a document; False: it was made before, or is being made.
+    """Make and store the PDF of a document, as `make_file`."""
+    with in_workspace(workspace_id):
+        files = DocumentFile.objects.for_workspace(workspace_id).filter(document=document_id)
+        file_id = files.values_list("pk", flat=True).first()
+    return file_id is not None and make_file(workspace_id=workspace_id, file_id=file_id, now=now)
+
+
+def make_file(*, workspace_id: int, file_id: int, now: datetime) -> bool:
+    """Make and store a PDF; False: it was made before, or is being made.
 
     Its row is locked meanwhile: of two workers one makes it. One that dies leaves at most a file
     that no row names.
     """
     with in_workspace(workspace_id):
-        files = DocumentFile.objects.for_workspace(workspace_id).filter(
-            document=document_id, stored_at=None
-        )
+        files = DocumentFile.objects.for_workspace(workspace_id).filter(pk=file_id, stored_at=None)
         file = files.select_for_update(skip_locked=True).first()
         if file is None:
             return False
-        issued = IssuedDocument.objects.for_workspace(workspace_id).get(pk=document_id)
-        content = pdf.render(contents.read_with_logo(issued))
-        file.name = default_storage.save(f"documents/{issued.number}.pdf", ContentFile(content))
+        content, name = draw(file)
+        file.name = default_storage.save(name, ContentFile(content))
         file.sha256 = hashlib.sha256(content).hexdigest()
         file.size = len(content)
         file.stored_at = now
@@ -106,28 +136,44 @@ def make(*, workspace_id: int, document_id: int, now: datetime) -> bool:
     return True
 
 
+def draw(file: DocumentFile) -> tuple[bytes, str]:
+    """Return the content of a file, and its name in the storage."""
+    if file.statement is None:
+        documents = IssuedDocument.objects.for_workspace(file.workspace_id)
+        issued = documents.get(file=file)
+        return pdf.render(contents.read_with_logo(issued)), f"documents/{issued.number}.pdf"
+    content = statement_pdf.render(file.statement, bot_id=file.bot_id)
+    part = f"-bot-{file.bot_id}" if file.bot_id else ""
+    return content, f"statements/{file.workspace_id}/{file.statement}{part}.pdf"
+
+
 def read(document: IssuedDocument) -> bytes:
-    """Return the PDF of a document as it was stored.
+    """Return the PDF of a document as it was stored; raises what `read_file` does."""
+    files = DocumentFile.objects.for_workspace(document.workspace_id)
+    return read_file(files.select_related("document").get(document=document))
+
+
+def read_file(file: DocumentFile) -> bytes:
+    """Return a PDF as it was stored.
 
     Raises:
         NotMade: a worker has not made it yet.
         Damaged: it is missing, or not what was stored; `verify_documents` reports it.
     """
-    file = DocumentFile.objects.for_workspace(document.workspace_id).get(document=document)
     if file.stored_at is None:
-        raise NotMade(f"The PDF of {document} is being made.")
+        raise NotMade(f"The PDF of {file.says} is being made.")
     try:
         with default_storage.open(file.name) as stored:
             content: bytes = stored.read()
     except FileNotFoundError:
-        raise Damaged(f"The PDF of {document} is missing.") from None
+        raise Damaged(f"The PDF of {file.says} is missing.") from None
     if hashlib.sha256(content).hexdigest() != file.sha256:
-        raise Damaged(f"The PDF of {document} is not what was stored.")
+        raise Damaged(f"The PDF of {file.says} is not what was stored.")
     return content
 
 
 def verify(*, now: datetime) -> Iterator[Fault | None]:
-    """Yield for each document of the installation what is wrong with its file; None: nothing."""
+    """Yield for each file of the installation what is wrong with its file; None: nothing."""
     for row in read_as_operator(LIST_STORED):
         stored = Stored(*row)
         fault = stored.find_fault(now=now)

@@ -16,6 +16,7 @@ from accounts.models import (
     WorkspaceOwnedQuerySet,
 )
 from invoices.frozen import Kind
+from invoices.stated import UsageStatement
 from plans.models import Currency, Meter, PlanVersion
 from plans.money import DECIMALS, DIGITS
 
@@ -125,12 +126,19 @@ class IssuedDocument(WorkspaceOwned):
 
 
 class DocumentFile(WorkspaceOwned):
-    """The PDF of a document: the row says that it is to be made, and then where it is.
+    """The PDF of a document or of a usage statement: that it is to be made, then where it is.
 
-    ``name``: in the storage; ``sha256``: of its content, in hexadecimal. Set together, once.
+    ``bot``: of a statement the part of that bot; None: all of it. ``asked_at``: since when that of
+    a statement is wanted. ``name``: in the storage; ``sha256``: of its content, in hexadecimal. Set
+    together, once.
     """
 
-    document = models.OneToOneField(IssuedDocument, on_delete=models.PROTECT, related_name="file")
+    document = models.OneToOneField(
+        IssuedDocument, on_delete=models.PROTECT, related_name="file", null=True, blank=True
+    )
+    statement = models.ForeignKey(UsageStatement, on_delete=models.PROTECT, null=True, blank=True)
+    bot = models.ForeignKey(Bot, on_delete=models.PROTECT, null=True, blank=True)
+    asked_at = models.DateTimeField(null=True, blank=True)
     name = models.CharField(max_length=200, blank=True)
     sha256 = models.CharField(max_length=64, blank=True)
     size = models.PositiveIntegerField(default=0)
@@ -140,6 +148,19 @@ class DocumentFile(WorkspaceOwned):
 
     class Meta:
         constraints: ClassVar = [
+            models.UniqueConstraint(
+                "workspace",
+                "statement",
+                "bot",
+                condition=Q(statement__isnull=False),
+                name="document_file_of_statement",
+                nulls_distinct=False,
+            ),
+            models.CheckConstraint(
+                condition=Q(document__isnull=False, statement=None, bot=None, asked_at=None)
+                | Q(document=None, statement__isnull=False, asked_at__isnull=False),
+                name="document_file_of_one",
+            ),
             models.CheckConstraint(
                 condition=Q(stored_at=None, name="", sha256="", size=0)
                 | Q(stored_at__isnull=False, sha256__regex="^[0-9a-f]{64}$", size__gt=0)
@@ -154,8 +175,15 @@ class DocumentFile(WorkspaceOwned):
             ),
         ]
 
+    @property
+    def says(self) -> str:
+        """What it is the PDF of."""
+        if self.statement is None:
+            return str(self.document)
+        return f"the statement of {self.statement}" + (f" for {self.bot}" if self.bot else "")
+
     def __str__(self) -> str:
-        return self.name or f"file of document {self.document_id}"
+        return self.name or f"file of {self.says}"
 
 
 class PaybackQuerySet(WorkspaceOwnedQuerySet["Payback"]):

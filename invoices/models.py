@@ -20,7 +20,9 @@ from accounts.models import (
 )
 from invoices.bundled import DocumentBundle  # noqa: F401 - a module of models of its own
 from invoices.issued import IssuedDocument  # noqa: F401 - a module of models of its own
+from invoices.packed import MonthPack  # noqa: F401 - a module of models of its own
 from invoices.parties import RATE_DECIMALS, RATE_DIGITS
+from invoices.stated import UsageStatement  # noqa: F401 - a module of models of its own
 from invoices.tax import Category, Treatment
 from plans.models import CreditLot, Currency, Meter, PlanVersion
 from plans.money import DECIMALS, DIGITS

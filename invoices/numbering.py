@@ -22,11 +22,12 @@ NO_CODE = "WORKSPACE"  # of a slug of signs alone
 LIST_SERIES = """
 SELECT series, min(sequence), max(sequence), count(*),
     count(*) - count(DISTINCT sequence)
-FROM invoices_issueddocument GROUP BY series ORDER BY series
+FROM invoices_issueddocument WHERE issued_on <= %(until)s GROUP BY series ORDER BY series
 """
 LIST_GAPS = """
 SELECT series, missing FROM (
-    SELECT series, max(sequence) AS last FROM invoices_issueddocument GROUP BY series
+    SELECT series, max(sequence) AS last FROM invoices_issueddocument
+    WHERE issued_on <= %(until)s GROUP BY series
 ) AS found, generate_series(1, last) AS missing
 WHERE NOT EXISTS (
     SELECT FROM invoices_issueddocument document
@@ -99,12 +100,15 @@ def list_codes(slug: str) -> Iterator[str]:
         yield f"{(word or NO_CODE)[: CODE_LENGTH - len(str(number))]}{number}"
 
 
-def list_series() -> list[Series]:
-    """Return all series of the installation with their gaps, as the operator sees them."""
+def list_series(*, until: date = date.max) -> list[Series]:
+    """Return all series of the installation with their gaps, as the operator sees them.
+
+    Of documents up to a day: dates of a series never go back.
+    """
     gaps: dict[str, list[int]] = {}
-    for series, missing in read_as_operator(LIST_GAPS):
+    for series, missing in read_as_operator(LIST_GAPS, {"until": until}):
         gaps.setdefault(series, []).append(missing)
     return [
         Series(name, first, last, number, twice, gaps.get(name, []))
-        for name, first, last, number, twice in read_as_operator(LIST_SERIES)
+        for name, first, last, number, twice in read_as_operator(LIST_SERIES, {"until": until})
     ]

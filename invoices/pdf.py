@@ -3,6 +3,7 @@
 That holds for the same versions of WeasyPrint and of the fonts; what was sent is kept as a file.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime, time
 from functools import cache
 from io import BytesIO
@@ -70,10 +71,14 @@ def draw_logo(logo: bytes) -> bytes:
 def render(document: Document) -> bytes:
     """Return the PDF of a document; characters that no font of the machine has are ``?``."""
     xml = facturx.write(document)
-    html = write_html(document)
-    drawn, missing = draw(html, document, xml)
+    return draw_all(write_html(document), lambda html: draw(html, document, xml))
+
+
+def draw_all(html: str, draw: Callable[[str], tuple[bytes, set[int]]]) -> bytes:
+    """Return the PDF that ``draw`` makes, again where it lacks a font for some characters."""
+    drawn, missing = draw(html)
     if missing:
-        drawn, _ = draw(html.translate(dict.fromkeys(missing, UNDRAWABLE)), document, xml)
+        drawn, _ = draw(html.translate(dict.fromkeys(missing, UNDRAWABLE)))
     return drawn
 
 
@@ -85,7 +90,11 @@ def write_html(document: Document) -> str:
         "created": write_instant(document),
         "logo": LOGO,
     }
-    html = render_to_string("invoices/document.html", context)
+    return clean(render_to_string("invoices/document.html", context))
+
+
+def clean(html: str) -> str:
+    """Return a page without characters that no file may hold, or that turn text around."""
     return facturx.clean(html).translate(OVERRIDES)
 
 
@@ -114,7 +123,12 @@ def draw(html: str, document: Document, xml: bytes) -> tuple[bytes, set[int]]:
     page = HTML(string=html, url_fetcher=OnlyLogo(document.seller.logo))
     layout = page.render(font_config=find_fonts(), pdf_variant=VARIANT)
     pdf = layout.write_pdf(pdf_variant=VARIANT, attachments=[attachment], finisher=finish)
-    return pdf, {character for font in layout.fonts.values() for character in font.missing}
+    return pdf, find_missing(layout)
+
+
+def find_missing(layout: Layout) -> set[int]:
+    """Return the characters for which there is no font."""
+    return {character for font in layout.fonts.values() for character in font.missing}
 
 
 def finish(layout: Layout, pdf: pydyf.PDF) -> None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from accounts.days import DAY, next_month, previous_month
 from invoices.models import LineKind
-from plans.catalog import Offer
+from plans.catalog import Offer, PricedMeter
 from plans.models import SEATS, Meter
 from plans.money import round_amount
 
@@ -151,10 +151,16 @@ def rate_renewal(
 
 def rate_ended(*, month: date, starts: Sequence[Start], count: Count) -> list[Line]:
     """Return the lines of what a bot used and held in a month that is over, in arrears."""
+    measured = measure_ended(month=month, starts=starts, count=count)
+    return [line for line in measured if line.quantity and line.price]
+
+
+def measure_ended(*, month: date, starts: Sequence[Start], count: Count) -> list[Line]:
+    """Return what a bot used and held in a month that is over, also what costs nothing."""
     ended = split_month(starts, month=month)
-    lines = [line for plan in ended for line in rate_usage(plan, count=count)]
+    lines = [line for plan in ended for line in measure_usage(plan, count=count)]
     if ended:
-        lines += rate_seats(ended[-1].offer, month=month, count=count)
+        lines += measure_seats(ended[-1].offer, month=month, count=count)
     return lines
 
 
@@ -166,8 +172,8 @@ def rate_fee(offer: Offer, *, month: date, paid: Decimal = Decimal(0)) -> list[L
     return [Line(LineKind.FEE, offer, month, end_of_month(month), price=net, net=net)]
 
 
-def rate_usage(plan: PlanDays, *, count: Count) -> list[Line]:
-    """Return the lines of usage beyond what is included on the days of a plan, by meter.
+def measure_usage(plan: PlanDays, *, count: Count) -> list[Line]:
+    """Return by meter what was used on the days of a plan, beyond what is included.
 
     Usage that is taken from credits is on no invoice.
     """
@@ -176,18 +182,15 @@ def rate_usage(plan: PlanDays, *, count: Count) -> list[Line]:
     of = count_days(plan.first)
     lines = []
     for priced in plan.offer.meters:
-        if priced.meter in SEATS:
-            continue
-        included = include(priced.included, days=plan.days, of=of)
-        used = count(priced.meter, plan.first, plan.last)
-        lines += rate_further(
-            LineKind.USAGE, plan, meter=priced.meter, used=used, included=included
-        )
+        if priced.meter not in SEATS:
+            included = include(priced.included, days=plan.days, of=of)
+            used = count(priced.meter, plan.first, plan.last)
+            lines.append(measure(LineKind.USAGE, plan, priced, used=used, included=included))
     return lines
 
 
-def rate_seats(offer: Offer, *, month: date, count: Count) -> list[Line]:
-    """Return the lines of a month's seats, whole, at the plan of its last day.
+def measure_seats(offer: Offer, *, month: date, count: Count) -> list[Line]:
+    """Return a month's seats, whole, at the plan of its last day.
 
     Source: product doc, "the plan of the month's last day decides".
     """
@@ -198,35 +201,30 @@ def rate_seats(offer: Offer, *, month: date, count: Count) -> list[Line]:
     for priced in offer.meters:
         if priced.meter in SEATS:
             used = count(priced.meter, whole.first, whole.last)
-            lines += rate_further(
-                LineKind.SEATS, whole, meter=priced.meter, used=used, included=priced.included
+            lines.append(
+                measure(LineKind.SEATS, whole, priced, used=used, included=priced.included)
             )
     return lines
 
 
-def rate_further(
-    kind: LineKind, plan: PlanDays, *, meter: Meter, used: int, included: int
-) -> list[Line]:
-    """Return the line of what was used beyond what is included; none where that costs nothing."""
-    priced = plan.offer.find(meter)
+def measure(
+    kind: LineKind, plan: PlanDays, priced: PricedMeter, *, used: int, included: int
+) -> Line:
+    """Return the line of what was used beyond what is included, which may be nothing."""
     quantity = max(0, used - included)
-    if priced is None or not quantity or not priced.price:
-        return []
     net = EXACTLY.multiply(priced.price, Decimal(quantity))
-    return [
-        Line(
-            kind,
-            plan.offer,
-            plan.first,
-            plan.last,
-            price=priced.price,
-            net=round_amount(net, decimals=plan.offer.currency.decimals),
-            quantity=quantity,
-            meter=meter,
-            used=used,
-            included=included,
-        )
-    ]
+    return Line(
+        kind,
+        plan.offer,
+        plan.first,
+        plan.last,
+        price=priced.price,
+        net=round_amount(net, decimals=plan.offer.currency.decimals),
+        quantity=quantity,
+        meter=priced.meter,
+        used=used,
+        included=included,
+    )
 
 
 def add_up(lines: Iterable[Line]) -> Decimal:

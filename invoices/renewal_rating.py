@@ -77,6 +77,25 @@ def rate(*, workspace: Workspace, month: date, now: datetime) -> Rated:
     return rated
 
 
+def measure(*, workspace: Workspace, month: date, now: datetime) -> list[BotLine]:
+    """Return what bots used and held in a month that is over, as its renewal counts it.
+
+    Also what costs nothing; of plans that take usage from credits nothing. The caller runs in the
+    workspace.
+    """
+    bots = list(Bot.objects.for_workspace(workspace).values_list("pk", flat=True))
+    found = find_starts(workspace, bots, since=month)
+    starts = {bot: of_bot for bot, of_bot in found.items() if has_paid_plan(of_bot)}
+    if not starts:
+        return []
+    counts = read_counts(workspace, starts, first=month, end=next_month(month), now=now)
+    return [
+        BotLine(bot, line)
+        for bot, of_bot in starts.items()
+        for line in rating.measure_ended(month=month, starts=of_bot, count=counts[bot])
+    ]
+
+
 def compare(bot: int, line: Line, *, ordered: dict[Service, Ordered], rated: Rated) -> None:
     """Add what a closed month comes to by now, less what was ordered for it, which is taken out."""
     service = Service(bot, line.offer.version.pk, line.meter or "", line.first, line.last)

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from accounts.tenancy import read_as_operator
 from invoices import close, collecting, dunning
+from plans import billing
 from plans.backlog import EARLIEST
 
 # Primary key of billings, index order_owed.
@@ -21,7 +22,7 @@ def find_due(*, now: datetime) -> list[int]:
 
     Where a month is not over for 24 hours yet by its own zone, a run finds nothing.
     """
-    ended = (now + EARLIEST - close.CLOSES_AFTER).date()
+    ended = (now + EARLIEST - billing.CLOSES_AFTER).date()
     return [workspace_id for (workspace_id,) in read_as_operator(FIND_DUE, {"ended": ended})]
 
 

@@ -16,6 +16,7 @@ from invoices import (
     reloads,
     renewals,
 )
+from invoices.books import packs
 from invoices.providers import ProviderDown
 
 logger = logging.getLogger(__name__)
@@ -80,16 +81,16 @@ def deliver_sandbox_answer(*, body: str) -> None:
 @shared_task
 def find_unmade_files() -> None:
     """Have PDFs made that are not; sent by the beat every minute."""
-    for workspace_id, document_id in files.find_unmade():
-        make_document_file.apply_async(
-            kwargs={"workspace_id": workspace_id, "document_id": document_id}, expires=EXPIRES
+    for workspace_id, file_id in files.find_unmade():
+        make_file.apply_async(
+            kwargs={"workspace_id": workspace_id, "file_id": file_id}, expires=EXPIRES
         )
 
 
 @shared_task
-def make_document_file(*, workspace_id: int, document_id: int) -> None:
-    """Make the PDF of one document."""
-    files.make(workspace_id=workspace_id, document_id=document_id, now=datetime.now(UTC))
+def make_file(*, workspace_id: int, file_id: int) -> None:
+    """Make the PDF of one document or statement."""
+    files.make_file(workspace_id=workspace_id, file_id=file_id, now=datetime.now(UTC))
 
 
 @shared_task
@@ -140,3 +141,22 @@ def make_bundle(*, workspace_id: int, bundle_id: int) -> None:
 def remove_expired_bundles() -> None:
     """Remove bundles whose time is up; sent by the beat every hour."""
     bundles.remove_expired(now=datetime.now(UTC))
+
+
+@shared_task
+def find_due_month_packs() -> None:
+    """Have month-end packs made that wait, or whose worker died; sent by the beat every minute."""
+    for pack_id in packs.find_due():
+        make_month_pack.apply_async(kwargs={"pack_id": pack_id}, expires=EXPIRES)
+
+
+@shared_task
+def make_month_pack(*, pack_id: int) -> None:
+    """Make one month-end pack."""
+    packs.make(pack_id=pack_id)
+
+
+@shared_task
+def remove_expired_month_packs() -> None:
+    """Remove month-end packs whose time is up; sent by the beat every hour."""
+    packs.remove_expired(now=datetime.now(UTC))

@@ -13,6 +13,8 @@ from invoices.views import (
     plan_changes,
     proofs,
     reload,
+    statements,
+    usage_statements,
     wire,
 )
 
@@ -45,6 +47,14 @@ urlpatterns = [
         proofs.proof_download,
         name="proof_download",
     ),
+    path("statements/", statements.statement_list, name="statement_list"),
+    path("statements/<slug:month>/", statements.show_statement, name="statement"),
+    path("statements/<slug:month>.pdf", statements.statement_pdf, name="statement_pdf"),
+    path("statements/<slug:month>.csv", statements.statement_csv, name="statement_csv"),
+    path("usage/statements/", usage_statements.count_list, name="count_list"),
+    path("usage/statements/<slug:month>/", usage_statements.show_counts, name="counts"),
+    path("usage/statements/<slug:month>.pdf", usage_statements.counts_pdf, name="counts_pdf"),
+    path("usage/statements/<slug:month>.csv", usage_statements.counts_csv, name="counts_csv"),
     path("plan/funds", funds.add_funds, name="add_funds"),
     path("plan/bots/<int:bot_id>/funds", funds.add_funds, name="add_funds"),
     path("plan/reload", reload.change_reload, name="reload"),

@@ -11,6 +11,7 @@ from plans.ledger import Entry
 from plans.models import Account, Currency, LotKind, WorkspaceBilling
 
 FIRST_CREDITS = "free:first"  # the key of their posting
+CLOSES_AFTER = timedelta(hours=24)  # a month, after its local end
 
 
 def open_billing(*, workspace: Workspace, at: datetime) -> WorkspaceBilling:

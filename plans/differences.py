@@ -1,52 +1,20 @@
 """What usage costs now, less what is charged already."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, datetime
+from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
-from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
+from typing import NamedTuple
 
 from django.db import connection
 
-from accounts.days import DAY
 from accounts.models import Workspace
 from accounts.months import Calendar
+from plans import day_counts
 from plans.models import SEATS
-from usage import totals
-from usage.models import RolledBot
 
-# One statement, so that totals and the zone that they are counted in are those of one instant.
-# `held` are the days that are stored as charging has them, by the zone that a bot's days are
-# counted in; `other` all other days with usage. Bots whose zone is another by now are left out:
-# they have a new mark. Primary keys of all tables.
-FIND_DIFFERENCES = """
-WITH rolled AS MATERIALIZED (
-    SELECT stored.bot_id, stored.zone
-    FROM usage_rolledbot stored
-    JOIN unnest(%(bots)s::bigint[], %(bot_zones)s::text[]) AS asked (bot, zone)
-        ON asked.bot = stored.bot_id AND asked.zone = stored.zone
-    WHERE stored.workspace_id = %(workspace)s
-), counted AS (
-    SELECT rolled.bot_id, day, usage_sessions, alert_sessions, voice_sessions, conversations
-    FROM rolled
-    JOIN unnest(%(held_zones)s::text[], %(held_from)s::date[], %(held_to)s::date[])
-        AS held (zone, first, last) ON held.zone = rolled.zone
-    JOIN usage_usagedayinall total ON total.workspace_id = %(workspace)s
-        AND total.bot_id = rolled.bot_id AND total.day BETWEEN held.first AND held.last
-    UNION ALL
-    SELECT rolled.bot_id, other.day, total.*
-    FROM rolled
-    JOIN unnest(%(other_zones)s::text[], %(other_days)s::date[], %(other_starts)s::timestamptz[],
-            %(other_ends)s::timestamptz[])
-        AS other (zone, day, starts_at, ends_at) ON other.zone = rolled.zone
-    CROSS JOIN LATERAL (
-        SELECT sum(usage_sessions), sum(alert_sessions), sum(voice_sessions), sum(conversations)
-        FROM usage_usagebucket
-        WHERE workspace_id = %(workspace)s AND bot_id = rolled.bot_id
-            AND starts_at >= other.starts_at AND starts_at < other.ends_at
-        HAVING count(*) > 0
-    ) total
-), due AS (
+# Primary keys of all tables.
+FIND_DIFFERENCES = f"""
+WITH {day_counts.COUNTED}, due AS (
     SELECT counted.bot_id, counted.day, price.meter, plan.version_id, price.amount AS price,
         CASE price.meter
             WHEN 'billing_sessions' THEN usage_sessions + alert_sessions
@@ -97,15 +65,6 @@ class Difference(NamedTuple):
     postings: int
 
 
-class OtherDay(NamedTuple):
-    """A day whose stored total is of another stretch of time, where days are of a zone."""
-
-    zone: str
-    day: date
-    starts_at: datetime
-    ends_at: datetime
-
-
 def find(
     *, workspace: Workspace, bots: Sequence[int], enterprise_from: date | None, calendar: Calendar
 ) -> list[Difference]:
@@ -113,65 +72,11 @@ def find(
 
     The caller runs in the workspace and has removed the bots' marks.
     """
-    rolled = RolledBot.objects.for_workspace(workspace).filter(bot__in=bots)
-    zones = dict(rolled.exclude(zone="").values_list("bot_id", "zone"))
-    held = [stretch for zone in set(zones.values()) for stretch in list_held(calendar, zone)]
-    other = list(list_other(workspace, calendar=calendar, zones=zones))
-    values: dict[str, Any] = {  # psycopg adapts the values
-        "workspace": workspace.pk,
+    values = day_counts.bind(workspace=workspace, bots=bots, calendar=calendar) | {
         "currency": workspace.currency,
-        "bots": list(zones),
-        "bot_zones": list(zones.values()),
-        "held_zones": [zone for zone, _, _ in held],
-        "held_from": [first for _, first, _ in held],
-        "held_to": [last for _, _, last in held],
-        "other_zones": [of.zone for of in other],
-        "other_days": [of.day for of in other],
-        "other_starts": [of.starts_at for of in other],
-        "other_ends": [of.ends_at for of in other],
         "seats": list(SEATS),
         "enterprise_from": enterprise_from,
     }
     with connection.cursor() as cursor:
         cursor.execute(FIND_DIFFERENCES, values)
         return [Difference(*row) for row in cursor.fetchall()]
-
-
-def list_held(calendar: Calendar, zone: str) -> Iterator[tuple[str, date, date]]:
-    """Yield the first and last days of stretches in which a zone's days are those of charging."""
-    ends = [later.month - DAY for later in calendar.zones[1:]]
-    for of, last in zip(calendar.zones, [*ends, date.max], strict=True):
-        if of.zone.key != zone:
-            continue
-        first = of.month
-        while first <= last and not is_held(calendar, first, of.zone):
-            first += DAY
-        if first <= last:
-            yield zone, first, last
-
-
-def is_held(calendar: Calendar, day: date, zone: ZoneInfo) -> bool:
-    """Tell whether a day is the same in a zone; the first of all days has no beginning."""
-    return day == date.min or calendar.is_of(day, zone)
-
-
-def list_other(
-    workspace: Workspace, *, calendar: Calendar, zones: dict[int, str]
-) -> Iterator[OtherDay]:
-    """Yield the days with usage of some bots (by the zone of their days) that are not held."""
-    for zone in sorted(set(zones.values())):
-        if len(calendar.zones) == 1 and calendar.zones[0].zone.key == zone:
-            continue
-        of_zone = [bot for bot, of in zones.items() if of == zone]
-        for day in list_days(workspace, calendar=calendar, bots=of_zone):
-            if not calendar.is_of(day, ZoneInfo(zone)):
-                yield OtherDay(zone, day, calendar.start_of(day), calendar.start_of(day + DAY))
-
-
-def list_days(workspace: Workspace, *, calendar: Calendar, bots: Iterable[int]) -> Iterator[date]:
-    """Yield the days of charging from the first bucket of some bots to the last, without gaps."""
-    if reach := totals.find_reach(workspace.pk, bots=list(bots)):
-        day, last = map(calendar.day_of, reach)
-        while day <= last:
-            yield day
-            day += DAY

@@ -405,6 +405,7 @@ class Account(models.TextChoices):
     REVENUE_LAPSED = "revenue_lapsed", "Revenue: lapsed credits"
 
 
+OF_SALES = frozenset({Account.PAYMENTS, Account.RECEIVABLE, Account.TAX_PAYABLE})
 OF_LOTS = {LotKind.BOUGHT: Account.PREPAID_CREDITS, LotKind.FREE: Account.FREE_CREDITS}
 
 
@@ -448,6 +449,14 @@ class LedgerEntry(LargeTable):
         indexes: ClassVar = [
             models.Index("workspace", "lot", condition=Q(lot__isnull=False), name="entry_of_lot"),
             models.Index("workspace", "bot", condition=Q(bot__isnull=False), name="entry_of_bot"),
+            # Few beside those of usage: what was sold, owed and paid.
+            models.Index(
+                "workspace",
+                "account",
+                "posting_id",
+                condition=Q(account__in=sorted(OF_SALES)),
+                name="entry_of_sales",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -10,6 +10,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.access import ACCESS
 from accounts.models import AuditSeal, UnsealedEntry, User, Workspace, WorkspaceOwned
+from invoices.packed import MonthPack
 from invoices.parties import SellerProfile
 from plans.models import Currency, Plan, PlanMeter, PlanVersion, Price
 from usage.models import LargeTable
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 OWN_APPS = ("billing_console", "accounts", "usage", "plans", "invoices")
 CATALOG = {Currency, Plan, PlanVersion, PlanMeter, Price}
-OF_NO_WORKSPACE = {User, UnsealedEntry, AuditSeal, SellerProfile} | CATALOG
+OF_NO_WORKSPACE = {User, UnsealedEntry, AuditSeal, SellerProfile, MonthPack} | CATALOG
 # Tables of no workspace that the application may reach; docs/accounts.md says why.
 OPEN_TABLES = {
     "accounts_user": "SELECT, INSERT, UPDATE",
@@ -33,6 +34,7 @@ OPEN_TABLES = {
     "auth_permission": "SELECT",
     "django_migrations": "SELECT",
     "accounts_unsealedentry": "INSERT",
+    "invoices_monthpack": "SELECT, INSERT, UPDATE, DELETE",
     **{model._meta.db_table: "SELECT" for model in (*CATALOG, SellerProfile)},
 }
 # Which of the rows of a workspace the application may write.
@@ -88,7 +90,11 @@ WRITTEN = {
     "invoices_payback": CHANGED,
     "invoices_payment": CHANGED,
     "invoices_savedmethod": ADDED,
+    "invoices_statementbalance": ADDED,
+    "invoices_statementbot": ADDED,
+    "invoices_statementline": ADDED,
     "invoices_transfer": ADDED,
+    "invoices_usagestatement": ADDED,
 }
 # Of the rest these columns may be changed: what was agreed to, and by whom, stays.
 WRITTEN_COLUMNS = {

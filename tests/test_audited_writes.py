@@ -24,7 +24,7 @@ from plans import billing, subscriptions
 from plans.models import PlanVersion
 from tests import make
 from tests.conftest import ROOT
-from tests.invoices import buying
+from tests.invoices import buying, stating
 from tests.pages import sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
@@ -118,6 +118,15 @@ def with_invoice(world: World) -> None:
     """Have an invoice with its PDF."""
     invoice = buying.invoice(buying.paid(world.acme))
     files.make(workspace_id=world.acme.pk, document_id=invoice.pk, now=make.NOON)
+
+
+def with_statement(world: World) -> None:
+    """Have a statement with its PDF, on which the bot is."""
+    with_events(world)
+    statement = stating.make_one(world.acme)
+    with in_workspace(world.acme.pk):
+        file = files.ask_for_statement(statement=statement, bot=None, at=make.NOON)
+        files.make_file(workspace_id=world.acme.pk, file_id=file.pk, now=make.NOON)
 
 
 def have_essential(world: World) -> None:
@@ -336,6 +345,23 @@ WRITES = {
         ),
         PERSON, "proof.asked", "ACME-2026-000001", first=with_invoice,
     ),
+    "statement downloaded as PDF": Write(
+        lambda world: world.get("statements/2026-03.pdf"),
+        PERSON, "statement.downloaded", "2026-03", first=with_statement, again=False,
+    ),
+    "statement of a bot downloaded as CSV": Write(
+        lambda world: world.get("statements/2026-03.csv?bot=support"),
+        PERSON, "statement.exported", "2026-03", after={"bot": "support"},
+        first=with_statement, again=False,
+    ),
+    "counts downloaded as PDF": Write(
+        lambda world: world.get("usage/statements/2026-03.pdf"),
+        PERSON, "counts.downloaded", "2026-03", first=with_statement, again=False,
+    ),
+    "counts downloaded as CSV": Write(
+        lambda world: world.get("usage/statements/2026-03.csv"),
+        PERSON, "counts.exported", "2026-03", first=with_statement, again=False,
+    ),
     "audit log downloaded": Write(
         lambda world: world.get("audit-log/export?who=ann"),
         PERSON, "audit_log.exported", "acme-audit-log.csv", after={"filters": {"who": ["ann"]}},
@@ -359,6 +385,11 @@ WRITES = {
         ),
         COMMAND, "sessions.exported", "standard output",
         after={"bot": ["support"], "format": "jsonl"}, again=False,
+    ),
+    "journal exported": Write(
+        lambda world: world.run("export_journal", "--workspace", "acme", "--month", "2026-03"),
+        COMMAND, "journal.exported", "standard output",
+        after={"month": "2026-03", "format": "csv"}, again=False,
     ),
 }  # fmt: skip
 NAMES = {PERSON: "owner@acme.example", KEY: "platform"}

@@ -17,7 +17,7 @@ from plans import billing, extensions
 from plans.models import CreditLot, Extension
 from tests import make
 from tests.accounts.test_access import sign_in
-from tests.invoices import buying
+from tests.invoices import buying, stating
 from tests.test_architecture import patterns
 from usage.models import Stream
 from usage.session_queries import name_conversation
@@ -59,6 +59,7 @@ def find_parts(acme: Workspace) -> dict[str, str]:
     now = datetime.now(UTC)
     billing.open_billing(workspace=acme, at=now)
     paid = buying.paid(acme, key="odd paid")
+    statement = stating.make_one(acme)
     with in_workspace(acme.pk):
         bot = Bot.objects.for_workspace(acme).get()
         asked = Extension.objects.for_workspace(acme).filter(bot=bot).first() or extensions.request(
@@ -89,6 +90,8 @@ def find_parts(acme: Workspace) -> dict[str, str]:
             "<int:payback_id>": str(buying.payback(acme, key="paid back").pk),
             "<slug:document_number>": buying.invoice(paid).number,
             "<int:bundle_id>": str(bundle.pk),
+            "<slug:month>": str(statement),
+            "<int:pack_id>": "1",
             "<slug:plan_code>": "essential",
             "<slug:currency_code>": "USD",
             "<str:token>": "of-nobody",

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("invoices", "0021_rules_of_tie_out_checks"),
+        ("invoices", "0019_rules_of_month_packs"),
     ]
 
     operations = [

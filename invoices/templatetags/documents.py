@@ -5,8 +5,10 @@ from decimal import Decimal
 
 from django import template
 
+from invoices.composing import say_meter
 from invoices.frozen import Denomination, DocumentLine, TaxRow
 from invoices.tax import Category, write_percent
+from plans.models import Meter
 from plans.wording import say_day, say_days, write
 
 register = template.Library()
@@ -26,6 +28,18 @@ CATEGORIES = {
 def figure(amount: Decimal, currency: Denomination) -> str:
     """Return an amount as it stands in a column: without its currency."""
     return write(amount, currency, grouped=True)
+
+
+@register.filter
+def figure_or_dash(amount: Decimal | None, currency: Denomination) -> str:
+    """Return an amount as it stands in a column; a dash where there is none."""
+    return "\N{EN DASH}" if amount is None else figure(amount, currency)
+
+
+@register.filter
+def meter_name(meter: str) -> str:
+    """Return the name of a meter for more than one."""
+    return say_meter(Meter(meter))
 
 
 @register.filter

@@ -1,22 +1,22 @@
 """Invoices and credit notes: as a page, as PDF, and all of them under a contract."""
 
 from datetime import UTC, date, datetime
-from http import HTTPStatus
 
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_safe
 
 from accounts.access import WorkspaceRequest, may, workspace_view
 from accounts.months import read_calendar
 from accounts.tables import show_page
-from invoices import contents, contracts, document_queries, downloads, files
+from invoices import contents, contracts, document_queries, downloads
 from invoices.contracts import documents_under_contract
 from invoices.issued import IssuedDocument
 from invoices.tables import DocumentTable
-
-REFRESH = 5  # seconds, until a PDF is asked for again
+from invoices.views import pdfs
+from invoices.views.pdfs import Pdf
 
 
 @workspace_view("orders.view")
@@ -45,25 +45,18 @@ def show_document(request: WorkspaceRequest, document_number: str) -> HttpRespon
 def document_pdf(request: WorkspaceRequest, document_number: str) -> HttpResponse:
     """Download the PDF of a document; while it is being made, a page that asks again."""
     issued = find_document(request, document_number)
-    if request.htmx:  # that page asks whether it is there
-        made = issued.file.stored_at is not None
-        return tell_made(request, issued) if made else HttpResponse(status=HTTPStatus.NO_CONTENT)
-    try:
-        content = downloads.take_out(issued)
-    except files.NotMade:
-        context = {"issued": issued, "seconds": REFRESH}
-        answer = render(request, "invoices/pdf_not_made.html", context, status=HTTPStatus.ACCEPTED)
-        answer["Retry-After"] = str(REFRESH)
-        return answer
-    except files.Damaged:
-        status = HTTPStatus.SERVICE_UNAVAILABLE
-        return render(request, "invoices/pdf_damaged.html", {"issued": issued}, status=status)
-    return downloads.send(issued, content)
-
-
-def tell_made(request: WorkspaceRequest, issued: IssuedDocument) -> HttpResponse:
-    """Return the part of a page that says that a PDF is there."""
-    return render(request, "invoices/_pdf_made.html", {"issued": issued})
+    names = (request.workspace.slug, issued.number)
+    return pdfs.answer(
+        request,
+        Pdf(
+            name=issued.number,
+            file=issued.number,
+            address=reverse("invoices:document_pdf", args=names),
+            page=reverse("invoices:document", args=names),
+            is_made=issued.file.stored_at is not None,
+        ),
+        take_out=lambda: downloads.take_out(issued),
+    )
 
 
 @workspace_view("documents.view")

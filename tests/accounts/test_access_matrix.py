@@ -1,7 +1,7 @@
 """Who may what, written out by hand: every address and API operation as every role and stranger."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 import pytest
@@ -12,7 +12,7 @@ from accounts.tenancy import in_workspace
 from plans import billing
 from plans.models import CreditLot
 from tests import make
-from tests.invoices import buying
+from tests.invoices import buying, stating
 from tests.pages import sign_in
 from tests.test_architecture import patterns
 from usage.models import Stream
@@ -110,6 +110,14 @@ PAGES = [
     Page("invoices/{document_shared}.pdf", "oafm"),
     Page("invoices/{document_shared}/proof", "oaf"),
     Page("invoices/{document_shared}/proof", "oaf", {}),
+    Page("statements/", "oaf"),
+    Page("statements/{statement_shared}/", "oaf"),
+    Page("statements/{statement_shared}.pdf", "oaf"),
+    Page("statements/{statement_shared}.csv", "oaf"),
+    Page("usage/statements/", "oafms"),
+    Page("usage/statements/{statement_shared}/", "oafms"),
+    Page("usage/statements/{statement_shared}.pdf", "oafms"),
+    Page("usage/statements/{statement_shared}.csv", "oafms"),
     Page("mails", "oafms"),
     Page("mails", "oafms", {"wanted": "credits"}),
     Page("audit-log/", "oaf"),
@@ -179,14 +187,15 @@ UNSEEN = [
     Page("bots/{other}/take-back", "oa", {"user": "1"}),
 ]
 ABOVE = ["Dashboard", "Orders & Invoices", "Plan"]
+WITH_STATEMENTS = ["Dashboard", "Orders & Invoices", "Statements", "Plan"]
 OF_ADMINS = [
     "Usage", "Bots", "Users & roles", "Audit log", "Developers", "Billing details",
     "Payment methods", "Settings",
 ]  # fmt: skip
 MENUS = {
-    OWNER: [*ABOVE, *OF_ADMINS],
-    ADMIN: [*ABOVE, *OF_ADMINS],
-    FINANCE: [*ABOVE, "Usage", "Bots", "Audit log", "Billing details"],
+    OWNER: [*WITH_STATEMENTS, *OF_ADMINS],
+    ADMIN: [*WITH_STATEMENTS, *OF_ADMINS],
+    FINANCE: [*WITH_STATEMENTS, "Usage", "Bots", "Audit log", "Billing details"],
     MEMBER: [*ABOVE, "Usage", "Bots"],
     SHARED: ["Usage", "Bots"],
 }
@@ -205,6 +214,7 @@ SCOPES = {
 ADDRESSES = {
     "Dashboard": "",
     "Orders & Invoices": "orders/",
+    "Statements": "statements/",
     "Plan": "plan/",
     "Usage": "usage/",
     "Bots": "bots/",
@@ -234,6 +244,7 @@ PARTS = (
     "invitation_shared",
     "order_shared",
     "document_shared",
+    "statement_shared",
     "lot_shared",
     "method_shared",
     "setup_shared",
@@ -285,6 +296,8 @@ def fill_one(place: Workspace, users: dict[str, str]) -> dict[str, int | str]:
         # Numbers begin with 1 in each workspace: theirs is one that the other does not have.
         if name != "their" or name in users
     }
+    # Months are the same everywhere: theirs is one that the other does not have.
+    statement = stating.make_one(place, date(2026, 2 if "their" in users else 3, 1))
     with in_workspace(place.pk):
         for name, sender in users.items():
             stream = Stream.objects.for_workspace(place).select_related("bot").get(user=sender)
@@ -299,6 +312,7 @@ def fill_one(place: Workspace, users: dict[str, str]) -> dict[str, int | str]:
                 f"method_{name}": saved.pk,
                 f"setup_{name}": setup.pk,
                 f"document_{name}": invoices[name],
+                f"statement_{name}": str(statement),
                 f"key_{name}": ApiKey.objects.for_workspace(place).get().pk,
             }
     return found

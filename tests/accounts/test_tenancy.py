@@ -35,6 +35,7 @@ from invoices.models import (
     SavedMethod,
     Transfer,
 )
+from invoices.stated import MOVEMENTS, StatementBalance, StatementBot, StatementLine
 from invoices.tax import Category
 from plans.models import (
     Account,
@@ -52,9 +53,10 @@ from plans.models import (
     WorkspaceBilling,
 )
 from tests import make
-from tests.invoices import buying
+from tests.invoices import buying, stating
 from usage import zones
 from usage.models import Event
+from usage.queries import Counts
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -217,6 +219,26 @@ def fill_orders(of: Workspace, *, by: User) -> None:
 
 def fill_documents(of: Workspace, *, by: User) -> None:
     """Give a workspace a row in every table of documents, and of what came by wire."""
+    statement = stating.make_one(of)
+    StatementLine.objects.create(
+        workspace=of,
+        statement=statement,
+        bot=make.bot(of),
+        service_day=date(2026, 3, 1),
+        meter=Meter.BILLING_SESSIONS,
+        quantity=1,
+    )
+    nothing = dict.fromkeys(("opening", *MOVEMENTS, "closing"), 0)
+    StatementBalance.objects.get_or_create(
+        workspace=of, statement=statement, bot=None, kind="free", defaults=nothing
+    )
+    counts = dict.fromkeys((*Counts._fields, "agents", "agents_peak"), 0)
+    StatementBot.objects.get_or_create(
+        workspace=of,
+        statement=statement,
+        bot=make.bot(of),
+        defaults={"key": "support", "name": "Support", "content": [], **counts},
+    )
     document = buying.payback(of).document
     assert document is not None
     CreditedService.objects.create(

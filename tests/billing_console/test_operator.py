@@ -44,8 +44,16 @@ PAGES = (
     "/operator/mails/previews/low_balance/",
     "/operator/mails/previews/low_balance/html",
     "/operator/paybacks/",
+    "/operator/books/",
+    "/operator/books/receivables/",
+    "/operator/books/packs/",
     "/operator/workspaces/acme/refunds",
 )
+BOOKS = tuple(
+    f"/operator/books/{file}" for file in ("journal.csv", "roll-forward.csv", "receivables.csv")
+)
+ASK_FOR_PACK = "/operator/books/packs/new"
+PACK = "/operator/books/packs/1"  # not there: none was asked for
 LOGO = "/operator/seller/logo"  # not there: there is none
 EXTENSION = "/operator/extensions/1/"  # the one that `find_parts` makes
 MAIL = "operator/mails/<int:mail_id>/"
@@ -101,9 +109,9 @@ def test_pages_are_there_for_operators_alone(acme: Workspace, operator: Client) 
     walked = [complete(address, parts) for address, _ in patterns() if is_of_operators(address)]
     there = {path for path in walked if operator.get(path).status_code == 200}
     mail = complete(MAIL, parts)
-    pages = {*PAGES, EXTENSION, complete(REFUND, parts), complete(PAYBACK, parts)}
+    pages = {*PAGES, *BOOKS, EXTENSION, complete(REFUND, parts), complete(PAYBACK, parts)}
     assert there == {*pages, *WIRES, mail, f"{mail}html"}
-    assert {*walked} == {*there, VIEW_AS, STOP, LOGO, f"{mail}again"}
+    assert {*walked} == {*there, VIEW_AS, STOP, LOGO, PACK, ASK_FOR_PACK, f"{mail}again"}
     for path in walked:
         for client in (owner, Client()):
             assert client.get(path).status_code == 404, path

@@ -21,13 +21,14 @@ pytestmark = [
 
 OWN_FACTORS = "/profile/second-factor/"
 ALL = [
-    "Dashboard", "Orders & Invoices", "Plan", "Usage", "Bots", "Users & roles", "Audit log",
-    "Developers", "Billing details", "Payment methods", "Settings",
+    "Dashboard", "Orders & Invoices", "Statements", "Plan", "Usage", "Bots", "Users & roles",
+    "Audit log", "Developers", "Billing details", "Payment methods", "Settings",
 ]  # fmt: skip
 MENUS = {
     Role.OWNER: [
         "Dashboard",
         "Orders & Invoices",
+        "Statements",
         "Plan",
         "Usage",
         "Bots",
@@ -41,6 +42,7 @@ MENUS = {
     Role.ADMIN: [
         "Dashboard",
         "Orders & Invoices",
+        "Statements",
         "Plan",
         "Usage",
         "Bots",
@@ -54,6 +56,7 @@ MENUS = {
     Role.FINANCE: [
         "Dashboard",
         "Orders & Invoices",
+        "Statements",
         "Plan",
         "Usage",
         "Bots",

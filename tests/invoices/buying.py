@@ -22,7 +22,7 @@ from invoices import (
     saved_methods,
 )
 from invoices.composing import Correction, Named
-from invoices.issued import IssuedDocument, Payback
+from invoices.issued import DocumentFile, IssuedDocument, Payback
 from invoices.models import (
     LineKind,
     Method,
@@ -89,6 +89,12 @@ def invoice(of: Order) -> IssuedDocument:
     with in_workspace(of.workspace_id):
         found = IssuedDocument.objects.for_workspace(of.workspace_id)
         return found.invoices().select_related("order", "workspace").get(order=of)
+
+
+def file(of: Order) -> DocumentFile:
+    """Return the row of the invoice's PDF."""
+    with in_workspace(of.workspace_id):
+        return DocumentFile.objects.for_workspace(of.workspace_id).get(document__order=of)
 
 
 def credit(of: Order, net: str) -> IssuedDocument:

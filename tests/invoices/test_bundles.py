@@ -19,7 +19,7 @@ from accounts.models import AuditEntry, Membership, Role, Workspace
 from accounts.tenancy import in_workspace
 from invoices import bundles, bundling, files
 from invoices.bundled import BundleState, DocumentBundle
-from invoices.bundling import Lost
+from invoices.claims import MOST_TRIES, Lost
 from invoices.issued import DocumentFile, IssuedDocument
 from invoices.models import Order
 from tests import make
@@ -222,7 +222,7 @@ def test_worker_that_was_only_slow_does_not_finish_too(acme: Workspace, owner: M
 def test_one_that_kills_its_worker_each_time_fails(acme: Workspace, owner: Membership) -> None:
     buying.paid(acme)
     bundle = ask(owner)
-    for _ in range(bundling.MOST_TRIES):
+    for _ in range(MOST_TRIES):
         assert bundling.claim(acme.pk, bundle.pk)
         let_claim_lapse(bundle)
 

@@ -33,9 +33,14 @@ def opened(document: Document) -> pikepdf.Pdf:
 
 
 def read_text(document: Document) -> str:
+    """Return the letters that the PDF of a document says it draws."""
+    return read_drawn(rendered(document))
+
+
+def read_drawn(content: bytes) -> str:
     """Return the letters that a PDF says it draws, without their places."""
     found = ""
-    with opened(document) as file:
+    with pikepdf.open(BytesIO(content)) as file:
         for page in file.pages:
             fonts = {name: read_letters(font) for name, font in page.Resources.Font.items()}
             letters: dict[int, str] = {}

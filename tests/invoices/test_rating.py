@@ -207,7 +207,7 @@ def test_line_charges_what_is_beyond_the_included(used: int, included: int, pric
         offer("P", "1", PricedMeter(SESSIONS, included, price)), MARCH, date(2026, 3, 31)
     )
 
-    lines = rating.rate_usage(plan, count=lambda *_: used)
+    lines = rating.measure_usage(plan, count=lambda *_: used)
 
     exact = Fraction(price) * max(0, used - included)
     assert abs(Fraction(rating.add_up(lines)) - exact) <= Fraction(1, 200)

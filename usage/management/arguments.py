@@ -1,5 +1,6 @@
-"""Instants, dates and zones as people type them in commands."""
+"""Instants, dates, months and zones as people type them in commands."""
 
+import re
 from argparse import ArgumentTypeError
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -13,6 +14,7 @@ from accounts.tenancy import in_workspace
 from usage.periods import Period
 
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2200, 1, 1)
+MONTH = re.compile(r"[0-9]{4}-[0-9]{2}", re.ASCII)
 
 
 def instant(text: str) -> datetime:
@@ -43,6 +45,23 @@ def day(text: str) -> date:
     except ValueError:
         raise ArgumentTypeError(f"{text!r} is not a date such as 2026-03-31") from None
     if not FIRST_DAY <= found <= LAST_DAY:
+        raise ArgumentTypeError(f"{text!r} lies outside the years {FIRST_DAY.year} to 2199")
+    return found
+
+
+def month(text: str) -> date:
+    """Return the first day of a month.
+
+    Raises:
+        ArgumentTypeError: it is none.
+    """
+    try:
+        if not MONTH.fullmatch(text):
+            raise ValueError(text)
+        found = date.fromisoformat(f"{text}-01")
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not a month such as 2026-03") from None
+    if not FIRST_DAY <= found < LAST_DAY:
         raise ArgumentTypeError(f"{text!r} lies outside the years {FIRST_DAY.year} to 2199")
     return found
 
