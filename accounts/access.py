@@ -42,6 +42,7 @@ ACCESS: dict[str, frozenset[Role]] = {
     "orders.view": EVERYBODY - {Role.SHARED},  # a member those they placed: `Order.visible_to`
     "statements.view": ADMINS | {Role.FINANCE},
     "documents.view": ADMINS | {Role.FINANCE},  # under a contract, which has no orders
+    "documents.prove": ADMINS | {Role.FINANCE},  # with events of all bots
     "billing_details.change": ADMINS | {Role.FINANCE},
     "payment_methods.view": ADMINS,
     "payment_methods.change": ADMINS,

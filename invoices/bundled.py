@@ -19,6 +19,8 @@ AGAIN = frozenset({BundleState.FAILED, BundleState.CANCELED})  # what may be tri
 class DocumentBundle(MadeFile, WorkspaceOwned):
     """A ZIP file of documents.
 
+    ``proves``: the one document whose proof it is, with all from which that follows; ``result``:
+    what came of it, as `invoices.proving.Proof` describes it. None: the file has PDFs.
     ``key`` makes it once for a person. ``documents``: their ids, as they were when it was asked
     for; ``about``: by which filters, in words. ``done``: documents worked through, ``missing``
     those that are not in it.
@@ -29,6 +31,10 @@ class DocumentBundle(MadeFile, WorkspaceOwned):
     asked_at = models.DateTimeField()
     about = models.CharField(max_length=500)
     documents = ArrayField(models.BigIntegerField())
+    proves = models.ForeignKey(
+        "invoices.IssuedDocument", on_delete=models.PROTECT, null=True, blank=True
+    )
+    result = models.JSONField(null=True, blank=True)
     missing = models.PositiveIntegerField(default=0)
 
     objects = WorkspaceOwnedQuerySet["DocumentBundle"].as_manager()
@@ -54,6 +60,8 @@ class DocumentBundle(MadeFile, WorkspaceOwned):
         ]
 
     def __str__(self) -> str:
+        if self.proves:
+            return f"{self.proves.number}-proof-{self.pk}.zip"
         return f"{self.workspace.slug}-documents-{self.pk}.zip"
 
     @property

@@ -72,6 +72,32 @@ def ask(
     return bundle
 
 
+def ask_for_proof(
+    *, membership: Membership, document: IssuedDocument, key: UUID, at: datetime
+) -> DocumentBundle:
+    """Ask for the proof of a document, once by ``key``; one that is being made is returned."""
+    bundles = DocumentBundle.objects.for_workspace(membership.workspace)
+    proofs = bundles.filter(proves=document)
+    if under_way := proofs.filter(state__in=UNFINISHED).first():
+        return under_way
+    bundle, made = bundles.get_or_create(
+        workspace=membership.workspace,
+        key=key,
+        asked_by=membership.user,
+        defaults={
+            "asked_at": at,
+            "about": f"Proof of {document.number}",
+            "documents": [document.pk],
+            "proves": document,
+            "expires_at": at + KEPT,
+        },
+    )
+    if made:
+        audit.record("proof.asked", workspace=membership.workspace, target=document.number)
+        send(bundle)
+    return bundle
+
+
 def send(bundle: DocumentBundle) -> None:
     """Have a worker make a bundle once the caller's transaction is committed."""
     calls.after_commit(
@@ -93,6 +119,7 @@ def try_again(*, bundle: DocumentBundle, at: datetime) -> bool:
         tries=0,
         done=0,
         missing=0,
+        result=None,
         failure="",
         expires_at=at + KEPT,
     )

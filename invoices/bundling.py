@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from tempfile import TemporaryFile
 from typing import IO, NamedTuple
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from accounts.exports import Value, write_csv
 from accounts.tenancy import in_workspace
-from invoices import claims, files
+from invoices import claims, files, proof_files
 from invoices.bundled import BundleState, DocumentBundle
 from invoices.bundles import KEPT
 from invoices.claims import FAILURE, LEASE, SAYS_SO, Lost
@@ -23,6 +23,7 @@ from plans.wording import write
 
 logger = logging.getLogger(__name__)
 
+WHILE_READING = timedelta(minutes=20)  # the inputs of a proof, in one transaction
 WAITS = 30.0  # seconds in all for PDFs that other workers are making
 INDEX = "index.csv"
 COLUMNS = (
@@ -46,7 +47,7 @@ def make(*, workspace_id: int, bundle_id: int, now: datetime) -> bool:
         return False
     try:
         with TemporaryFile() as file:
-            missing = pack(bundle, file, now=now)
+            missing = pack_proof(bundle, file) if bundle.proves_id else pack(bundle, file, now=now)
             finish(bundle, file, missing=missing)
     except Lost:
         default_storage.delete(bundle.name)
@@ -100,6 +101,21 @@ def pack(bundle: DocumentBundle, file: IO[bytes], *, now: datetime) -> int:
         index = [lines[document_id].line for document_id in bundle.documents]
         archive.writestr(INDEX, "".join(write_csv(COLUMNS, index)))
     return sum(packed.state != INCLUDED for packed in lines.values())
+
+
+def pack_proof(bundle: DocumentBundle, file: IO[bytes]) -> int:
+    """Prove a document and write the ZIP file of that; nothing can be missing in it."""
+    said_at = time.monotonic()
+
+    def say_so(events: int) -> None:
+        nonlocal said_at
+        if time.monotonic() - said_at >= SAYS_SO:
+            hold(bundle, done=events, claimed_until=Now() + LEASE)
+            said_at = time.monotonic()
+
+    hold(bundle, claimed_until=Now() + WHILE_READING)
+    bundle.result = proof_files.pack(bundle, file, progress=say_so)
+    return 0
 
 
 def in_turn(bundle: DocumentBundle, lines: dict[int, Packed]) -> Iterator[int]:
@@ -170,4 +186,5 @@ def finish(bundle: DocumentBundle, file: IO[bytes], *, missing: int) -> None:
         Lost: the bundle was canceled, or another worker has it.
     """
     hold(bundle, done=bundle.total, claimed_until=Now() + LEASE)
-    hold(bundle, missing=missing, expires_at=Now() + KEPT, **claims.store(bundle, file))
+    done = claims.store(bundle, file)
+    hold(bundle, missing=missing, result=bundle.result, expires_at=Now() + KEPT, **done)

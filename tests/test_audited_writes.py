@@ -364,6 +364,12 @@ WRITES = {
         PERSON, "bundle.asked", "acme-documents-1.zip",
         after={"about": "All orders", "documents": 1}, first=with_invoice,
     ),
+    "invoice proved by page": Write(
+        lambda world: world.post(
+            "invoices/ACME-2026-000001/proof", key="6f1f4f0c-3c1b-4d0c-9a53-3f0f5d6b1a53"
+        ),
+        PERSON, "proof.asked", "ACME-2026-000001", first=with_invoice,
+    ),
     "statement downloaded as PDF": Write(
         lambda world: world.get("statements/2026-03.pdf"),
         PERSON, "statement.downloaded", "2026-03", first=with_statement, again=False,

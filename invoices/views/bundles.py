@@ -121,7 +121,7 @@ def bundle_retry(request: WorkspaceRequest, bundle_id: int) -> HttpResponse:
 def list_own(request: WorkspaceRequest) -> list[DocumentBundle]:
     """Return the bundles that the person asked for, the latest first."""
     own = DocumentBundle.objects.for_workspace(request.workspace).filter(asked_by=request.user)
-    return list(own.select_related("workspace").order_by("-pk")[:50])
+    return list(own.filter(proves=None).select_related("workspace").order_by("-pk")[:50])
 
 
 def find_own(request: WorkspaceRequest, bundle_id: int) -> DocumentBundle:
@@ -130,5 +130,7 @@ def find_own(request: WorkspaceRequest, bundle_id: int) -> DocumentBundle:
     Raises:
         Http404: there is none with this number.
     """
-    own = DocumentBundle.objects.for_workspace(request.workspace).filter(asked_by=request.user)
+    own = DocumentBundle.objects.for_workspace(request.workspace).filter(
+        asked_by=request.user, proves=None
+    )
     return get_object_or_404(own.select_related("workspace"), pk=min(bundle_id, LARGEST_ID))

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_safe
 
-from accounts.access import WorkspaceRequest, workspace_view
+from accounts.access import WorkspaceRequest, may, workspace_view
 from accounts.months import read_calendar
 from accounts.tables import show_page
 from invoices import contents, contracts, document_queries, downloads
@@ -33,6 +33,7 @@ def show_document(request: WorkspaceRequest, document_number: str) -> HttpRespon
         "status": document_queries.find_status(issued, today=find_today(request)),
         "notes": notes.order_by("pk"),
         "contract": contracts.holds(request.membership),
+        "may_prove": may(request.membership, "documents.prove"),
     }
     return render(request, "invoices/invoice.html", context)
 

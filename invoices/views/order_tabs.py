@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from accounts.access import WorkspaceRequest
+from accounts.access import WorkspaceRequest, may
 from accounts.months import read_calendar
 from invoices import activity, document_queries, order_lines
 from invoices.issued import IssuedDocument, Payback
@@ -51,8 +51,9 @@ def read_documents(request: WorkspaceRequest, order: Order) -> dict[str, Any]:
     found = document_queries.find_visible(request.membership).filter(order=order)
     documents: list[IssuedDocument] = list(found.defer("content").order_by("pk"))
     return {
+        "may_prove": may(request.membership, "documents.prove"),
         "documents": [
             (document, document_queries.find_status(document, today=today))
             for document in documents
-        ]
+        ],
     }

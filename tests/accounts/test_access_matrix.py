@@ -118,6 +118,8 @@ PAGES = [
     Page("orders/{order_shared}/wire", "oafm"),
     Page("invoices/{document_shared}/", "oafm"),
     Page("invoices/{document_shared}.pdf", "oafm"),
+    Page("invoices/{document_shared}/proof", "oaf"),
+    Page("invoices/{document_shared}/proof", "oaf", {}),
     Page("statements/", "oaf"),
     Page("statements/{statement_shared}/", "oaf"),
     Page("statements/{statement_shared}.pdf", "oaf"),
@@ -167,8 +169,10 @@ PAGES = [
     Page("settings/retention", "oa", {"retention_months": ""}),
     Page("settings/zone", "oa", {"timezone": "Europe/Berlin"}),
 ]
-# ZIP files of documents: each is of the person who asked for it, and of nobody else.
+# ZIP files of documents: each is of the person who asked for it, and of nobody else. Bundles of
+# proofs: of one document (tests/invoices/test_proof_pages.py).
 OF_ONE_PERSON = ["orders/zips/*/download", "orders/zips/*/cancel", "orders/zips/*/retry"]
+OF_ONE_DOCUMENT = ["invoices/*/proof/*/download"]
 # Of bots not shared: who sees all still does, to all others there is none.
 UNSEEN = [
     Page("usage-alerts/{alert_shared}/", "oaf"),
@@ -378,7 +382,8 @@ def test_every_address_is_in_the_table() -> None:
         if address.startswith(BELOW)
     }
 
-    assert walked == {re.sub("{[^}]+}", "*", page.address) for page in PAGES} | {*OF_ONE_PERSON}
+    named = {re.sub("{[^}]+}", "*", page.address) for page in PAGES}
+    assert walked == named | {*OF_ONE_PERSON, *OF_ONE_DOCUMENT}
 
 
 @pytest.mark.parametrize("role", list(Role))

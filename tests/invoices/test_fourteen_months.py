@@ -25,10 +25,12 @@ from invoices import (
     orders,
     payments,
     plan_changes,
+    proving,
     refunds,
     reloads,
     renewals,
 )
+from invoices.issued import IssuedDocument
 from invoices.models import Method, Order, OrderStatus, SavedMethod
 from invoices.sandbox import SavedAnswer
 from plans import charging, grants, subscriptions, verification, warnings
@@ -60,6 +62,7 @@ class Year:
     today: date = FIRST
     used: dict[str, Counter[date]] = field(default_factory=dict)  # sessions by bot and UTC day
     taken_to: date = FIRST
+    proved: set[int] = field(default_factory=set)  # ids of documents
 
     def bot(self, key: str) -> Bot:
         found = make.bot(self.acme, key)
@@ -324,7 +327,19 @@ def prove_all(year: Year) -> date:
         files.make(workspace_id=workspace_id, document_id=document_id, now=year.now)
     assert set(files.verify(now=year.now)) == {None}
     assert count_sessions(year) == year.known
+    for of in (year.acme, year.globex):
+        assert prove_documents(of, year.proved) == []
     return previous_month(first)
+
+
+def prove_documents(of: Workspace, proved: set[int]) -> list[proving.Proof]:
+    """Prove the documents that are not in ``proved`` yet; return the proofs that are not equal."""
+    with in_workspace(of.pk):
+        found = IssuedDocument.objects.for_workspace(of).exclude(pk__in=proved)
+        ids = list(found.order_by("pk").values_list("pk", flat=True))
+    proved.update(ids)
+    proofs = [proving.prove(workspace_id=of.pk, document_id=one) for one in ids]
+    return [proof for proof in proofs if not proof.equal]
 
 
 def count_sessions(year: Year) -> Counter[tuple[str, date]]:

@@ -1,0 +1,9 @@
+from django.db import migrations
+
+from accounts.isolation import TieToWorkspace
+
+
+class Migration(migrations.Migration):
+    dependencies = [("invoices", "0022_proofs")]
+
+    operations = [TieToWorkspace("DocumentBundle", "proves_id", "invoices_issueddocument")]
