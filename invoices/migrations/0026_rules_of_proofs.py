@@ -4,6 +4,6 @@ from accounts.isolation import TieToWorkspace
 
 
 class Migration(migrations.Migration):
-    dependencies = [("invoices", "0022_proofs")]
+    dependencies = [("invoices", "0025_proofs")]
 
     operations = [TieToWorkspace("DocumentBundle", "proves_id", "invoices_issueddocument")]
