@@ -36,6 +36,7 @@ ACCESS: dict[str, frozenset[Role]] = {
     # A member sees and changes the plans of the bots that they own: `Bot.with_plan_for`.
     "plans.view": EVERYBODY - {Role.SHARED},
     "plans.change": ADMINS | {Role.MEMBER},
+    "insight.view": EVERYBODY - {Role.SHARED},  # of the same bots as `plans.view`
     "orders.view": EVERYBODY - {Role.SHARED},  # a member those they placed: `Order.visible_to`
     "documents.view": ADMINS | {Role.FINANCE},  # under a contract, which has no orders
     "billing_details.change": ADMINS | {Role.FINANCE},

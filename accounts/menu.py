@@ -33,6 +33,7 @@ MENU: dict[str, list[Entry]] = {
         ),
         Entry("Plan", "plans:plan_list", "plans.view", "credit-card"),
         Entry("Usage", "usage:usage", "usage.view", "chart-bar"),
+        Entry("Insight", "invoices:insight_plans", "insight.view", "bulb"),
     ],
     "Workspace": [
         Entry("Bots", "accounts:bot_list", "bots.view", "robot"),

@@ -5,7 +5,7 @@ many statements for all bots of a workspace as for one.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -290,5 +290,3 @@ def use_up(
             return TopUp(amount, offer, first, last, day, None, NOTHING)
         left -= cost
     return TopUp(amount, offer, first, last, None, None, left)
-
-
