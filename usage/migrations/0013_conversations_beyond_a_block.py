@@ -5,15 +5,21 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0015_rules_of_mail'),
-        ('usage', '0012_six_hours'),
+        ("accounts", "0015_rules_of_mail"),
+        ("usage", "0012_six_hours"),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='conversation',
-            index=models.Index(models.F('workspace'), models.F('bot'), models.F('ended_at'), condition=models.Q(('bot_time__gt', datetime.timedelta(seconds=900))), include=('started_at', 'stream_id', 'bot_time'), name='conversation_beyond'),
+            model_name="conversation",
+            index=models.Index(
+                models.F("workspace"),
+                models.F("bot"),
+                models.F("ended_at"),
+                condition=models.Q(("bot_time__gt", datetime.timedelta(seconds=900))),
+                include=("started_at", "stream_id", "bot_time"),
+                name="conversation_beyond",
+            ),
         ),
     ]
