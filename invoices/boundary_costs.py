@@ -88,10 +88,10 @@ def read_rows(
         )
         found = count_short(asked, cuts=[calendar.start_of(day) for day in cuts])
     add_short(rows, found, bots=bots)
-    for bot, of_bot in group(found, minutes=minutes).items():
+    free = {place for place, day in enumerate(cuts) if contract and day >= contract}
+    payable = [of for of in found if of.place not in free]
+    for bot, of_bot in group(payable, minutes=minutes).items():
         for stretch, numbers in gather(of_bot, cuts=cuts, starts=starts.get(bot, [])):
-            if contract and stretch.first >= contract:
-                continue
             priced = price(stretch, number=sum(numbers.values()), count=counts[bot])
             spread(rows, bot, numbers=numbers, priced=priced)
     return sorted(

@@ -20,31 +20,32 @@ MINUTES = (1, 2, 5)  # what is shown; a session that was opened by less than 1 i
 LONGEST = timedelta(minutes=MINUTES[-1])
 MOST_LISTED = 50
 
-# Index conversation_beyond alone, then by primary key the block that the rest fell into (OFFSET 0:
-# one look at it for each conversation, whatever the planner believes of the numbers of rows).
+# Index conversation_beyond alone, then by primary key the block that the rest fell into, the first
+# of its number (an upper bound would have the planner take an index of times). OFFSET 0: one look
+# for each conversation, whatever the planner believes of the numbers of rows.
 FIND_SHORT = """
 FROM (
-    SELECT workspace_id, stream_id, started_at, ended_at,
-        ceil(seconds / 900)::integer AS number, seconds % 900 AS beyond
+    SELECT stream_id, started_at, ceil(seconds / 900)::integer AS number,
+        seconds %% 900 AS beyond
     FROM usage_conversation
     CROSS JOIN LATERAL (SELECT extract(epoch FROM bot_time) AS seconds) bot
     WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s::bigint[])
         AND bot_time > interval '15 minutes'
         AND ended_at >= %(starts_at)s AND started_at < %(ends_at)s
-        AND seconds % 900 > 0 AND seconds % 900 < %(seconds)s
+        AND seconds %% 900 > 0 AND seconds %% 900 < %(seconds)s
     OFFSET 0
 ) conversation
 CROSS JOIN LATERAL (
     SELECT bot_id, channel, started_at FROM usage_billingsession
-    WHERE workspace_id = conversation.workspace_id AND stream_id = conversation.stream_id
-        AND started_at >= conversation.started_at AND started_at <= conversation.ended_at
-        AND kind = 1 AND number = conversation.number
+    WHERE workspace_id = %(workspace)s AND stream_id = conversation.stream_id
+        AND started_at >= conversation.started_at AND kind = 1
+        AND number = conversation.number
         AND conversation_started_at = conversation.started_at AND completed
-    OFFSET 0
+    ORDER BY usage_billingsession.started_at LIMIT 1
 ) session
 WHERE session.started_at >= %(starts_at)s AND session.started_at < %(ends_at)s
     AND (%(channels)s::text[] = '{}' OR session.channel = ANY(%(channels)s))
-""".replace("%", "%%").replace("%%(", "%(")
+"""
 COUNT_SHORT = f"""
 SELECT session.bot_id, session.channel,
     width_bucket(session.started_at, %(cuts)s::timestamptz[]) - 1,
@@ -52,21 +53,24 @@ SELECT session.bot_id, session.channel,
 {FIND_SHORT}
 GROUP BY 1, 2, 3
 """
-# The streams by primary key.
+# The same for the latest; their streams by primary key.
 LIST_SHORT = f"""
-SELECT bot.id, bot.name, session.channel, session.started_at, conversation.number,
-    conversation.beyond, stream.key, conversation.started_at
-{
-    FIND_SHORT.replace(
-        "WHERE session.started_at >=",
-        '''
-JOIN usage_stream stream
-    ON stream.workspace_id = conversation.workspace_id AND stream.id = conversation.stream_id
-JOIN accounts_bot bot ON bot.id = session.bot_id
-WHERE session.started_at >=''',
-    )
-}
-ORDER BY session.started_at DESC, conversation.stream_id DESC LIMIT %(limit)s
+SELECT bot.id, bot.name, short.channel, short.started_at, short.number, short.beyond, stream.key,
+    short.conversation_started_at
+FROM (
+    SELECT session.bot_id, session.channel, session.started_at, conversation.number,
+        conversation.beyond, conversation.stream_id,
+        conversation.started_at AS conversation_started_at
+    {FIND_SHORT}
+    ORDER BY session.started_at DESC, conversation.stream_id DESC
+    LIMIT %(limit)s
+) short
+CROSS JOIN LATERAL (
+    SELECT key FROM usage_stream WHERE workspace_id = %(workspace)s AND id = short.stream_id
+    OFFSET 0
+) stream
+CROSS JOIN LATERAL (SELECT id, name FROM accounts_bot WHERE id = short.bot_id OFFSET 0) bot
+ORDER BY short.started_at DESC, short.stream_id DESC
 """
 # Primary key of the buckets.
 COUNT_ALL = """
