@@ -145,7 +145,7 @@ def gather(
     gathered: dict[PlanDays, dict[str, int]] = {}
     for place, numbers in sorted(of_bot.items()):
         day = cuts[place]
-        for stretch in rating.split_month(starts, month=day.replace(day=1)):
+        for stretch in rating.split_month(starts, month=day.replace(day=1)) if starts else ():
             if stretch.first <= day <= stretch.last:
                 of_stretch = gathered.setdefault(stretch, defaultdict(int))
                 for channel, number in numbers.items():

@@ -32,7 +32,7 @@ FILTERS = (
     "bot", "channel", "timezone", "range", "first", "last", "by", "view", "rows", "kind", "state",
     "from", "to", "user", "conversation", "q", "owner", "status", "show", "type", "id", "source",
     "result", "code", "action", "who", "target", "role", "plan", "plan_status", "balance",
-    "amount", "number", "least", "most", "tab",
+    "amount", "number", "least", "most", "tab", "months", "top_up", "seats", "minutes", "lot",
 )  # fmt: skip
 PARTS = ("%00", "a%0ab", "%ff", "a%2F..%2Fb", "a%22b", "0", "-1", "9" * 30, "x" * 2000)
 METHODS = ("HEAD", "PUT", "TRACE")

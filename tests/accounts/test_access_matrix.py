@@ -83,6 +83,10 @@ PAGES = [
     Page("bots/{owned}/restore", "oa"),
     Page("bots/{owned}/restore", "oa", {"reason": "Used."}),
     Page("plan/compare", "oafm"),
+    Page("insight/", "oafm"),
+    Page("insight/sessions/", "oafm"),
+    Page("insight/sessions.csv", "oafm"),
+    Page("insight/credits/", "oafm"),
     Page("plan/bots/{owned}/change", "oam"),
     Page("plan/bots/{owned}/change", "oam", {"version": "1"}),
     Page("plan/bots/{owned}/change/undo", "oam", {}),
@@ -176,14 +180,14 @@ UNSEEN = [
 ]
 ABOVE = ["Dashboard", "Orders & Invoices", "Plan"]
 OF_ADMINS = [
-    "Usage", "Bots", "Users & roles", "Audit log", "Developers", "Billing details",
+    "Usage", "Insight", "Bots", "Users & roles", "Audit log", "Developers", "Billing details",
     "Payment methods", "Settings",
 ]  # fmt: skip
 MENUS = {
     OWNER: [*ABOVE, *OF_ADMINS],
     ADMIN: [*ABOVE, *OF_ADMINS],
-    FINANCE: [*ABOVE, "Usage", "Bots", "Audit log", "Billing details"],
-    MEMBER: [*ABOVE, "Usage", "Bots"],
+    FINANCE: [*ABOVE, "Usage", "Insight", "Bots", "Audit log", "Billing details"],
+    MEMBER: [*ABOVE, "Usage", "Insight", "Bots"],
     SHARED: ["Usage", "Bots"],
 }
 SCOPES = {

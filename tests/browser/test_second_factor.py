@@ -21,8 +21,8 @@ pytestmark = [
 
 OWN_FACTORS = "/profile/second-factor/"
 ALL = [
-    "Dashboard", "Orders & Invoices", "Plan", "Usage", "Bots", "Users & roles", "Audit log",
-    "Developers", "Billing details", "Payment methods", "Settings",
+    "Dashboard", "Orders & Invoices", "Plan", "Usage", "Insight", "Bots", "Users & roles",
+    "Audit log", "Developers", "Billing details", "Payment methods", "Settings",
 ]  # fmt: skip
 MENUS = {
     Role.OWNER: [
@@ -30,6 +30,7 @@ MENUS = {
         "Orders & Invoices",
         "Plan",
         "Usage",
+        "Insight",
         "Bots",
         "Users & roles",
         "Audit log",
@@ -43,6 +44,7 @@ MENUS = {
         "Orders & Invoices",
         "Plan",
         "Usage",
+        "Insight",
         "Bots",
         "Users & roles",
         "Audit log",
@@ -56,11 +58,12 @@ MENUS = {
         "Orders & Invoices",
         "Plan",
         "Usage",
+        "Insight",
         "Bots",
         "Audit log",
         "Billing details",
     ],
-    Role.MEMBER: ["Dashboard", "Orders & Invoices", "Plan", "Usage", "Bots"],
+    Role.MEMBER: ["Dashboard", "Orders & Invoices", "Plan", "Usage", "Insight", "Bots"],
     Role.SHARED: ["Usage", "Bots"],
 }
 
