@@ -18,7 +18,8 @@ from plans.wording import say_exactly
 from usage.charts import COLOR_OF_REST, COLORS
 
 POINTS = 60  # of a line, beside those where it turns
-TICKS = 8
+MOST_TICKS = 8
+FEWEST_PLACES = 6  # of bars, so that a single one is not as wide as the page
 LOTS_DRAWN = 20
 LEAST_SHOWN = 500  # sessions of a month
 
@@ -26,8 +27,18 @@ LEAST_SHOWN = 500  # sessions of a month
 def find_reach(marks: Sequence[int], seen: Iterable[int]) -> int:
     """Return up to how many sessions a month plans are drawn, so that the marks are within."""
     most = max([LEAST_SHOWN, *marks, *seen])
-    step = 10 ** (len(str(most)) - 1)
+    step = int("1".ljust(len(str(most)), "0"))
     return -(-most * 5 // 4 // step) * step
+
+
+def find_step(reach: int) -> int:
+    """Return how far apart the ticks of an axis are: 1, 2 or 5 of a power of ten."""
+    power = 1
+    while True:
+        for step in (power, 2 * power, 5 * power):
+            if reach <= step * MOST_TICKS:
+                return step
+        power *= 10
 
 
 def pick_points(reach: int, marks: Sequence[int], offers: Sequence[Offer]) -> list[int]:
@@ -46,7 +57,7 @@ def draw_plans(
         draw_line(offer, points, mix=mix, color=color, currency=currency)
         for offer, color in zip(offers, COLORS * len(offers), strict=False)
     ]
-    ticks = [reach * number // TICKS for number in range(TICKS + 1)]
+    ticks = list(range(0, reach + 1, find_step(reach)))
     layout = lay_out(ticks, [f"{tick:,}" for tick in ticks], reach=[0, reach])
     layout["shapes"] = [
         {
@@ -101,7 +112,7 @@ def draw_lots(stories: Sequence[LotStory], *, currency: Currency) -> str:
         for (name, color), of_part in zip(PARTS, amounts, strict=True)
     ]
     places = list(range(len(names)))
-    layout = lay_out(places, names, reach=[-0.5, len(names) - 0.5])
+    layout = lay_out(places, names, reach=[-0.5, max(len(names), FEWEST_PLACES) - 0.5])
     layout |= {"barmode": "stack", "bargap": 0.35}
     return str(to_json({"data": bars, "layout": layout}, validate=False))
 

@@ -21,6 +21,7 @@ MONTHS_SHOWN = 3  # where none are named
 DAYS_SHOWN = 30
 MOST_DAYS = 366
 MOST_SEATS = 100_000
+MINUTE_CHOICES = [(minutes, f"{minutes} minute" + "s" * (minutes > 1)) for minutes in MINUTES]
 
 
 def find_bots(membership: Membership, keys: list[str]) -> list[Bot]:
@@ -92,8 +93,7 @@ class BoundaryFilter(forms.Form):
     minutes = forms.TypedChoiceField(
         required=False,
         coerce=int,
-        empty_value=MINUTES[0],
-        choices=[(minutes, f"{minutes} minute" + "s" * (minutes > 1)) for minutes in MINUTES],
+        choices=MINUTE_CHOICES,
         label="Opened by less than",
         error_messages={"invalid_choice": "Choose one of the list."},
     )
@@ -106,6 +106,10 @@ class BoundaryFilter(forms.Form):
     def clean_bot(self) -> list[Bot]:
         """Return the bots; without any all whose plan the person sees."""
         return find_bots(self.membership, self.cleaned_data["bot"])
+
+    def clean_minutes(self) -> int:
+        """Return the minutes, the fewest where none are named."""
+        return int(self.cleaned_data["minutes"] or MINUTES[0])
 
     def clean(self) -> None:
         """Give the days, the last 30 where none are named.

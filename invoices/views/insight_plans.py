@@ -154,8 +154,13 @@ def make_bot(bot: Bot, history: History, options: Sequence[Option]) -> Row:
 
 
 def make_cells(costs: Sequence[tuple[Option, Decimal, str]]) -> list[Cell]:
-    """Return the cells of a row; the least amount among the plans that were open is marked."""
-    least = min((cost for option, cost, refused in costs if not refused), default=None)
+    """Return the cells of a row; the least amount among the plans that were open is marked.
+
+    None is where all cost the same.
+    """
+    least = min((cost for _, cost, refused in costs if not refused), default=None)
+    if len({cost for _, cost, _ in costs}) == 1:
+        least = None
     return [
         Cell(name(option.offer), cost, not refused and cost == least, refused)
         for option, cost, refused in costs

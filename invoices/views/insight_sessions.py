@@ -18,7 +18,7 @@ from accounts.models import Bot
 from accounts.months import Calendar, read_calendar
 from invoices import boundary_costs
 from invoices.boundary_costs import Row
-from invoices.insight_forms import BoundaryFilter
+from invoices.insight_forms import MINUTE_CHOICES, BoundaryFilter
 from plans import catalog, queries
 from plans.wording import write
 from usage.boundaries import MINUTES, Asked, list_short
@@ -65,7 +65,7 @@ def show_sessions(request: WorkspaceRequest) -> HttpResponse:
         "currency": catalog.find_currency(request.workspace),
         "contract": queries.find_contract(request.workspace, at=now),
         "any": seen.exists(),
-        "minutes": asked.fields["minutes"].choices,
+        "minutes": MINUTE_CHOICES,
         "chips": [
             chips.make(request.GET, name, value, label=f"{label}: {value}")
             for name, label in (("bot", "Bot"), ("channel", "Channel"))

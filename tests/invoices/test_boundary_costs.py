@@ -57,6 +57,12 @@ def converse(
     make.take_in(bot.workspace, *events, now=renewing.CLOSE)
 
 
+def begun(session: BillingSession) -> datetime:
+    """Return when the conversation of a session began."""
+    assert session.conversation_started_at is not None
+    return session.conversation_started_at
+
+
 def roll_up(of: Workspace) -> None:
     make.roll_up(of, now=renewing.CLOSE)
 
@@ -87,13 +93,13 @@ def test_counts_are_those_of_a_plain_loop() -> None:
             started_at__lt=ends_at,
         ):
             whole = Conversation.objects.get(
-                workspace=acme, stream_id=one.stream_id, started_at=one.conversation_started_at
+                workspace=acme, stream_id=one.stream_id, started_at=begun(one)
             )
-            beyond = whole.bot_time - (one.number - 1) * timedelta(minutes=15)
+            beyond = whole.bot_time - (one.number - 1) * 15 * make.MINUTE
             numbers = expected.setdefault((keys[one.bot_id], one.channel), [0, 0, 0, 0])
             numbers[0] += 1
-            for place, minutes in enumerate((1, 2, 5), 1):
-                numbers[place] += one.number > 1 and beyond < timedelta(minutes=minutes)
+            for place, few in enumerate((1, 2, 5), 1):
+                numbers[place] += one.number > 1 and beyond < few * make.MINUTE
     assert {key: [row.sessions, *row.by_minutes] for key, row in found.items()} == expected
     assert sum(numbers[1] for numbers in expected.values())
 

@@ -85,7 +85,7 @@ def test_use_is_said_by_bot_and_month() -> None:
         (march, make.bot(acme, "sales").pk): Decimal("0.60"),
         (march, make.bot(acme, "support").pk): Decimal("1.00"),
     }
-    assert (story.used_before(march), story.used_in(march)) == (0, Decimal("1.60"))
+    assert (story.used_before(march), story.used_in(march)) == (Decimal(0), Decimal("1.60"))
 
 
 def lot(pk: int, balance: int, *, bot: int | None = None, last: date | None = None) -> CreditLot:
@@ -102,8 +102,8 @@ def test_outlook_says_when_a_lot_is_used_up_and_what_lapses() -> None:
 
     found = waterfall.use_up(held, costs=costs, today=MONDAY)
 
-    assert found[1] == (None, 5)  # 1 a day for five days: the rest lapses
-    assert found[2] == (MONDAY + 2 * DAY, 0)
+    assert found[1] == (None, Decimal(5))  # 1 a day for five days: the rest lapses
+    assert found[2] == (MONDAY + 2 * DAY, Decimal(0))
     assert found[3].day is not None
 
 
