@@ -95,11 +95,11 @@ def test_counts_are_those_of_a_plain_loop() -> None:
             whole = Conversation.objects.get(
                 workspace=acme, stream_id=one.stream_id, started_at=begun(one)
             )
-            beyond = whole.bot_time - (one.number - 1) * 15 * make.MINUTE
+            rest = whole.bot_time - (one.number - 1) * 15 * make.MINUTE
             numbers = expected.setdefault((keys[one.bot_id], one.channel), [0, 0, 0, 0])
             numbers[0] += 1
             for place, few in enumerate((1, 2, 5), 1):
-                numbers[place] += one.number > 1 and beyond < few * make.MINUTE
+                numbers[place] += one.number > 1 and rest < few * make.MINUTE
     assert {key: [row.sessions, *row.by_minutes] for key, row in found.items()} == expected
     assert sum(numbers[1] for numbers in expected.values())
 
