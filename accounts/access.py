@@ -39,6 +39,7 @@ ACCESS: dict[str, frozenset[Role]] = {
     # Of the whole workspace only admins; a member of the bots that they own.
     "usage_alerts.view": EVERYBODY - {Role.SHARED},
     "usage_alerts.change": ADMINS | {Role.MEMBER},
+    "insight.view": EVERYBODY - {Role.SHARED},  # of the same bots as `plans.view`
     "orders.view": EVERYBODY - {Role.SHARED},  # a member those they placed: `Order.visible_to`
     "statements.view": ADMINS | {Role.FINANCE},
     "documents.view": ADMINS | {Role.FINANCE},  # under a contract, which has no orders

@@ -35,6 +35,7 @@ MENU: dict[str, list[Entry]] = {
         Entry("Plan", "plans:plan_list", "plans.view", "credit-card"),
         Entry("Usage", "usage:usage", "usage.view", "chart-bar"),
         Entry("Usage alerts", "plans:usage_alert_list", "usage_alerts.view", "bell"),
+        Entry("Insight", "invoices:insight_plans", "insight.view", "bulb"),
     ],
     "Workspace": [
         Entry("Bots", "accounts:bot_list", "bots.view", "robot"),

@@ -12,7 +12,14 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef, Q, Value
 from django.db.models.functions import Cast, Concat, Now
 
-from accounts.models import Bot, User, WorkspaceOwned, WorkspaceOwnedQuerySet
+from accounts.models import (
+    Bot,
+    Membership,
+    Role,
+    User,
+    WorkspaceOwned,
+    WorkspaceOwnedQuerySet,
+)
 from plans.alerted import UsageAlert, UsageAlertFiring  # noqa: F401 - models of their own module
 from plans.money import DECIMALS, DIGITS
 from usage.models import LargeTable, NextId
@@ -277,6 +284,13 @@ class CreditLotQuerySet(WorkspaceOwnedQuerySet["CreditLot"]):
             "granted_at",
             "pk",
         )
+
+    def visible_to(self, membership: Membership) -> Self:
+        """Keep the lots that bots may use whose plan a person sees: theirs and the shared ones."""
+        if membership.role != Role.MEMBER:
+            return self
+        bots = Bot.objects.for_workspace(membership.workspace_id).with_plan_for(membership)
+        return self.filter(Q(bot=None) | Q(bot__in=bots))
 
     def with_lapsed(self) -> Self:
         """Say of each lot, as ``has_lapsed``, whether some of it lapsed."""

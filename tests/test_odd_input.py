@@ -35,6 +35,7 @@ FILTERS = (
     "from", "to", "user", "conversation", "q", "owner", "status", "show", "type", "id", "source",
     "result", "code", "action", "who", "target", "role", "plan", "plan_status", "balance",
     "amount", "number", "least", "most", "tab", "watched", "per", "threshold", "months", "is_on",
+    "top_up", "seats", "minutes", "lot",
 )  # fmt: skip
 PARTS = ("%00", "a%0ab", "%ff", "a%2F..%2Fb", "a%22b", "0", "-1", "9" * 30, "x" * 2000)
 METHODS = ("HEAD", "PUT", "TRACE")

@@ -5,7 +5,7 @@ foreign keys among each other (each row is written by one statement from rows th
 read). docs/usage.md says what the rows mean.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar, Self
 
 from django.contrib.postgres.indexes import BrinIndex
@@ -292,6 +292,19 @@ class Conversation(LargeTable):
     bot_time = models.DurationField()
 
     objects = WorkspaceOwnedQuerySet["Conversation"].as_manager()
+
+    class Meta:
+        indexes: ClassVar = [
+            # How far conversations went beyond a block is read from this index alone.
+            models.Index(
+                "workspace",
+                "bot",
+                "ended_at",
+                include=("started_at", "stream_id", "bot_time"),
+                condition=Q(bot_time__gt=timedelta(minutes=15)),
+                name="conversation_beyond",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"conversation of {self.started_at}"

@@ -44,6 +44,8 @@ WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s)
 GROUP BY 1, 2
 """
 
+COUNT_TOGETHER = COUNT_PERIODS.replace("bot_id, width", "width").replace("BY 1, 2", "BY 1")
+
 # Primary key of the marks, index session_open.
 FIND_FRESHNESS = """
 SELECT (
@@ -194,16 +196,32 @@ def count_periods(
     *, workspace: Workspace, bots: Sequence[int], periods: Sequence[Period]
 ) -> dict[tuple[int, int], Counts]:
     """Return what was counted by bot and place of the period; nothing where nothing was."""
-    values: dict[str, int | datetime | list[int] | list[datetime]] = {
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT_PERIODS, bind_periods(workspace, bots, periods))
+        return {(bot, place - 1): Counts(*counts) for bot, place, *counts in cursor.fetchall()}
+
+
+def count_together(
+    *, workspace: Workspace, bots: Sequence[int], periods: Sequence[Period]
+) -> list[Counts]:
+    """Return what some bots used together, one for each of the periods, zeros included."""
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT_TOGETHER, bind_periods(workspace, bots, periods))
+        found = {place - 1: Counts(*counts) for place, *counts in cursor.fetchall()}
+    return [found.get(place, Counts()) for place in range(len(periods))]
+
+
+def bind_periods(
+    workspace: Workspace, bots: Sequence[int], periods: Sequence[Period]
+) -> dict[str, int | datetime | list[int] | list[datetime]]:
+    """Return the values of the statements that count periods, which follow each other."""
+    return {
         "workspace": workspace.pk,
         "bots": list(bots),
         "starts": [period.starts_at for period in periods],
         "first": periods[0].starts_at,
         "last": periods[-1].ends_at,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(COUNT_PERIODS, values)
-        return {(bot, place - 1): Counts(*counts) for bot, place, *counts in cursor.fetchall()}
 
 
 def read_agents(

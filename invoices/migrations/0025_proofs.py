@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("invoices", "0019_rules_of_month_packs"),
+        ("invoices", "0024_expiry_of_older_cards"),
     ]
 
     operations = [

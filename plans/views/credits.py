@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 
-from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
@@ -36,10 +35,8 @@ def visible_bots(request: WorkspaceRequest) -> list[int]:
 
 def visible_lots(request: WorkspaceRequest) -> CreditLotQuerySet:
     """Return the lots that bots of the person may use, their own and the shared ones."""
-    lots = CreditLot.objects.for_workspace(request.workspace).with_lapsed().select_related("bot")
-    if request.membership.role == Role.MEMBER:
-        lots = lots.filter(Q(bot=None) | Q(bot__in=visible_bots(request)))
-    return lots
+    lots = CreditLot.objects.for_workspace(request.workspace).visible_to(request.membership)
+    return lots.with_lapsed().select_related("bot")
 
 
 @workspace_view("plans.view")

@@ -93,6 +93,10 @@ PAGES = [
     Page("bots/{owned}/restore", "oa"),
     Page("bots/{owned}/restore", "oa", {"reason": "Used."}),
     Page("plan/compare", "oafm"),
+    Page("insight/", "oafm"),
+    Page("insight/sessions/", "oafm"),
+    Page("insight/sessions.csv", "oafm"),
+    Page("insight/credits/", "oafm"),
     Page("plan/bots/{owned}/change", "oam"),
     Page("plan/bots/{owned}/change", "oam", {"version": "1"}),
     Page("plan/bots/{owned}/change/undo", "oam", {}),
@@ -206,8 +210,8 @@ UNSEEN = [
 ABOVE = ["Dashboard", "Orders & Invoices", "Plan"]
 WITH_STATEMENTS = ["Dashboard", "Orders & Invoices", "Statements", "Plan"]
 OF_ADMINS = [
-    "Usage", "Usage alerts", "Bots", "Users & roles", "Audit log", "Tie-out", "Developers",
-    "Billing details", "Payment methods", "Settings",
+    "Usage", "Usage alerts", "Insight", "Bots", "Users & roles", "Audit log", "Tie-out",
+    "Developers", "Billing details", "Payment methods", "Settings",
 ]  # fmt: skip
 MENUS = {
     OWNER: [*WITH_STATEMENTS, *OF_ADMINS],
@@ -216,12 +220,13 @@ MENUS = {
         *WITH_STATEMENTS,
         "Usage",
         "Usage alerts",
+        "Insight",
         "Bots",
         "Audit log",
         "Tie-out",
         "Billing details",
     ],
-    MEMBER: [*ABOVE, "Usage", "Usage alerts", "Bots"],
+    MEMBER: [*ABOVE, "Usage", "Usage alerts", "Insight", "Bots"],
     SHARED: ["Usage", "Bots"],
 }
 SCOPES = {

@@ -21,9 +21,9 @@ pytestmark = [
 
 OWN_FACTORS = "/profile/second-factor/"
 ALL = [
-    "Dashboard", "Orders & Invoices", "Statements", "Plan", "Usage", "Usage alerts", "Bots",
-    "Users & roles", "Audit log", "Tie-out", "Developers", "Billing details", "Payment methods",
-    "Settings",
+    "Dashboard", "Orders & Invoices", "Statements", "Plan", "Usage", "Usage alerts", "Insight",
+    "Bots", "Users & roles", "Audit log", "Tie-out", "Developers", "Billing details",
+    "Payment methods", "Settings",
 ]  # fmt: skip
 MENUS = {
     Role.OWNER: [
@@ -33,6 +33,7 @@ MENUS = {
         "Plan",
         "Usage",
         "Usage alerts",
+        "Insight",
         "Bots",
         "Users & roles",
         "Audit log",
@@ -49,6 +50,7 @@ MENUS = {
         "Plan",
         "Usage",
         "Usage alerts",
+        "Insight",
         "Bots",
         "Users & roles",
         "Audit log",
@@ -65,12 +67,21 @@ MENUS = {
         "Plan",
         "Usage",
         "Usage alerts",
+        "Insight",
         "Bots",
         "Audit log",
         "Tie-out",
         "Billing details",
     ],
-    Role.MEMBER: ["Dashboard", "Orders & Invoices", "Plan", "Usage", "Usage alerts", "Bots"],
+    Role.MEMBER: [
+        "Dashboard",
+        "Orders & Invoices",
+        "Plan",
+        "Usage",
+        "Usage alerts",
+        "Insight",
+        "Bots",
+    ],
     Role.SHARED: ["Usage", "Bots"],
 }
 
