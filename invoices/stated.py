@@ -174,8 +174,9 @@ class StatementBalance(OfStatement):
     """What a wallet had, what moved in the month, and what it has: it adds up.
 
     A balance may be below zero: credits that come while the month before is still open pay usage
-    that is booked in that. ``bot`` None: the wallet that all bots share. ``granted``: granted or bought. ``settled``: an
-    overdraft that credits paid. ``corrected``: all that has no column of its own.
+    that is booked in that. ``bot`` None: the wallet that all bots share. ``granted``: granted or
+    bought. ``settled``: an overdraft that credits paid. ``corrected``: all that has no column of
+    its own.
     """
 
     bot = models.ForeignKey(
@@ -216,8 +217,7 @@ class StatementBalance(OfStatement):
                 name="statement_balance_adds_up",
             ),
             models.CheckConstraint(
-                condition=Q(kind__in=BalanceKind.values)
-                & (~Q(kind=BalanceKind.OVERDRAFT) | Q(bot__isnull=False)),
+                condition=Q(kind__in=["free", "bought"]) | Q(kind="overdraft", bot__isnull=False),
                 name="statement_balance_known",
             ),
         ]
