@@ -124,7 +124,7 @@ def test_pdf_that_is_being_made_appears(
 
     with in_workspace(acme.pk):
         made = DocumentFile.objects.get(document__number="ACME-2026-000003")
-    files.make(workspace_id=acme.pk, document_id=made.document_id, now=make.NOON)
+    files.make_file(workspace_id=acme.pk, file_id=made.pk, now=make.NOON)
 
     with page.expect_download():
         page.get_by_role("link", name="Download PDF").click(timeout=10_000)

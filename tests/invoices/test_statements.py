@@ -184,7 +184,7 @@ def test_usage_within_what_is_included_is_stated_too(acme: Workspace, bot: Bot) 
     renewing.run(acme)
 
     (use, *_) = statement_contents.read_uses(stating.bot(bot))
-    assert (use.used, use.included, use.ordered, use.net) == (3, 400, 0, 0)
+    assert (use.used, use.included, use.ordered, use.net) == (3, 400, 0, Decimal(0))
 
 
 def test_late_usage_of_a_plan_with_a_fee_is_stated_once(acme: Workspace, bot: Bot) -> None:
