@@ -125,8 +125,8 @@ def test_wallets_of_bots_overdrafts_lapses_and_refunds_add_up(acme: Workspace, b
     refunds.refund(order=order, expected=Decimal(100), reason="Not needed.", at=CLOSE - 2 * DAY)
     renewing.run(acme)
     renewing.use(sales, 2500, at=CLOSE, rolled=CLOSE + HOUR)  # 500.00, of which 2.00 are owed
-    renewing.run(acme, CLOSE + DAY)
-    books.buy(acme, 50)  # pays the overdraft
+    charging.run(workspace_id=acme.pk, now=CLOSE + DAY)
+    buying.paid(acme, "100", at=CLOSE + DAY)  # pays the overdraft
     renewing.run(acme, MAY_CLOSE)
 
     assert stating.balances(acme) == {
@@ -135,7 +135,7 @@ def test_wallets_of_bots_overdrafts_lapses_and_refunds_add_up(acme: Workspace, b
         (sales.key, "bought"): ["0.00", "100.00", "0.00", "0.00", "0.00", "-100.00", "0.00"],
     }
     assert stating.balances(acme, APRIL) == {
-        ("shared", "bought"): ["0.00", "50.00", "0.00", "-2.00", "0.00", "0.00", "48.00"],
+        ("shared", "bought"): ["0.00", "100.00", "0.00", "-2.00", "0.00", "0.00", "98.00"],
         ("shared", "free"): ["498.00", "0.00", "-498.00", "0.00", "0.00", "0.00", "0.00"],
         (sales.key, "overdraft"): ["0.00", "0.00", "-2.00", "2.00", "0.00", "0.00", "0.00"],
     }
