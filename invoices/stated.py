@@ -217,8 +217,7 @@ class StatementBalance(OfStatement):
                 name="statement_balance_adds_up",
             ),
             models.CheckConstraint(
-                condition=Q(kind__in=BalanceKind.values)
-                & (~Q(kind=BalanceKind.OVERDRAFT) | Q(bot__isnull=False)),
+                condition=Q(kind__in=["free", "bought"]) | Q(kind="overdraft", bot__isnull=False),
                 name="statement_balance_known",
             ),
         ]

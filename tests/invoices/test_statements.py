@@ -18,7 +18,7 @@ from accounts.tenancy import in_workspace
 from benchmarks import scratch
 from invoices import close, refunds, statement_contents, statement_queries, statements
 from plans import charging
-from plans.models import WorkspaceBilling
+from plans.models import Currency, Price, WorkspaceBilling
 from tests import make
 from tests.at_once import at_once
 from tests.invoices import buying, renewing, stating
@@ -125,8 +125,8 @@ def test_wallets_of_bots_overdrafts_lapses_and_refunds_add_up(acme: Workspace, b
     refunds.refund(order=order, expected=Decimal(100), reason="Not needed.", at=CLOSE - 2 * DAY)
     renewing.run(acme)
     renewing.use(sales, 2500, at=CLOSE, rolled=CLOSE + HOUR)  # 500.00, of which 2.00 are owed
-    renewing.run(acme, CLOSE + DAY)
-    books.buy(acme, 50)  # pays the overdraft
+    charging.run(workspace_id=acme.pk, now=CLOSE + DAY)
+    buying.paid(acme, "100", at=CLOSE + DAY)  # pays the overdraft
     renewing.run(acme, MAY_CLOSE)
 
     assert stating.balances(acme) == {
@@ -135,7 +135,7 @@ def test_wallets_of_bots_overdrafts_lapses_and_refunds_add_up(acme: Workspace, b
         (sales.key, "bought"): ["0.00", "100.00", "0.00", "0.00", "0.00", "-100.00", "0.00"],
     }
     assert stating.balances(acme, APRIL) == {
-        ("shared", "bought"): ["0.00", "50.00", "0.00", "-2.00", "0.00", "0.00", "48.00"],
+        ("shared", "bought"): ["0.00", "100.00", "0.00", "-2.00", "0.00", "0.00", "98.00"],
         ("shared", "free"): ["498.00", "0.00", "-498.00", "0.00", "0.00", "0.00", "0.00"],
         (sales.key, "overdraft"): ["0.00", "0.00", "-2.00", "2.00", "0.00", "0.00", "0.00"],
     }
@@ -265,7 +265,17 @@ def test_workspace_that_was_made_in_the_month_and_a_bot_that_was_archived_in_it(
     assert [each.month for each in stating.statements(of)] == [MARCH, APRIL, MAY]
 
 
+@pytest.mark.usefixtures("own_catalog")
 def test_currency_without_decimals() -> None:
+    Currency.objects.using("operator").create(
+        code="JPY", decimals=0, free_credits=60000, top_up_from=10000, top_up_to=2000000,
+        low_balance=5000,
+    )  # fmt: skip
+    for meter, amount in (("", "0"), (SESSIONS, "30.5")):
+        Price.objects.using("operator").create(
+            version=renewing.version("standard"), currency_id="JPY", meter=meter,
+            amount=Decimal(amount),
+        )  # fmt: skip
     of = renewing.workspace("tokyo", currency="JPY", timezone="Asia/Tokyo")
     bot = make.bot(of)
     renewing.use(bot, 3)
@@ -273,7 +283,20 @@ def test_currency_without_decimals() -> None:
     renewing.run(of)
 
     assert (stating.statement(of).currency, stating.statement(of).decimals) == ("JPY", 0)
-    assert [line[3] for line in stating.lines(of)] == [3]
+    assert [line[3:] for line in stating.lines(of)] == [(3, "91.50")]
+    assert stating.closing(of) == Decimal("59908.5")
+    assert stating.differences(of) == []
+
+
+def test_usage_of_a_plan_without_a_price_in_the_currency_is_counted() -> None:
+    of = renewing.workspace("oslo", currency="NOK")
+    bot = make.bot(of)
+    renewing.use(bot, 3)
+
+    renewing.run(of)
+
+    assert [line[3:] for line in stating.lines(of)] == [(3, None)]
+    assert stating.balances(of) == {}
     assert stating.differences(of) == []
 
 
