@@ -89,6 +89,8 @@ class AlertTable(CurrencyTable):
 class FiringTable(CurrencyTable):
     """When a usage alert fired, the latest period first."""
 
+    label = "Periods for which it fired"
+
     starts_on = tables.Column(verbose_name="Period", attrs=WHEN)
     number = tables.Column(verbose_name="Number then", attrs=AMOUNT)
     threshold = tables.Column(verbose_name="Threshold then", attrs=AMOUNT)
@@ -131,6 +133,7 @@ class PeriodTable(CurrencyTable):
             exclude=() if every else ("reached",),
         )
         self.watch = rehearsal.watch
+        self.label = "All periods" if every else "Periods for which it would have fired"
 
     def render_starts_on(self, value: date) -> str:
         """Return the period."""

@@ -44,6 +44,8 @@ def acme() -> Workspace:
 
 def test_alert_is_rehearsed_saved_changed_and_removed(page: Page, acme: Workspace) -> None:
     sign_in(page, "owner@acme.example")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    page.goto("/w/acme/usage/")
     page.get_by_role("link", name="Usage alerts").click()
     expect(page.get_by_text("No usage alerts yet")).to_be_visible()
     check_accessibility(page)
@@ -127,7 +129,7 @@ def test_rehearsal_works_without_script(
     alone.get_by_label("Watch").select_option("Money charged")
     alone.get_by_label("Threshold").fill("2.80")
     alone.get_by_role("button", name="Rehearse").click()
-    expect(alone.get_by_text("would have fired 4 times")).to_be_visible()
+    expect(alone.get_by_text("would have fired 5 times")).to_be_visible()
     expect(alone.get_by_role("cell", name="4.80 USD").first).to_be_visible()
     alone.get_by_role("button", name="Save usage alert").click()
 
