@@ -30,7 +30,12 @@ MOST_PAGES = 1000  # beyond, a narrower filter is the way
 
 
 class Table(tables.Table):
-    """A table as the page shows it (components/table.html)."""
+    """A table as the page shows it (components/table.html).
+
+    ``title`` tells it from the others where a page has several.
+    """
+
+    title = "Table"
 
     def list_rows(self) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
         """Yield the rows of the page with their cells, each with its attributes as HTML.

@@ -89,17 +89,22 @@ class AlertTable(CurrencyTable):
 class FiringTable(CurrencyTable):
     """When a usage alert fired, the latest period first."""
 
+    title = "Periods for which it fired"
+
     starts_on = tables.Column(verbose_name="Period", attrs=WHEN)
-    number = tables.Column(verbose_name="Number then", attrs=AMOUNT)
-    threshold = tables.Column(verbose_name="Threshold then", attrs=AMOUNT)
+    number = tables.Column(verbose_name="Number then", attrs=label("Number then", "amount"))
+    threshold = tables.Column(
+        verbose_name="Threshold then", attrs=label("Threshold then", "amount")
+    )
     fired_at = tables.TemplateColumn(
-        template_name="plans/_alert_fired.html", verbose_name="Fired", attrs=WHEN
+        template_name="plans/_alert_fired.html", verbose_name="Fired", attrs=label("Fired")
     )
 
     class Meta:
         model = UsageAlertFiring
         fields = ("starts_on", "number", "threshold", "fired_at")
         orderable = False
+        attrs: ClassVar = {"class": "table card-table dense"}
 
     def render_starts_on(self, record: UsageAlertFiring, value: date) -> str:
         """Return the period for which it fired."""
@@ -131,6 +136,7 @@ class PeriodTable(CurrencyTable):
             exclude=() if every else ("reached",),
         )
         self.watch = rehearsal.watch
+        self.title = "All periods" if every else "Periods for which it would have fired"
 
     def render_starts_on(self, value: date) -> str:
         """Return the period."""

@@ -49,7 +49,7 @@ def run(*, workspace_id: int, now: datetime) -> int:
             return 0
         # Of two runs the second waits here for the first, and finds what it wrote. So does whoever
         # changes one of them meanwhile.
-        locked = watching.filter(pk__in={firing.alert_id for firing in due})
+        locked = watching.filter(pk__in={firing.alert_id for firing in due}).select_related("bot")
         alerts = list(locked.select_for_update(no_key=True, of=("self",)))
         due = decide(workspace, alerts, numbers=numbers, first=first, at=now)
         fired = UsageAlertFiring.objects.bulk_create(due)

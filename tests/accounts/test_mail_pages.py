@@ -64,8 +64,8 @@ def test_person_chooses_what_they_get(owner: Membership) -> None:
     page = client.post(PAGE, {"wanted": ["credits", "bots"]}, follow=True)
 
     assert "Your choice of mails is saved." in words(page)
-    assert muted(owner) == {"plans", "reloads", "extensions"}
-    client.post(PAGE, {"wanted": ["plans", "reloads", "extensions", "credits", "bots"]})
+    assert muted(owner) == {"plans", "reloads", "extensions", "usage"}
+    client.post(PAGE, {"wanted": ["plans", "reloads", "extensions", "credits", "bots", "usage"]})
     assert muted(owner) == set()
 
 
