@@ -207,6 +207,7 @@ ADDRESSES = {
     "Orders & Invoices": "orders/",
     "Plan": "plan/",
     "Usage": "usage/",
+    "Insight": "insight/",
     "Bots": "bots/",
     "Users & roles": "people/",
     "Audit log": "audit-log/",
