@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from itertools import permutations
 from math import ceil
 from typing import NamedTuple
 
@@ -150,14 +151,19 @@ def measure_wobble(offer: Offer, priced: PricedMeter, *, ratio: Fraction) -> Fra
     return (unit if rounded else Fraction(0)) + (Fraction(priced.price) if broken else Fraction(0))
 
 
-def list_marks(offers: Sequence[Offer], *, mix: Mix) -> list[int]:
+Pairs = dict[tuple[int, int], list[Stretch]]
+
+
+def compare(offers: Sequence[Offer], *, mix: Mix) -> Pairs:
+    """Return of each two offers, by their places, where the first costs less than the second."""
+    return {
+        (one, other): find_stretches(offers[one], offers[other], mix=mix)
+        for one, other in permutations(range(len(offers)), 2)
+    }
+
+
+def list_marks(pairs: Pairs) -> list[int]:
     """Return the numbers of sessions at which one plan begins or ceases to cost less, in order."""
-    marks = set()
-    for one in offers:
-        for other in offers:
-            if one is not other:
-                for stretch in find_stretches(one, other, mix=mix):
-                    marks.add(stretch.first)
-                    if stretch.last is not None:
-                        marks.add(stretch.last + 1)
-    return sorted(marks - {0})
+    stretches = [stretch for found in pairs.values() for stretch in found]
+    ends = {stretch.last + 1 for stretch in stretches if stretch.last is not None}
+    return sorted(({stretch.first for stretch in stretches} | ends) - {0})

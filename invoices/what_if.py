@@ -41,8 +41,8 @@ Amounts = defaultdict[BotMonth, Decimal]
 class History(NamedTuple):
     """What some bots used and paid in some months; ``months`` are first days, in order.
 
-    ``days``: of each local day of these months what all bots used together. ``starts`` and
-    ``counts`` by bot; ``spent`` by bot and month, up to now.
+    ``starts`` and ``counts`` by bot; ``spent`` by bot and month, up to now. ``parts``: which bots
+    took part in which months.
     """
 
     bots: Sequence[Bot]

@@ -17,7 +17,7 @@ from accounts.models import Workspace
 from accounts.tenancy import in_workspace
 from plans import forecast
 from plans.forecast import FURTHEST, WEEK
-from plans.models import CreditLot, LotKind, PostingKind
+from plans.models import CreditLot, PostingKind
 from plans.queries import TAKING
 
 NOTHING = Decimal(0)
@@ -210,11 +210,3 @@ def join(lot: CreditLot, heavy: End, light: End, *, today: date) -> Outlook:
         used_up=(heavy.day, light.day),
         lapses=(heavy.left, light.left) if within else None,
     )
-
-
-def sum_kinds(stories: Iterable[LotStory]) -> dict[LotKind, Decimal]:
-    """Return what is left of free and of bought credits."""
-    sums = dict.fromkeys(LotKind, NOTHING)
-    for story in stories:
-        sums[LotKind(story.lot.kind)] += story.left
-    return sums

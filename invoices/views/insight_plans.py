@@ -187,7 +187,8 @@ def compare(
     offers: Sequence[Offer], *, mix: Mix, history: History, currency: Currency
 ) -> dict[str, Any]:  # Any: a template's context is free
     """Return where plans break even, with the figure and its table."""
-    marks = break_even.list_marks(offers, mix=mix)
+    pairs = break_even.compare(offers, mix=mix)
+    marks = break_even.list_marks(pairs)
     seen = [
         history.counts[bot](Meter.BILLING_SESSIONS, month, end_of_month(month))
         for bot, month in history.parts
@@ -197,10 +198,8 @@ def compare(
     return {
         "mix": mix,
         "pairs": [
-            Pair(name(one), name(other), say(break_even.find_stretches(one, other, mix=mix)))
-            for one in offers
-            for other in offers
-            if one is not other
+            Pair(name(offers[one]), name(offers[other]), say(stretches))
+            for (one, other), stretches in pairs.items()
         ],
         "figure": insight_charts.draw_plans(
             offers, mix=mix, marks=marks, reach=reach, currency=currency

@@ -248,6 +248,7 @@ ADDRESSES = {
     "Plan": "plan/",
     "Usage": "usage/",
     "Usage alerts": "usage-alerts/",
+    "Insight": "insight/",
     "Bots": "bots/",
     "Users & roles": "people/",
     "Audit log": "audit-log/",

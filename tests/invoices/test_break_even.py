@@ -122,3 +122,9 @@ def test_marks_are_rated_by_the_code_of_renewals(plan: Offer) -> None:
 
     sessions = 20 * end_of_month(JULY).day
     assert break_even.rate(plan, sessions=sessions, mix=Mix(seats=2)) == month
+
+
+def test_marks_are_where_plans_begin_and_cease_to_cost_less() -> None:
+    pairs = break_even.compare([STANDARD, ESSENTIAL, ADVANCED], mix=Mix())
+
+    assert break_even.list_marks(pairs) == [300, 301, 2000, 2001, 2289]
