@@ -175,7 +175,7 @@ def test_pack_is_asked_for_made_and_downloaded(client: Client, operator: User) -
     assert "Waits for a worker" in waits
     assert early.status_code == 404
     answer = client.get(f"{BOOKS}packs/{found.pk}")
-    made = b"".join(answer)  # type: ignore[arg-type]  # it is streamed
+    made = b"".join(answer)
     found = stored(found)
     assert hashlib.sha256(made).hexdigest() == found.sha256
     assert (found.total, found.done, found.differences) == (1, 1, 0)
