@@ -47,7 +47,7 @@ by whom it was made: the same rows give the same bytes.
 
 {open}
 """
-CLOSED = "All {of:,} workspaces have closed this month: nothing is booked in it any more."
+CLOSED = "All workspaces have closed this month: nothing is booked in it any more."
 OPEN = "{count:,} of {of:,} workspaces have not closed this month yet: figures may still grow."
 
 
@@ -142,8 +142,7 @@ def add_sales(archive: Archive, month: date) -> list[str]:
 def say(month: date) -> str:
     """Return what is what, and whether the month may still grow."""
     found = months.count_open(month)
-    text = OPEN if found.workspaces else CLOSED
-    said = text.format(count=found.workspaces, of=found.of)
+    said = OPEN.format(count=found.workspaces, of=found.of) if found.workspaces else CLOSED
     return README.format(month=month, manifest=MANIFEST, open=said)
 
 
