@@ -45,7 +45,6 @@ PAGES = (
     "/operator/mails/previews/low_balance/",
     "/operator/mails/previews/low_balance/html",
     "/operator/tie-outs/",
-    "/operator/tie-outs/?show=differences",
     "/operator/paybacks/",
     "/operator/books/",
     "/operator/books/receivables/",
