@@ -29,7 +29,10 @@ from invoices import (
     refunds,
     reloads,
     renewals,
+    statement_verification,
+    tie_out,
 )
+from invoices.books import receivables, roll_forward
 from invoices.issued import IssuedDocument
 from invoices.models import Method, Order, OrderStatus, SavedMethod
 from invoices.sandbox import SavedAnswer
@@ -329,6 +332,11 @@ def prove_all(year: Year) -> date:
     assert count_sessions(year) == year.known
     for of in (year.acme, year.globex):
         assert prove_documents(of, year.proved) == []
+        assert statement_verification.verify(of) == []
+        board = tie_out.check(of, first=FIRST, last=year.today, now=year.now)
+        assert list(board.list_gaps()) == []
+    assert roll_forward.read(month=previous_month(first)).all_differences == []
+    assert receivables.read(as_of=year.today).all_differences == []
     return previous_month(first)
 
 
