@@ -13,9 +13,9 @@ from typing import NamedTuple
 from django.db.models import TextChoices
 
 from accounts.models import Bot
+from invoices.charge_counts import DayCount
 from invoices.order_sums import OrderSum
 from invoices.stretch_counts import Stretch
-from plans.charge_counts import DayCount
 from plans.models import PlanVersion
 from usage import receipts
 from usage.gaps import Gap

@@ -17,13 +17,13 @@ from accounts.days import next_month
 from accounts.models import Bot, Workspace
 from accounts.months import Calendar
 from invoices import rating, renewal_rating
+from invoices.charge_counts import TOTALS, DayCount
 from invoices.issued import CreditedService
 from invoices.models import LineKind, OrderLine
 from invoices.order_lines import IN_ARREARS, Service
 from invoices.rating import PlanDays
 from invoices.renewal_rating import LATE_MONTHS, months_before
 from plans.billing import CLOSES_AFTER
-from plans.charge_counts import TOTALS, DayCount
 from plans.models import SEATS, Meter
 from usage.gaps import Gap, find_gaps
 from usage.receipts import list_days

@@ -1,7 +1,7 @@
 """The tie-out of a workspace: numbers that are kept apart from each other are read and compared.
 
 From what came in to what is on orders: receipts (usage/receipts.py), what was counted and charged
-by day (plans/charge_counts.py), what was used and ordered by stretches
+by day (invoices/charge_counts.py), what was used and ordered by stretches
 (invoices/stretch_counts.py), and the sums of orders (invoices/order_sums.py). docs/operations.md
 says what a difference means.
 """
@@ -15,12 +15,11 @@ from accounts.days import DAY, next_month
 from accounts.models import Bot, Workspace
 from accounts.months import read_calendar
 from accounts.tenancy import WORKSPACE, admit
-from invoices import order_sums, stretch_counts
+from invoices import charge_counts, order_sums, stretch_counts
 from invoices.board import Board, Instants, Part
+from invoices.charge_counts import DayCount
 from invoices.renewal_rating import list_months
 from invoices.stretch_counts import Renewals, Stretch
-from plans import charge_counts
-from plans.charge_counts import DayCount
 from plans.models import PlanVersion, WorkspaceBilling
 from plans.verification import ONE_INSTANT
 from usage import receipts

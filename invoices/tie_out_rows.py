@@ -6,10 +6,10 @@ from typing import Any
 
 from accounts.exports import Value, guard
 from invoices.board import Board, DayTotal, Part, Row, State
+from invoices.charge_counts import DayCount
 from invoices.composing import say_meter
 from invoices.order_sums import OrderSum
 from invoices.stretch_counts import Stretch
-from plans.charge_counts import DayCount
 from plans.models import Meter
 from usage.gaps import Gap
 from usage.receipts import Receipt
@@ -27,8 +27,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "uncounted", *STANDS,
     ),
     "sessions": (
-        "day", "bot", "bot_key", "plan", "meter", "sessions", "totals", "posted", "charged", "open",
-        "running", "note", *STANDS,
+        "day", "bot", "bot_key", "plan", "meter", "sessions", "totals", "posted", "charged",
+        "stated", "open", "running", "note", *STANDS,
     ),
     "stretches": (
         "first", "last", "bot", "bot_key", "plan", "meter", "used", "included", "ordered", "late",
@@ -105,6 +105,7 @@ def count_values(board: Board, count: DayCount) -> Values:
         "sessions": of.sessions,
         "totals": of.totals,
         "posted": of.posted,
+        "stated": of.stated,
         "charged": of.charged,
         "open": count.open,
         "running": of.running,

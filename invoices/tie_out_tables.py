@@ -184,6 +184,7 @@ class CountTable(TieOutTable):
     totals = number("In totals")
     posted = number("Posted")
     charged = number("Charged")
+    stated = number("On statements")
     open = number("Open")
 
     class Meta(TieOutTable.Meta):

@@ -333,6 +333,21 @@ def test_charge_of_a_total_that_was_wrong_stays_a_difference(acme: Workspace, bo
     assert gaps(acme) == [("sessions = posted + open", 3, 5, 2)]
 
 
+def test_statement_that_says_something_else_than_was_posted_differs(
+    acme: Workspace, bot: Bot
+) -> None:
+    renewing.use(bot, 3)
+    renewing.run(acme)
+    assert [count.counted.stated for count in check(acme, now=CLOSE + HOUR).counts] == [3]
+
+    alter("UPDATE invoices_statementline SET quantity = 4", "invoices_statementline")
+
+    board = check(acme, now=CLOSE + HOUR)
+    assert [gap["equation"] for gap in board.list_gaps()] == [
+        "posted in closed months = on statements"
+    ]
+
+
 def test_late_usage_after_the_close_ties_by_its_service_day(acme: Workspace, bot: Bot) -> None:
     renewing.use(bot, 3)
     renewing.run(acme)

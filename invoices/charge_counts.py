@@ -1,4 +1,4 @@
-"""What was counted of each bot's local day, and what of it is charged from credits.
+"""What was counted of each bot's local day, what of it is charged from credits, and stated.
 
 Counted is anew, from the sessions themselves; beside it stand the totals that charging reads, what
 is kept as charged (`ChargedDay`) and what was posted. They are kept apart from each other, so where
@@ -23,10 +23,12 @@ from usage.totals import ADD_TOTALS, COUNT_SESSIONS
 TOTALS = "sessions = totals"
 POSTED = "sessions = posted + open"
 CHARGED = "posted = charged"
+STATED = "posted in closed months = on statements"
 
 # One statement, so that all numbers are those of one instant. Of each bot one look at the index
 # session_of_bot, alone, and one at the primary key of the buckets; then the indexes
-# charged_day_of_workspace and posting_of_bot, and the primary keys of plans and marks.
+# charged_day_of_workspace, posting_of_bot and statement_line_once, and the primary keys of plans
+# and marks.
 QUANTITY = """CASE meter.meter
             WHEN 'billing_sessions' THEN {0}.usage_sessions + {0}.alert_sessions
             WHEN 'conversations' THEN {0}.conversations
@@ -77,20 +79,37 @@ WITH asked AS MATERIALIZED (
     WHERE workspace_id = %(workspace)s AND day = ANY(%(days)s)
         AND bot_id IN (SELECT bot_id FROM asked)
 ), posted AS (
-    SELECT bot_id, service_day AS day, meter, version_id, sum(quantity) AS quantity
+    SELECT bot_id, service_day AS day, meter, version_id, sum(quantity) AS quantity,
+        sum(quantity) FILTER (WHERE booking_month < (
+            SELECT open_month FROM plans_workspacebilling WHERE workspace_id = %(workspace)s
+        )) AS closed
     FROM plans_posting
     WHERE workspace_id = %(workspace)s AND kind = 'charge' AND bot_id = ANY(%(bots)s)
         AND service_day BETWEEN %(days_from)s AND %(days_to)s
+    GROUP BY 1, 2, 3, 4
+), stated AS (
+    SELECT bot_id, service_day AS day, meter, version_id, sum(quantity) AS quantity,
+        sum(quantity) FILTER (WHERE amount IS NOT NULL) AS charged
+    FROM invoices_statementline
+    WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s) AND version_id IS NOT NULL
+        AND service_day BETWEEN %(days_from)s AND %(days_to)s
+        AND statement_id IN (
+            SELECT id FROM invoices_usagestatement
+            WHERE workspace_id = %(workspace)s
+                AND month >= date_trunc('month', %(days_from)s::date)::date)
     GROUP BY 1, 2, 3, 4
 ), waiting AS (
     SELECT DISTINCT bot_id, true AS waits FROM usage_changedbot WHERE workspace_id = %(workspace)s
 )
 SELECT bot_id, day, meter, version_id, coalesce(uses_credits, true), coalesce(price, 0),
     coalesce(counted, 0), coalesce(added, 0)::bigint, coalesce(running, 0),
-    coalesce(charged.quantity, 0), coalesce(posted.quantity, 0)::bigint, coalesce(waits, false)
+    coalesce(charged.quantity, 0), coalesce(posted.quantity, 0)::bigint, coalesce(waits, false),
+    coalesce(posted.closed, 0)::bigint, coalesce(stated.charged, 0)::bigint,
+    coalesce(stated.quantity, 0)::bigint
 FROM metered
 FULL JOIN charged USING (bot_id, day, meter, version_id)
 FULL JOIN posted USING (bot_id, day, meter, version_id)
+FULL JOIN stated USING (bot_id, day, meter, version_id)
 LEFT JOIN waiting USING (bot_id)
 ORDER BY day, bot_id, meter, version_id
 """
@@ -101,7 +120,9 @@ class Counted(NamedTuple):
 
     ``price``: of one more; 0: the plan has none in the workspace's currency, so nothing is charged.
     ``running``: sessions of the day, of any meter, that are not completed. ``waits``: something of
-    the bot changed that was not charged yet.
+    the bot changed that was not charged yet. ``closed``: posted in months that are closed, which
+    statements are to have: ``stated_charged``. ``stated``: on statements in all, also of plans
+    without credits.
     """
 
     bot: int
@@ -116,6 +137,9 @@ class Counted(NamedTuple):
     charged: int
     posted: int
     waits: bool
+    closed: int
+    stated_charged: int
+    stated: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,20 +172,22 @@ class DayCount:
     def gaps(self) -> list[Gap]:
         """The equations that do not hold."""
         counted = self.counted
-        if (counted.sessions, counted.posted) == (counted.totals, counted.charged) and (
-            self.expected == counted.posted + self.open
-        ):
+        left = (counted.sessions, counted.posted, counted.closed, self.expected)
+        right = (counted.totals, counted.charged, counted.stated_charged)
+        if left == (*right, counted.posted + self.open):
             return []  # nearly always, and of thousands quickly told
         return find_gaps(
             Gap(TOTALS, counted.sessions, counted.totals),
             Gap(POSTED, self.expected, counted.posted + self.open),
             Gap(CHARGED, counted.posted, counted.charged),
+            Gap(STATED, counted.closed, counted.stated_charged),
         )
 
     @property
     def says_something(self) -> bool:
         """Tell whether there is a number: a day of another plan by now has none."""
-        return any(self.counted[6:11])
+        counted = self.counted
+        return any((*counted[6:11], counted.closed, counted.stated))
 
 
 def read(
