@@ -1,9 +1,8 @@
 """The tie-out of a workspace: numbers that are kept apart from each other are read and compared.
 
 From what came in to what is on orders: receipts (usage/receipts.py), what was counted and charged
-by day (invoices/charge_counts.py), what was used and ordered by stretches
-(invoices/stretch_counts.py), and the sums of orders (invoices/order_sums.py). docs/operations.md
-says what a difference means.
+by day (invoices/charge_counts.py), what was used and ordered by stretches (invoices/stretch_counts.py),
+and the sums of orders (invoices/order_sums.py). docs/operations.md says what a difference means.
 """
 
 from collections.abc import Collection
@@ -18,12 +17,14 @@ from accounts.tenancy import WORKSPACE, admit
 from invoices import charge_counts, order_sums, stretch_counts
 from invoices.board import Board, Instants, Part
 from invoices.charge_counts import DayCount
+from invoices.order_sums import OrderSum
 from invoices.renewal_rating import list_months
 from invoices.stretch_counts import Renewals, Stretch
 from plans.models import PlanVersion, WorkspaceBilling
 from plans.verification import ONE_INSTANT
 from usage import receipts
 from usage.queries import find_freshness
+from usage.receipts import Receipt
 
 CHECKED_DAYS = 35  # before today, by the check at night; and always the month that is open
 
@@ -67,29 +68,23 @@ def read(
     calendar = read_calendar(workspace)
     today = calendar.day_of(now)
     billing = WorkspaceBilling.objects.for_workspace(workspace).first()
-    contract_from = billing.enterprise_from if billing else None
-    open_month = billing.open_month if billing else today.replace(day=1)
+    renewals = Renewals(
+        open_month=billing.open_month if billing else today.replace(day=1),
+        contract_from=billing.enterprise_from if billing else None,
+        calendar=calendar,
+    )
     bots = {bot.pk: bot for bot in Bot.objects.for_workspace(workspace)}
-    counts: list[DayCount] = []
-    stretches: list[Stretch] = []
-    if Part.STRETCHES in parts:
-        months = list_months(first.replace(day=1), next_month(last))
-        counts = charge_counts.read(
-            workspace, calendar=calendar, first=months[0], last=next_month(last) - DAY,
-            contract_from=contract_from,
-        )  # fmt: skip
-        stretches = stretch_counts.read(
-            workspace,
-            renewals=Renewals(open_month, contract_from, calendar),
-            months=months,
-            days=counts,
-            now=now,
-        )
-        counts = [of for of in counts if first <= of.counted.day <= last]
-    elif Part.COUNTS in parts:
-        counts = charge_counts.read(
-            workspace, calendar=calendar, first=first, last=last, contract_from=contract_from
-        )
+    fresh = find_freshness(workspace=workspace, bots=list(bots), now=now)
+    counts, stretches = read_counted(
+        workspace, first=first, last=last, now=now, parts=parts, renewals=renewals
+    )
+    came: list[Receipt] = []
+    placed: list[OrderSum] = []
+    if Part.RECEIPTS in parts:
+        came = receipts.read(workspace, first=first, last=last)
+    if Part.ORDERS in parts:
+        since, until = calendar.start_of(first), calendar.start_of(last + DAY)
+        placed = order_sums.read(workspace, since=since, until=until)
     return Board(
         first=first,
         last=last,
@@ -97,20 +92,47 @@ def read(
         parts=parts,
         instants=Instants(
             read_at=now,
-            counted_until=find_freshness(
-                workspace=workspace, bots=list(bots), now=now
-            ).complete_until,
+            counted_until=fresh.complete_until,
             charged_at=billing.charged_at if billing else None,
-            open_month=open_month,
+            open_month=renewals.open_month,
         ),
-        receipts=receipts.read(workspace, first=first, last=last) if Part.RECEIPTS in parts else [],
-        counts=counts if Part.COUNTS in parts else [],
+        receipts=came,
+        counts=counts,
         stretches=stretches,
-        orders=order_sums.read(
-            workspace, since=calendar.start_of(first), until=calendar.start_of(last + DAY)
-        )
-        if Part.ORDERS in parts
-        else [],
+        orders=placed,
         bots=bots,
         plans={of.pk: of for of in PlanVersion.objects.select_related("plan")},
     )
+
+
+def read_counted(
+    workspace: Workspace,
+    *,
+    first: date,
+    last: date,
+    now: datetime,
+    parts: Collection[Part],
+    renewals: Renewals,
+) -> tuple[list[DayCount], list[Stretch]]:
+    """Return what was counted by day and by stretch, as far as it is asked for.
+
+    Stretches are of whole months, and so is what is counted for them.
+    """
+    if not {Part.COUNTS, Part.STRETCHES} & set(parts):
+        return [], []
+    whole = Part.STRETCHES in parts
+    counts = charge_counts.read(
+        workspace,
+        calendar=renewals.calendar,
+        first=first.replace(day=1) if whole else first,
+        last=next_month(last) - DAY if whole else last,
+        contract_from=renewals.contract_from,
+    )
+    stretches: list[Stretch] = []
+    if whole:
+        months = list_months(first.replace(day=1), next_month(last))
+        stretches = stretch_counts.read(
+            workspace, renewals=renewals, months=months, days=counts, now=now
+        )
+    asked = [of for of in counts if first <= of.counted.day <= last]
+    return (asked if Part.COUNTS in parts else []), stretches

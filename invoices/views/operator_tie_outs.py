@@ -8,7 +8,7 @@ from accounts.access import SignedInRequest, operator_view
 from accounts.models import Workspace
 from accounts.tables import show_page
 from invoices import tie_out_checks
-from invoices.tie_out_tables import CheckTable
+from invoices.tie_out_check_table import CheckTable
 
 
 @operator_view("tie_outs.view")
