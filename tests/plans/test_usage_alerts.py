@@ -327,8 +327,8 @@ def test_change_of_zone_holds_from_the_next_month(acme: Workspace, bot: Bot) -> 
     zones.change(workspace=acme, zone="Asia/Kolkata", at=NOON + ONE_DAY)
     zones.recount(workspace_id=acme.pk)
 
-    for days in (1, 29, 30):
-        use(acme, 1, at=evening + days * ONE_DAY)
+    for later in (1, 29, 30):
+        use(acme, 1, at=evening + later * ONE_DAY)
     use(acme, 1, at=NOON + 31 * ONE_DAY)
 
     days = [starts_on for starts_on, _ in fired(acme)]
