@@ -1,8 +1,9 @@
 """The tie-out of a workspace: numbers that are kept apart from each other are read and compared.
 
 From what came in to what is on orders: receipts (usage/receipts.py), what was counted and charged
-by day (invoices/charge_counts.py), what was used and ordered by stretches (invoices/stretch_counts.py),
-and the sums of orders (invoices/order_sums.py). docs/operations.md says what a difference means.
+by day (invoices/charge_counts.py), what was used and ordered by stretches
+(invoices/stretch_counts.py), and the sums of orders (invoices/order_sums.py). docs/operations.md
+says what a difference means.
 """
 
 from collections.abc import Collection
