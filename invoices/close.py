@@ -85,21 +85,26 @@ def close_next(*, workspace_id: int, now: datetime) -> bool:
             place_renewal(workspace, month=held.open_month, at=now)
         statements.make_closed(held=held, at=now)
         # Nobody takes marks away meanwhile: charging waits for the lock of the billing.
-        if ChangedBot.objects.for_workspace(workspace_id).exists():
+        if is_marked(workspace, end=closes - billing.CLOSES_AFTER):
             raise StillCounted("Usage was counted anew meanwhile.")
     return True
 
 
 def is_outstanding(held: WorkspaceBilling, *, now: datetime) -> bool:
-    """Tell whether something waits that may be of the oldest open month.
-
-    A mark of a changed bot does not say of which days its changes are.
-    """
-    if ChangedBot.objects.for_workspace(held.workspace_id).exists():
-        return True
+    """Tell whether something waits that may be of the oldest open month."""
     end = read_calendar(held.workspace).start_of(next_month(held.open_month))
+    if is_marked(held.workspace, end=end):
+        return True
     waiting = DirtyStream.objects.for_workspace(held.workspace_id)
     return waiting.filter(due_at__lte=now, touched_from__lt=end).exists()
+
+
+def is_marked(workspace: Workspace, *, end: datetime) -> bool:
+    """Tell whether usage of before the end of a month was counted that may not be charged yet.
+
+    That of the month that runs goes on being counted, and keeps none open.
+    """
+    return ChangedBot.objects.for_workspace(workspace).changed_before(end).exists()
 
 
 def place_renewal(workspace: Workspace, *, month: date, at: datetime) -> None:

@@ -260,20 +260,29 @@ class RolledBot(LargeTable):
         return self.rolled_to
 
 
+class ChangedBotQuerySet(WorkspaceOwnedQuerySet["ChangedBot"]):
+    """Marks of changed bots."""
+
+    def changed_before(self, at: datetime) -> Self:
+        """Keep those by which totals of before an instant may have changed."""
+        return self.filter(Q(changed_from=None) | Q(changed_from__lt=at))
+
+
 class ChangedBot(LargeTable):
     """A mark: totals of a bot have changed, and whoever derives from them has to look again.
 
     Appended in the transaction of the change; removed by the one reader, who does so before it
     reads, so that a change committed meanwhile leaves a mark. ``marked_at`` says since when what is
-    derived has been behind.
+    derived has been behind. ``changed_from``: the first bucket that is another now; None: any may.
     """
 
     pk = models.CompositePrimaryKey("workspace_id", "bot_id", "id")
     id = models.BigIntegerField(db_default=NextId("usage_changedbot_id"))
     bot = models.ForeignKey(Bot, on_delete=models.CASCADE, db_index=False, db_constraint=False)
     marked_at = models.DateTimeField(db_default=Now())
+    changed_from = models.DateTimeField(null=True)
 
-    objects = WorkspaceOwnedQuerySet["ChangedBot"].as_manager()
+    objects = ChangedBotQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"bot {self.bot_id}"

@@ -217,8 +217,8 @@ REPLACE_MONTHS = replace_in(*OF_MONTH, counted=COUNTED_MONTHS)
 INSERTS = [insert_into(*table) for table in (BUCKET, OF_SIX_HOURS, OF_DAY, OF_DAY_IN_ALL, OF_MONTH)]
 
 NOTE_CHANGED = """
-INSERT INTO usage_changedbot (workspace_id, bot_id, marked_at)
-SELECT %(workspace)s, bot_id, coalesce(%(since)s, now())
+INSERT INTO usage_changedbot (workspace_id, bot_id, marked_at, changed_from)
+SELECT %(workspace)s, bot_id, coalesce(%(since)s, now()), %(changed_from)s
 FROM unnest(%(bots)s::bigint[]) AS bot (bot_id)
 """
 
@@ -250,7 +250,8 @@ def replace_slots(
     if changed:
         days = {slot.astimezone(zone).date() for _, slot in changed}
         replace_days(days, workspace_id=workspace_id, bots=bots, zone=zone)
-        note_changed(workspace_id=workspace_id, bots=bots, since=waited_since)
+        first = min(slot for _, slot in changed)
+        note_changed(workspace_id=workspace_id, bots=bots, since=waited_since, changed_from=first)
 
 
 def replace_all(*, rolled: Sequence[RolledBot], zone: ZoneInfo) -> list[tuple[int, datetime]]:
@@ -320,13 +321,23 @@ def note_zone(rolled: Sequence[RolledBot], *, zone: ZoneInfo) -> None:
 
 
 def note_changed(
-    *, workspace_id: int, bots: Collection[int], since: datetime | None = None
+    *,
+    workspace_id: int,
+    bots: Collection[int],
+    since: datetime | None = None,
+    changed_from: datetime | None = None,
 ) -> None:
     """Mark bots (`ChangedBot`) whose totals, or whose prices, are others in this transaction.
 
-    ``since``: from when on what changed has waited to be counted. The caller runs in the workspace.
+    ``since``: from when on what changed has waited to be counted. ``changed_from``: the first
+    bucket that is another now; None: any may be. The caller runs in the workspace.
     """
-    values: dict[str, Any] = {"workspace": workspace_id, "bots": list(bots), "since": since}
+    values: dict[str, Any] = {
+        "workspace": workspace_id,
+        "bots": list(bots),
+        "since": since,
+        "changed_from": changed_from,
+    }
     with connection.cursor() as cursor:
         cursor.execute(NOTE_CHANGED, values)
 

@@ -201,6 +201,31 @@ def test_mark_that_stands_keeps_the_month_open(
     assert renewing.run(acme) == 1
 
 
+def test_usage_of_the_next_month_that_goes_on_being_counted_keeps_none_open(
+    acme: Workspace, bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renewing.use(bot, 2)
+    renewing.use(bot, 1, at=CLOSE - HOUR)
+    charging.run(workspace_id=acme.pk, now=CLOSE)
+    renewing.use(bot, 1, at=CLOSE - make.MINUTE)
+    with monkeypatch.context() as busy:
+        busy.setattr(charging, "run", lambda **_: 0)
+
+        assert renewing.run(acme) == 1
+
+
+def test_late_usage_that_is_counted_and_not_charged_keeps_its_month_open(
+    acme: Workspace, bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renewing.use(bot, 2)
+    charging.run(workspace_id=acme.pk, now=CLOSE)
+    renewing.use(bot, 1, at=MID_MARCH + HOUR)
+    with monkeypatch.context() as busy:
+        busy.setattr(charging, "run", lambda **_: 0)
+
+        assert renewing.run(acme) == 0
+
+
 def test_usage_that_waits_to_be_counted_keeps_its_month_open(acme: Workspace, bot: Bot) -> None:
     make.take_in(acme, make.event("alert.delivered", at=CLOSE - DAY, subject=bot.key), now=CLOSE)
     assert renewing.run(acme) == 1  # of the first of April: not of March
