@@ -29,7 +29,8 @@ REACH_DAYS = 1  # so long a call or an agent may reach into what is counted
 
 FIND = "SELECT workspace_id, id FROM invoices_issueddocument WHERE number = %(number)s"
 # Streams with an event in the days that matter, each from its first event on: what began before
-# may reach into them. Indexes stream_of_bot, event_of_stream, event_uncounted.
+# may reach into them. Each stream is looked up by itself (LATERAL with OFFSET 0), by the indexes
+# event_of_stream and event_uncounted, which only together have all of its events.
 READ_EVENTS = """
 SELECT bot.key, stream.channel, stream."user", stream.conversation, event.agent, event.at,
     event.type, event.direction, event.voice, event.developer, event.test, source.name,
@@ -37,14 +38,22 @@ SELECT bot.key, stream.channel, stream."user", stream.conversation, event.agent,
 FROM unnest(%(bots)s::bigint[], %(keys)s::text[], %(starts)s::timestamptz[],
         %(ends)s::timestamptz[]) AS bot (id, key, starts_at, ends_at)
 JOIN usage_stream stream ON stream.workspace_id = %(workspace)s AND stream.bot_id = bot.id
-JOIN usage_event event ON event.workspace_id = %(workspace)s AND event.stream_id = stream.id
+CROSS JOIN LATERAL (
+    SELECT *, bool_or(at >= bot.starts_at AND at < bot.ends_at) OVER () AS touched
+    FROM (
+        SELECT * FROM usage_event
+        WHERE workspace_id = %(workspace)s AND stream_id = stream.id
+            AND NOT developer AND NOT test
+        UNION ALL
+        SELECT * FROM usage_event
+        WHERE workspace_id = %(workspace)s AND stream_id = stream.id AND (developer OR test)
+    ) stored
+    WHERE received_at <= %(as_of)s
+    OFFSET 0
+) event
 JOIN usage_eventsource source
     ON source.workspace_id = %(workspace)s AND source.id = event.source_id
-WHERE event.received_at <= %(as_of)s AND (stream.agent <> '' OR EXISTS (
-    SELECT FROM usage_event touched
-    WHERE touched.workspace_id = %(workspace)s AND touched.stream_id = stream.id
-        AND touched.at >= bot.starts_at AND touched.at < bot.ends_at
-        AND touched.received_at <= %(as_of)s))
+WHERE stream.agent <> '' OR event.touched
 ORDER BY bot.key COLLATE "C", stream.agent, stream.channel, stream."user", stream.conversation,
     event.at, event.type, source.name, event.event_id
 """
