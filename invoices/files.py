@@ -98,6 +98,12 @@ def ask_for_statement(*, statement: UsageStatement, bot: Bot | None, at: datetim
     return file
 
 
+def find_of_statement(*, statement: UsageStatement, bot: Bot | None) -> DocumentFile | None:
+    """Return the row of a statement's PDF, or of one bot's part; None: nobody asked for it yet."""
+    files = DocumentFile.objects.for_workspace(statement.workspace_id)
+    return files.filter(statement=statement, bot=bot).first()
+
+
 def call(file: DocumentFile) -> None:
     """Call for a worker once the caller's transaction is committed."""
     calls.after_commit("invoices.tasks.make_file", workspace_id=file.workspace_id, file_id=file.pk)

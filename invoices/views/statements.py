@@ -64,18 +64,26 @@ def statement_pdf(request: WorkspaceRequest, month: str) -> HttpResponse:
     statement = find_statement(request, month)
     part = find_bot(request, statement)
     bot = Bot.objects.for_workspace(request.workspace).get(pk=part.bot_id) if part else None
-    file = files.ask_for_statement(statement=statement, bot=bot, at=datetime.now(UTC))
+    if getattr(request, "viewing", None):  # who only looks has nothing made
+        file = files.find_of_statement(statement=statement, bot=bot)
+    else:
+        file = files.ask_for_statement(statement=statement, bot=bot, at=datetime.now(UTC))
     names = (request.workspace.slug, str(statement))
     query = f"?{urlencode({'bot': part.key})}" if part else ""
+    pdf = Pdf(
+        name=f"the statement of {statement.month:%B %Y}",
+        file=name_file(request, statement, part),
+        address=reverse("invoices:statement_pdf", args=names) + query,
+        page=reverse("invoices:statement", args=names) + query,
+        is_made=file is not None and file.stored_at is not None,
+    )
+    if file is None:
+        return render(
+            request, "invoices/pdf_not_asked.html", {"pdf": pdf}, status=HTTPStatus.NOT_FOUND
+        )
     return pdfs.answer(
         request,
-        Pdf(
-            name=f"the statement of {statement.month:%B %Y}",
-            file=name_file(request, statement, part),
-            address=reverse("invoices:statement_pdf", args=names) + query,
-            page=reverse("invoices:statement", args=names) + query,
-            is_made=file.stored_at is not None,
-        ),
+        pdf,
         take_out=lambda: downloads.take_out_statement(
             file, statement, bot=part.key if part else ""
         ),
