@@ -62,7 +62,11 @@ def lock(*, workspace: Workspace, at: datetime | None = None) -> WorkspaceBillin
 
     It is opened where it is not open yet; ``at`` is the clock for that.
     """
-    open_billing(workspace=workspace, at=at or datetime.now(UTC))
     with in_workspace(workspace.pk):
         billings = WorkspaceBilling.objects.for_workspace(workspace).select_related("workspace")
-        return billings.select_for_update(of=("self",)).get()
+        locked = billings.select_for_update(of=("self",))
+        found = locked.first()
+        if found is None:
+            open_billing(workspace=workspace, at=at or datetime.now(UTC))
+            found = locked.get()
+        return found
