@@ -245,6 +245,7 @@ def test_bad_input_is_refused(acme: Workspace, client: Client, name: str) -> Non
     assert count(acme) == 1
 
 
+@pytest.mark.usefixtures("own_catalog")
 def test_amounts_have_the_decimals_of_the_currency() -> None:
     Currency.objects.using("operator").create(
         code="JPY", decimals=0, free_credits=0, top_up_from=1, top_up_to=2, low_balance=5000
