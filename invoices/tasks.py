@@ -24,7 +24,6 @@ from invoices.providers import ProviderDown
 logger = logging.getLogger(__name__)
 
 HOUR = 60 * 60  # seconds
-NIGHT = 5 * HOUR  # what was not done by then is asked for anew the next night
 EXPIRES = 60  # seconds; a call that waited that long was followed by others that say the same
 
 
@@ -172,7 +171,7 @@ def find_due_tie_outs() -> None:
     now = datetime.now(UTC)
     for workspace_id in tie_out_checks.find_due(now=now):
         check_tie_out.apply_async(
-            kwargs={"workspace_id": workspace_id, "now": now.isoformat()}, expires=NIGHT
+            kwargs={"workspace_id": workspace_id, "now": now.isoformat()}, expires=HOUR
         )
 
 
