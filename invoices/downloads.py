@@ -1,13 +1,17 @@
-"""PDFs that are taken out, by a person or a program: each is in the audit log."""
+"""PDFs and ZIP files that are taken out, by a person or a program: each is in the audit log."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from django.http import HttpResponse
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.http import FileResponse, HttpResponse
 
 from accounts import audit
+from accounts.models import Workspace
 from invoices import files
 from invoices.issued import DocumentFile, IssuedDocument
+from invoices.made import MadeFile
 from invoices.stated import UsageStatement
 
 logger = logging.getLogger(__name__)
@@ -59,3 +63,25 @@ def send(name: str, content: bytes) -> HttpResponse:
         "Cache-Control": "private, no-store",
     }
     return HttpResponse(content, content_type="application/pdf", headers=headers)
+
+
+def send_made(
+    made: MadeFile,
+    action: str,
+    *,
+    workspace: Workspace | None,
+    target: str,
+    after: Mapping[str, object],
+) -> FileResponse | None:
+    """Return a ZIP file that a worker made, and note that it is downloaded; None: it is gone."""
+    try:
+        file = default_storage.open(made.name)
+    except FileNotFoundError:
+        return None
+    with transaction.atomic():
+        audit.record(
+            action, workspace=workspace, target=target, after={**after, "sha256": made.sha256}
+        )
+    return FileResponse(
+        file, as_attachment=True, filename=str(made), content_type="application/zip"
+    )

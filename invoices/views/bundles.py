@@ -4,17 +4,15 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 from django.contrib import messages
-from django.core.files.storage import default_storage
-from django.http import FileResponse, Http404, HttpResponse
+from django.http import Http404, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts import audit
 from accounts.access import WorkspaceRequest, workspace_view
 from accounts.forms import LARGEST_ID
-from invoices import bundles
+from invoices import bundles, downloads
 from invoices.bundled import AGAIN, UNFINISHED, BundleState, DocumentBundle
 from invoices.contracts import absent_under_contract
 from invoices.order_filters import TABS
@@ -85,16 +83,17 @@ def bundle_download(request: WorkspaceRequest, bundle_id: int) -> HttpResponseBa
     bundle = find_own(request, bundle_id)
     if bundle.state != BundleState.DONE or not bundles.may_download(bundle, request.membership):
         raise Http404
-    try:
-        file = default_storage.open(bundle.name)
-    except FileNotFoundError:
+    sent = downloads.send_made(
+        bundle,
+        "bundle.downloaded",
+        workspace=request.workspace,
+        target=str(bundle),
+        after={"about": bundle.about, "documents": bundle.total},
+    )
+    if sent is None:
         messages.error(request, "This ZIP file is not there any more. Ask for it again.")
         return redirect("invoices:bundle_list", request.workspace.slug)
-    after = {"about": bundle.about, "documents": bundle.total, "sha256": bundle.sha256}
-    audit.record("bundle.downloaded", workspace=request.workspace, target=str(bundle), after=after)
-    return FileResponse(
-        file, as_attachment=True, filename=str(bundle), content_type="application/zip"
-    )
+    return sent
 
 
 @workspace_view("orders.view")

@@ -5,10 +5,9 @@ from datetime import UTC, date, datetime
 from http import HTTPStatus
 
 from django.contrib import messages
-from django.core.files.storage import default_storage
 from django.db import transaction
 from django.forms import Form
-from django.http import FileResponse, Http404, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -20,6 +19,7 @@ from accounts.access import SignedInRequest, operator_view
 from accounts.exports import Value, write_csv
 from accounts.forms import LARGEST_ID
 from accounts.tables import show_page
+from invoices import downloads
 from invoices.books import journal, months, packs, receivables, roll_forward
 from invoices.books.forms import DayChoice, MonthChoice
 from invoices.books.receivables import Age, Aged
@@ -217,14 +217,14 @@ def ask_for_pack(request: SignedInRequest) -> HttpResponse:
 def pack_download(request: SignedInRequest, pack_id: int) -> HttpResponseBase:
     """Download a pack that is ready."""
     found = get_object_or_404(MonthPack, pk=min(pack_id, LARGEST_ID), state=MadeState.DONE)
-    try:
-        file = default_storage.open(found.name)
-    except FileNotFoundError:
+    sent = downloads.send_made(
+        found,
+        "month_pack.downloaded",
+        workspace=None,
+        target=str(found),
+        after={"differences": found.differences},
+    )
+    if sent is None:
         messages.error(request, "This pack is not there any more. Have it made again.")
         return redirect(f"{reverse('invoices_operator:books')}?month={found.month:%Y-%m}")
-    with transaction.atomic():
-        after = {"sha256": found.sha256, "differences": found.differences}
-        audit.record("month_pack.downloaded", workspace=None, target=str(found), after=after)
-    return FileResponse(
-        file, as_attachment=True, filename=str(found), content_type="application/zip"
-    )
+    return sent

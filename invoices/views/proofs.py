@@ -4,18 +4,16 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 from django.contrib import messages
-from django.core.files.storage import default_storage
-from django.http import FileResponse, Http404, HttpResponse
+from django.http import Http404, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
-from accounts import audit
 from accounts.access import WorkspaceRequest, workspace_view
 from accounts.forms import LARGEST_ID
 from accounts.models import WorkspaceOwnedQuerySet
-from invoices import bundles
+from invoices import bundles, downloads
 from invoices.bundled import UNFINISHED, BundleState, DocumentBundle
 from invoices.contracts import documents_under_contract
 from invoices.issued import IssuedDocument
@@ -68,16 +66,17 @@ def proof_download(
     bundle = list_proofs(request, issued).filter(pk=min(bundle_id, LARGEST_ID)).first()
     if bundle is None or bundle.state != BundleState.DONE:
         raise Http404
-    try:
-        file = default_storage.open(bundle.name)
-    except FileNotFoundError:
+    sent = downloads.send_made(
+        bundle,
+        "proof.downloaded",
+        workspace=request.workspace,
+        target=issued.number,
+        after={"bundle": str(bundle)},
+    )
+    if sent is None:
         messages.error(request, "This bundle is not there any more. Have it made again.")
         return redirect("invoices:proof", request.workspace.slug, issued.number)
-    after = {"bundle": str(bundle), "sha256": bundle.sha256}
-    audit.record("proof.downloaded", workspace=request.workspace, target=issued.number, after=after)
-    return FileResponse(
-        file, as_attachment=True, filename=str(bundle), content_type="application/zip"
-    )
+    return sent
 
 
 def list_proofs(
