@@ -22,3 +22,20 @@ def next_month(day: date) -> date:
 def previous_month(day: date) -> date:
     """Return the first day of the month before that of ``day``."""
     return (day.replace(day=1) - DAY).replace(day=1)
+
+
+def months_before(month: date, number: int) -> date:
+    """Return the first day of the month that lies so many before that of a day."""
+    month = month.replace(day=1)
+    for _ in range(number):
+        month = previous_month(month)
+    return month
+
+
+def list_months(first: date, end: date) -> list[date]:
+    """Return the first days of the months from one up to another, which is left out."""
+    months = []
+    while first < end:
+        months.append(first)
+        first = next_month(first)
+    return months

@@ -13,7 +13,7 @@ from decimal import Decimal
 from itertools import accumulate
 from typing import NamedTuple
 
-from accounts.days import DAY, next_month
+from accounts.days import DAY, list_months, next_month
 from accounts.models import Bot, Workspace
 from accounts.months import read_calendar
 from accounts.tenancy import in_workspace
@@ -101,7 +101,7 @@ def read_rows(
 
 def list_cuts(first: date, last: date, *, changes: set[date]) -> list[date]:
     """Return the days on which stretches begin: the first, each month, and changes of plans."""
-    months = renewal_rating.list_months(next_month(first), last + DAY)
+    months = list_months(next_month(first), last + DAY)
     return sorted({first, *months, *(day for day in changes if first < day <= last)})
 
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import NamedTuple
 
-from accounts.days import DAY, next_month, previous_month
+from accounts.days import DAY, list_months, months_before, next_month, previous_month
 from accounts.models import Bot, Workspace
 from accounts.months import Calendar, read_calendar
 from invoices import order_lines, rating
@@ -222,19 +222,3 @@ def split(calendar: Calendar, cuts: Sequence[date]) -> list[Period]:
     return [
         Period(calendar.start_of(first), calendar.start_of(end)) for first, end in pairwise(cuts)
     ]
-
-
-def months_before(month: date, number: int) -> date:
-    """Return the month that lies so many before another."""
-    for _ in range(number):
-        month = previous_month(month)
-    return month
-
-
-def list_months(first: date, end: date) -> list[date]:
-    """Return the first days of the months from one up to another, which is left out."""
-    months = []
-    while first < end:
-        months.append(first)
-        first = next_month(first)
-    return months

@@ -6,12 +6,11 @@ from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 
-from accounts.days import DAY
+from accounts.days import DAY, list_months
 from accounts.models import Bot, Workspace
 from accounts.months import BEGINNING, Calendar, read_calendar
 from accounts.tenancy import WORKSPACE, admit
 from invoices import statement_sql, statements
-from invoices.renewal_rating import list_months
 from invoices.stated import StatementBot, UsageStatement
 from plans import differences
 from plans.models import Meter, WorkspaceBilling

@@ -12,7 +12,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Max, Min, Q
 
-from accounts.days import next_month, previous_month
+from accounts.days import list_months, next_month, previous_month
 from accounts.models import Bot, Workspace
 from accounts.months import Calendar, read_calendar
 from accounts.tenancy import in_workspace
@@ -24,7 +24,6 @@ from invoices import (
     statement_contents,
 )
 from invoices.order_lines import BotLine
-from invoices.renewal_rating import list_months
 from invoices.stated import StatementBalance, StatementBot, StatementLine, UsageStatement
 from invoices.statement_contents import Heading, PlanUse
 from invoices.statement_sql import ADD_BALANCES, ADD_CHARGED, ADD_COUNTED, COUNT_MONTH

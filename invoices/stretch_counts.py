@@ -13,7 +13,7 @@ from datetime import date, datetime
 from operator import itemgetter
 from typing import NamedTuple
 
-from accounts.days import next_month
+from accounts.days import months_before, next_month
 from accounts.models import Bot, Workspace
 from accounts.months import Calendar
 from invoices import rating, renewal_rating
@@ -22,7 +22,7 @@ from invoices.issued import CreditedService
 from invoices.models import LineKind, OrderLine
 from invoices.order_lines import IN_ARREARS, Service
 from invoices.rating import PlanDays
-from invoices.renewal_rating import LATE_MONTHS, months_before
+from invoices.renewal_rating import LATE_MONTHS
 from plans.billing import CLOSES_AFTER
 from plans.models import SEATS, Meter
 from usage.gaps import Gap, find_gaps

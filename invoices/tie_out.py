@@ -11,7 +11,7 @@ from datetime import date, datetime
 
 from django.db import connection, transaction
 
-from accounts.days import DAY, next_month
+from accounts.days import DAY, list_months, next_month
 from accounts.models import Bot, Workspace
 from accounts.months import read_calendar
 from accounts.tenancy import WORKSPACE, admit
@@ -19,7 +19,6 @@ from invoices import charge_counts, order_sums, stretch_counts
 from invoices.board import Board, Instants, Part
 from invoices.charge_counts import DayCount
 from invoices.order_sums import OrderSum
-from invoices.renewal_rating import list_months
 from invoices.stretch_counts import Renewals, Stretch
 from plans.models import PlanVersion, WorkspaceBilling
 from plans.verification import ONE_INSTANT

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
 from accounts.chips import Chip
-from accounts.days import DAY, next_month, previous_month
+from accounts.days import DAY, list_months, months_before, next_month
 from accounts.log_filters import IN_TIME, LogFilter
 from accounts.models import Bot, Workspace
 
@@ -119,7 +119,5 @@ class TieOutFilter(LogFilter):
 
 def offer_months(today: date) -> Iterator[tuple[str, str]]:
     """Yield the last months before the one that runs, the latest first."""
-    month = today
-    for _ in range(MONTHS_OFFERED):
-        month = previous_month(month)
+    for month in reversed(list_months(months_before(today, MONTHS_OFFERED), today.replace(day=1))):
         yield f"{month:%Y-%m}", f"{month:%B %Y}"

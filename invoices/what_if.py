@@ -14,7 +14,7 @@ from typing import NamedTuple
 from django.db.models import Q, Sum
 from django.db.models.functions import TruncMonth
 
-from accounts.days import DAY, next_month
+from accounts.days import DAY, list_months, months_before, next_month
 from accounts.models import Bot, Workspace
 from accounts.months import Calendar, read_calendar
 from accounts.tenancy import in_workspace
@@ -102,10 +102,10 @@ class TopUp:
         return (end - self.first).days
 
 
-def list_months(*, today: date, number: int, running: bool) -> list[date]:
+def choose_months(*, today: date, number: int, running: bool) -> list[date]:
     """Return the first days of the last months: of those that are over, or up to this one."""
     end = next_month(today) if running else today.replace(day=1)
-    return renewal_rating.list_months(renewal_rating.months_before(end, number), end)
+    return list_months(months_before(end, number), end)
 
 
 def read_history(

@@ -6,7 +6,7 @@ zone moves none of the running month. Statements are as many for one alert as fo
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -17,7 +17,7 @@ from accounts.days import DAY
 from accounts.models import Bot, Workspace
 from accounts.months import Calendar
 from plans.alerted import Watched
-from plans.day_counts import list_held
+from plans.day_counts import OtherDay, list_held
 from plans.thresholds import find_start
 from usage.models import RolledBot
 from usage.queries import bind_numbers
@@ -72,15 +72,6 @@ class Watch(NamedTuple):
     bot: int | None
     watched: str
     per: str
-
-
-class OtherDay(NamedTuple):
-    """A day of charging that days of a zone do not hold."""
-
-    zone: str
-    day: date
-    starts_at: datetime
-    ends_at: datetime
 
 
 def read(

@@ -10,7 +10,7 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from accounts.days import previous_month
+from accounts.days import months_before
 from accounts.models import Workspace
 from accounts.months import Calendar
 from plans import alert_numbers
@@ -69,9 +69,7 @@ def rehearse(
 
     The caller runs in the workspace.
     """
-    first = today.replace(day=1)
-    for _ in range(months):
-        first = previous_month(first)
+    first = months_before(today, months)
     read = alert_numbers.read(
         workspace, watches=[watch], calendar=calendar, first=first, last=today
     )

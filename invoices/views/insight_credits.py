@@ -11,10 +11,11 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from accounts.access import WorkspaceRequest, workspace_view
+from accounts.days import list_months, months_before
 from accounts.models import Bot, Role
 from accounts.months import read_calendar
 from accounts.tables import ROWS_A_PAGE, read_page
-from invoices import insight_charts, renewal_rating
+from invoices import insight_charts
 from invoices.insight_forms import WaterfallFilter
 from plans import catalog, queries, waterfall
 from plans.models import CreditLot
@@ -62,7 +63,7 @@ def show_credits(request: WorkspaceRequest) -> HttpResponse:
     stories = waterfall.read_stories(request.workspace, ordered)
     month = today.replace(day=1)
     months = [
-        *renewal_rating.list_months(renewal_rating.months_before(month, MONTHS_SHOWN - 1), month),
+        *list_months(months_before(month, MONTHS_SHOWN - 1), month),
         month,
     ]
     page = Paginator(stories, ROWS_A_PAGE).get_page(read_page(request))

@@ -92,7 +92,7 @@ def show_months(
     """Return what the page shows of the months and bots that are asked for."""
     values = asked.cleaned_data
     bots: list[Bot] = values["bot"]
-    months = what_if.list_months(
+    months = what_if.choose_months(
         today=today, number=values["months"], running=values["to"] == "running"
     )
     workspace = request.workspace
