@@ -70,6 +70,20 @@ def in_workspace(workspace_id: int) -> AbstractContextManager[None]:
     return admitted(WORKSPACE, workspace_id)
 
 
+# Whoever writes meanwhile: what is read agrees.
+ONE_INSTANT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+
+
+@contextmanager
+def in_workspace_at_one_instant(workspace_id: int) -> Iterator[None]:
+    """Run the block in a transaction of its own that sees a workspace as it was at one instant."""
+    with transaction.atomic(durable=True):
+        with connection.cursor() as cursor:
+            cursor.execute(ONE_INSTANT)
+        admit({WORKSPACE: workspace_id})
+        yield
+
+
 def read_as_operator(
     statement: str, values: Mapping[str, Any] | None = None
 ) -> list[tuple[Any, ...]]:  # Any: what stands in a column
@@ -80,8 +94,6 @@ def read_as_operator(
     return rows
 
 
-# Whoever writes meanwhile: what is read agrees.
-ONE_INSTANT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 ROWS_AT_ONCE = 2000
 
 

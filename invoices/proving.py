@@ -7,11 +7,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any, NamedTuple
 
-from django.db import connection, transaction
+from django.db import connection
 
 from accounts import audit
 from accounts.models import Workspace
-from accounts.tenancy import WORKSPACE, admit, in_workspace, read_as_operator
+from accounts.tenancy import in_workspace, in_workspace_at_one_instant, read_as_operator
 from invoices import contents, facturx, gathering
 from invoices.gathering import Gathered
 from invoices.issued import IssuedDocument
@@ -20,7 +20,6 @@ from invoices.proof.checking import check
 from invoices.proof.comparing import Difference
 from invoices.proof.facts import CannotProve, Claim, Event, Inputs, canonical
 from invoices.proof_claims import write_instant
-from plans.verification import ONE_INSTANT
 from usage import retention
 from usage.sessions import DAY, RULE, SECOND
 
@@ -135,9 +134,7 @@ def prove_in(
     ``progress`` is told how many events were counted. Nothing is locked, and no transaction is
     open while it counts.
     """
-    with transaction.atomic(durable=True), connection.cursor() as cursor:
-        cursor.execute(ONE_INSTANT)
-        admit({WORKSPACE: workspace_id})
+    with in_workspace_at_one_instant(workspace_id):
         document = read_document(workspace_id, document_id)
         try:
             write_inputs(document, folder)

@@ -4,17 +4,16 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
-from django.db import connection, transaction
+from django.db import connection
 
 from accounts.days import DAY, list_months
 from accounts.models import Bot, Workspace
 from accounts.months import BEGINNING, Calendar, read_calendar
-from accounts.tenancy import WORKSPACE, admit
+from accounts.tenancy import in_workspace_at_one_instant
 from invoices import statement_sql, statements
 from invoices.stated import StatementBot, UsageStatement
 from plans import differences
 from plans.models import Meter, WorkspaceBilling
-from plans.verification import ONE_INSTANT
 from usage.models import ChangedBot, Event
 from usage.queries import Counts
 
@@ -74,9 +73,7 @@ def verify(workspace: Workspace, *, month: date | None = None) -> list[Differenc
     Sessions that events made after the statement are no difference: the next one has them. In a
     transaction of its own, which sees everything at one instant.
     """
-    with transaction.atomic(durable=True), connection.cursor() as cursor:
-        cursor.execute(ONE_INSTANT)
-        admit({WORKSPACE: workspace.pk})
+    with in_workspace_at_one_instant(workspace.pk):
         billings = WorkspaceBilling.objects.for_workspace(workspace).select_related("workspace")
         held = billings.first()
         return list(Check(held).find(month)) if held else []

@@ -9,19 +9,16 @@ says what a difference means.
 from collections.abc import Collection
 from datetime import date, datetime
 
-from django.db import connection, transaction
-
 from accounts.days import DAY, list_months, next_month
 from accounts.models import Bot, Workspace
 from accounts.months import read_calendar
-from accounts.tenancy import WORKSPACE, admit
+from accounts.tenancy import in_workspace_at_one_instant
 from invoices import charge_counts, order_sums, stretch_counts
 from invoices.board import Board, Instants, Part
 from invoices.charge_counts import DayCount
 from invoices.order_sums import OrderSum
 from invoices.stretch_counts import Renewals, Stretch
 from plans.models import PlanVersion, WorkspaceBilling
-from plans.verification import ONE_INSTANT
 from usage import receipts
 from usage.queries import find_freshness
 from usage.receipts import Receipt
@@ -36,10 +33,7 @@ def check(
 
     Without days those that the check at night looks at.
     """
-    with transaction.atomic(durable=True):
-        with connection.cursor() as cursor:
-            cursor.execute(ONE_INSTANT)
-        admit({WORKSPACE: workspace.pk})
+    with in_workspace_at_one_instant(workspace.pk):
         today = read_calendar(workspace).day_of(now)
         first = first or find_first(workspace, today=today)
         return read(workspace, first=first, last=last or max(today, first), now=now)

@@ -2,13 +2,11 @@
 
 from typing import NamedTuple
 
-from django.db import connection, transaction
+from django.db import connection
 
 from accounts.models import Workspace
-from accounts.tenancy import WORKSPACE, admit
+from accounts.tenancy import in_workspace_at_one_instant
 
-# All checks see the ledger at one instant, whoever charges meanwhile, and nobody waits for them.
-ONE_INSTANT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
 # Each has the rows that differ: what they are, what is kept, what the entries say.
 SUMS = """
 SELECT 'posting ' || posting.key, '0', coalesce(sum(entry.amount)::text, 'no entries')
@@ -93,11 +91,9 @@ class Difference(NamedTuple):
 def verify(workspace: Workspace) -> list[Difference]:
     """Return every difference found in a workspace; none in one that is whole.
 
-    In a transaction of its own.
+    All checks see the ledger at one instant, whoever charges meanwhile, and nobody waits for them.
     """
-    with transaction.atomic(durable=True), connection.cursor() as cursor:
-        cursor.execute(ONE_INSTANT)
-        admit({WORKSPACE: workspace.pk})
+    with in_workspace_at_one_instant(workspace.pk), connection.cursor() as cursor:
         found: list[Difference] = []
         for check in CHECKS:
             cursor.execute(check, {"workspace": workspace.pk})
