@@ -34,8 +34,13 @@ def say_balance(amount: Decimal, currency: Currency) -> str:
 
 def say_exactly(amount: Decimal, currency: Currency) -> str:
     """Return an amount in words, unrounded: with the decimals of its currency, or those it has."""
+    return f"{say_figure(amount, currency)}{NO_BREAK}{currency.code}"
+
+
+def say_figure(amount: Decimal, currency: Currency) -> str:
+    """Return an amount as `say_exactly`, without its currency: in a column that names it."""
     sign = MINUS if amount < 0 else ""
-    return f"{sign}{write(abs(amount), currency, grouped=True)}{NO_BREAK}{currency.code}"
+    return f"{sign}{write(abs(amount), currency, grouped=True)}"
 
 
 def write(amount: Decimal, currency: Currency, *, grouped: bool = False) -> str:

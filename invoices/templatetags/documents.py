@@ -9,10 +9,11 @@ from invoices.composing import say_meter
 from invoices.frozen import Denomination, DocumentLine, TaxRow
 from invoices.tax import Category, write_percent
 from plans.models import Meter
-from plans.wording import say_day, say_days, write
+from plans.wording import say_day, say_days, say_figure
 
 register = template.Library()
 register.filter("day", say_day)
+register.filter("figure", say_figure)
 
 CATEGORIES = {
     Category.STANDARD: "Standard rate",
@@ -25,15 +26,9 @@ CATEGORIES = {
 
 
 @register.filter
-def figure(amount: Decimal, currency: Denomination) -> str:
-    """Return an amount as it stands in a column: without its currency."""
-    return write(amount, currency, grouped=True)
-
-
-@register.filter
 def figure_or_dash(amount: Decimal | None, currency: Denomination) -> str:
     """Return an amount as it stands in a column; a dash where there is none."""
-    return "\N{EN DASH}" if amount is None else figure(amount, currency)
+    return "\N{EN DASH}" if amount is None else say_figure(amount, currency)
 
 
 @register.filter

@@ -5,12 +5,13 @@ from decimal import Decimal
 from django import template
 
 from plans.models import Currency
-from plans.wording import say_amount, say_balance, say_exactly, write
+from plans.wording import say_amount, say_balance, say_exactly, say_figure, write
 
 register = template.Library()
 register.filter("amount", say_amount)
 register.filter("balance", say_balance)
 register.filter("exactly", say_exactly)
+register.filter("figure", say_figure)
 
 
 @register.filter

@@ -139,7 +139,7 @@ def test_export_has_the_rows_and_is_noted(acme: Workspace) -> None:
 def test_credits_are_shown_by_lot_and_bot(acme: Workspace) -> None:
     said = words(page(acme).get(CREDITS, {"lot": lot(acme).pk}))
 
-    assert "499.20 USD" in said
+    assert "499.20" in said
     assert "0.80 USD" in said
     assert "sales" in said
     assert "No estimate yet" in said

@@ -17,7 +17,7 @@ from accounts.models import Bot, BotShare, Role, Scope, Workspace
 from accounts.tenancy import in_workspace
 from plans import charging
 from plans.models import ChargedDay, CreditLot, Currency
-from plans.wording import say_exactly
+from plans.wording import say_exactly, say_figure
 from tests import make
 from tests.pages import count_reads, sign_in
 
@@ -174,7 +174,10 @@ def test_api_has_no_amounts_for_days_of_another_zone(acme: Workspace) -> None:
     ],
 )
 def test_charges_are_shown_exactly(amount: str, shown: str) -> None:
-    assert say_exactly(Decimal(amount), Currency(code="USD", decimals=2)) == f"{shown}\xa0USD"
+    dollars = Currency(code="USD", decimals=2)
+
+    assert say_exactly(Decimal(amount), dollars) == f"{shown}\xa0USD"
+    assert say_figure(Decimal(amount), dollars) == shown
 
 
 def test_the_dashboard_says_what_the_month_cost_and_who_needs_credits(acme: Workspace) -> None:
