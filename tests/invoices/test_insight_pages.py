@@ -79,7 +79,7 @@ def test_new_workspace_is_told_what_will_stand_here(address: str) -> None:
 def test_months_are_replayed_under_each_plan(acme: Workspace) -> None:
     said = words(page(acme).get(RUNNING))
 
-    assert "0.80 USD" in said  # four sessions of two bots
+    assert "0.80" in said  # four sessions of two bots
     assert "800.00 USD" in said  # and each for 400
     assert "cheapest" in said
     assert "Essential Standard from 301 on" in said
@@ -140,7 +140,7 @@ def test_credits_are_shown_by_lot_and_bot(acme: Workspace) -> None:
     said = words(page(acme).get(CREDITS, {"lot": lot(acme).pk}))
 
     assert "499.20" in said
-    assert "0.80 USD" in said
+    assert "0.80" in said
     assert "sales" in said
     assert "No estimate yet" in said
 
