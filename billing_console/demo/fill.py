@@ -2,7 +2,8 @@
 
 What is there stays as it is. A fill that was interrupted is completed by the next one, and later
 ones add what has happened since: events are made up in the order of their arrival, and stored in
-that order.
+that order, each before what is done after it. So months close with what was known by then, and
+their documents can be proved.
 """
 
 import io
@@ -46,8 +47,7 @@ def fill(*, now: datetime, sign_ins: SignIns, say: Say) -> None:
         seller.change(**parties.SELLER)
     for planned in plan.WORKSPACES:
         workspace = set_up(planned, now=now, sign_ins=sign_ins)
-        import_outstanding(planned, workspace, now=now, say=say)
-        tell_story(workspace, now=now, say=say)
+        tell_story(planned, workspace, now=now, say=say)
 
 
 def ensure_password(email: str, sign_ins: SignIns) -> str:
@@ -130,25 +130,23 @@ def register(workspace: Workspace, *, key: str, name: str, owner: str) -> Bot | 
 
 
 def import_outstanding(
-    planned: DemoWorkspace, workspace: Workspace, *, now: datetime, say: Say
+    planned: DemoWorkspace, workspace: Workspace, *, now: datetime, pace: "Pace"
 ) -> None:
-    """Import the events that the workspace still lacks."""
+    """Import the events that had arrived by ``now`` and that the workspace still lacks."""
     if planned.bots:
         file = open_made_up(planned, workspace, now=now)
     elif count_events(workspace) < CHITCHAT_EVENTS:
         file = io.BufferedReader(CHITCHAT.open("rb", buffering=0))
     else:
         return
-    pace = Pace(say)
 
     def report(counts: Counts, outcome: Outcome) -> None:
         pace.say(f"{workspace.name}: {counts.received:,} events read")
 
     with file:
-        counts = importing.import_events(
+        importing.import_events(
             file, workspace=workspace, create_bots=False, now=now, report=report
         )
-    say(f"{workspace.name}: {counts.accepted:,} new events, {counts.duplicate:,} duplicates")
 
 
 def count_events(workspace: Workspace) -> int:
@@ -178,14 +176,15 @@ def find_latest(planned: DemoWorkspace, workspace: Workspace) -> datetime | None
     return latest if isinstance(latest, datetime) else None
 
 
-def tell_story(workspace: Workspace, *, now: datetime, say: Say) -> None:
-    """Have happen what has not happened yet, day by day: roll-ups, charges, purchases and plans."""
+def tell_story(planned: DemoWorkspace, workspace: Workspace, *, now: datetime, say: Say) -> None:
+    """Have happen what has not happened yet, day by day: events, purchases, plans, and charges."""
     pace = Pace(say)
     with in_workspace(workspace.pk):
         opened = billing.open_billing(workspace=workspace, at=workspace.created_at)
     for at, acts in story.find_days(workspace, now=now).items():
         if opened.charged_at and at <= opened.charged_at:
             continue
+        import_outstanding(planned, workspace, now=at, pace=pace)
         story.act(workspace, acts, at=at)
         rollup.run(workspace_id=workspace.pk, now=at, wait=True)
         charging.run(workspace_id=workspace.pk, now=at)
@@ -194,7 +193,7 @@ def tell_story(workspace: Workspace, *, now: datetime, say: Say) -> None:
         if not settings.MAIL_GOES_OUT:  # into files; nobody is written to about years ago
             dispatch.run(workspace_id=workspace.pk, now=at)
         pace.say(f"{workspace.name}: counted and charged up to {at:%-d %B %Y}")
-    say(f"{workspace.name}: counted and charged")
+    say(f"{workspace.name}: {count_events(workspace):,} events, counted and charged")
 
 
 class Pace:
