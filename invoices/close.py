@@ -11,9 +11,8 @@ from accounts.tenancy import in_workspace
 from invoices import collecting, corrections, documents, orders, rating, renewal_rating, statements
 from invoices.models import OrderType
 from invoices.renewal_rating import Overcharge
-from plans import billing, charging
+from plans import backlog, billing, charging
 from plans.models import WorkspaceBilling
-from usage.models import ChangedBot, DirtyStream
 
 DUE_AFTER = 14 * DAY
 
@@ -51,16 +50,12 @@ def is_over(*, workspace_id: int, now: datetime) -> bool:
     with in_workspace(workspace_id):
         held = WorkspaceBilling.objects.for_workspace(workspace_id).select_related("workspace")
         found = held.first()
-        return found is not None and closes_at(found) <= now
+        return found is not None and find_close(found) <= now
 
 
-def closes_at(held: WorkspaceBilling) -> datetime:
-    """Return when the oldest open month is to be closed: 24 hours after its local end.
-
-    Source: product doc, "A month of a workspace closes 24 hours after its local end".
-    """
-    calendar = read_calendar(held.workspace)
-    return calendar.start_of(next_month(held.open_month)) + billing.CLOSES_AFTER
+def find_close(held: WorkspaceBilling) -> datetime:
+    """Return when the oldest open month is to be closed."""
+    return billing.closes_at(read_calendar(held.workspace), held.open_month)
 
 
 def close_next(*, workspace_id: int, now: datetime) -> bool:
@@ -74,37 +69,21 @@ def close_next(*, workspace_id: int, now: datetime) -> bool:
     with in_workspace(workspace_id):
         workspace = Workspace.objects.get(pk=workspace_id)
         held = billing.lock(workspace=workspace, at=now)
-        closes = closes_at(held)
-        if closes > now or is_outstanding(held, now=now):
+        closes_at = find_close(held)
+        end = closes_at - billing.CLOSES_AFTER
+        if closes_at > now or backlog.is_outstanding(workspace, end=end, now=now):
             return False
         ended, held.open_month = held.open_month, next_month(held.open_month)
         held.save(update_fields=["open_month"])
         audit.record("month.closed", workspace=workspace, target=f"{ended:%Y-%m}")
         # Under a contract nothing is ordered any more, nor for what was used before.
-        if not held.is_under_contract_on(read_calendar(workspace).day_of(closes)):
+        if not held.is_under_contract_on(read_calendar(workspace).day_of(closes_at)):
             place_renewal(workspace, month=held.open_month, at=now)
         statements.make_closed(held=held, at=now)
         # Nobody takes marks away meanwhile: charging waits for the lock of the billing.
-        if is_marked(workspace, end=closes - billing.CLOSES_AFTER):
+        if backlog.is_marked(workspace, end=end):
             raise StillCounted("Usage was counted anew meanwhile.")
     return True
-
-
-def is_outstanding(held: WorkspaceBilling, *, now: datetime) -> bool:
-    """Tell whether something waits that may be of the oldest open month."""
-    end = read_calendar(held.workspace).start_of(next_month(held.open_month))
-    if is_marked(held.workspace, end=end):
-        return True
-    waiting = DirtyStream.objects.for_workspace(held.workspace_id)
-    return waiting.filter(due_at__lte=now, touched_from__lt=end).exists()
-
-
-def is_marked(workspace: Workspace, *, end: datetime) -> bool:
-    """Tell whether usage of before the end of a month was counted that may not be charged yet.
-
-    That of the month that runs goes on being counted, and keeps none open.
-    """
-    return ChangedBot.objects.for_workspace(workspace).changed_before(end).exists()
 
 
 def place_renewal(workspace: Workspace, *, month: date, at: datetime) -> None:

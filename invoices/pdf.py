@@ -3,9 +3,9 @@
 That holds for the same versions of WeasyPrint and of the fonts; what was sent is kept as a file.
 """
 
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, time
-from functools import cache
 from io import BytesIO
 from typing import Any
 
@@ -103,10 +103,18 @@ def write_instant(document: Document) -> str:
     return f"{document.issued_on:%Y-%m-%d}T00:00:00Z"
 
 
-@cache
+OF_THREAD = threading.local()
+
+
 def find_fonts() -> FontConfiguration:
-    """Return the fonts of the machine: once for a process, since each leaves memory behind."""
-    return FontConfiguration()
+    """Return the fonts of the machine: once for a thread, since each leaves memory behind.
+
+    Pango's are not for several threads at once.
+    """
+    if not hasattr(OF_THREAD, "fonts"):
+        OF_THREAD.fonts = FontConfiguration()
+    fonts: FontConfiguration = OF_THREAD.fonts
+    return fonts
 
 
 def draw(html: str, document: Document, xml: bytes) -> tuple[bytes, set[int]]:

@@ -21,10 +21,10 @@ from usage.queries import Counts
 REACH = timedelta(hours=25)
 # Each has the rows that differ: what they are, what is stated, what the ledger says.
 BALANCES = f"""
-SELECT concat_ws(' ', kind, 'of', coalesce('bot ' || bot_id, 'all bots')),
+SELECT concat_ws(' ', kind, 'of', coalesce('bot ' || nullif(bot, 0), 'all bots')),
     stated.said, found.said
 FROM (
-    SELECT coalesce(bot_id, 0) AS bot, bot_id, kind, concat_ws(' ', {statement_sql.NAMES}) AS said
+    SELECT coalesce(bot_id, 0) AS bot, kind, concat_ws(' ', {statement_sql.NAMES}) AS said
     FROM invoices_statementbalance
     WHERE workspace_id = %(workspace)s AND statement_id = %(statement)s
         AND ({statement_sql.NAMES}) <> (0, 0, 0, 0, 0, 0, 0, 0)

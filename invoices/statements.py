@@ -27,7 +27,7 @@ from invoices.order_lines import BotLine
 from invoices.stated import StatementBalance, StatementBot, StatementLine, UsageStatement
 from invoices.statement_contents import Heading, PlanUse
 from invoices.statement_sql import ADD_BALANCES, ADD_CHARGED, ADD_COUNTED, COUNT_MONTH
-from plans import billing, catalog, day_counts
+from plans import backlog, billing, catalog, day_counts
 from plans.models import SEATS, Meter, Plan, Posting, WorkspaceBilling
 from usage.periods import Period
 from usage.queries import Counts
@@ -35,17 +35,27 @@ from usage.queries import Counts
 UNDER_CONTRACT = (Meter.BILLING_SESSIONS, Meter.VOICE_SESSIONS)  # counted where no plan says which
 
 
+class StillWaiting(ValueError):
+    """Usage of closed months waits to be counted or charged, so that no statement can say it."""
+
+
 def make_missing(*, workspace_id: int, at: datetime) -> int:
     """Make the statements of closed months that have none; return how many were made.
 
     Such are those that closed before there were statements. What was charged stands in the month in
     which it was booked; what credits do not pay, in the month in which it was used. Safe to repeat.
+
+    Raises:
+        StillWaiting: there are some to be made, and usage of theirs waits; nothing is made.
     """
     with in_workspace(workspace_id):
         if not WorkspaceBilling.objects.for_workspace(workspace_id).exists():
             return 0
         held = billing.lock(workspace=Workspace.objects.get(pk=workspace_id), at=at)
         months = list_missing(held)
+        end = read_calendar(held.workspace).start_of(held.open_month)
+        if months and backlog.is_outstanding(held.workspace, end=end, now=at):
+            raise StillWaiting("Usage of closed months waits to be counted or charged.")
         for month in months:
             make(held=held, month=month, at=at)
     return len(months)
@@ -83,8 +93,8 @@ def make(*, held: WorkspaceBilling, month: date, at: datetime) -> UsageStatement
     statements = UsageStatement.objects.for_workspace(workspace)
     before = statements.order_by("-month").values_list("pk", flat=True).first()
     currency = catalog.find_currency(workspace)
-    closes_on = calendar.day_of(calendar.start_of(end) + billing.CLOSES_AFTER)
-    contract = held.is_under_contract_on(closes_on)
+    closes_at = billing.closes_at(calendar, month)
+    contract = held.is_under_contract_on(calendar.day_of(closes_at))
     statement = statements.create(
         workspace=workspace,
         month=month,
@@ -188,7 +198,7 @@ def group_uses(measured: Iterable[BotLine]) -> dict[int, list[PlanUse]]:
             last=line.last,
             used=line.used,
             included=line.included,
-            ordered=line.quantity,
+            ordered=line.quantity if line.price else 0,  # without a price there is no line
             price=line.price,
             net=line.net,
         )

@@ -23,7 +23,7 @@ from invoices.models import LineKind, OrderLine
 from invoices.order_lines import IN_ARREARS, Service
 from invoices.rating import PlanDays
 from invoices.renewal_rating import LATE_MONTHS
-from plans.billing import CLOSES_AFTER
+from plans.billing import closes_at
 from plans.models import SEATS, Meter
 from usage.gaps import Gap, find_gaps
 from usage.receipts import list_days
@@ -81,9 +81,7 @@ class Renewals(NamedTuple):
     def leave_out(self, month: date) -> str:
         """Return why nothing of a month will be ordered, in words; empty: it will."""
         next_close = max(month, self.open_month)
-        closes_on = self.calendar.day_of(
-            self.calendar.start_of(next_month(next_close)) + CLOSES_AFTER
-        )
+        closes_on = self.calendar.day_of(closes_at(self.calendar, next_close))
         if self.contract_from is not None and self.contract_from <= closes_on:
             return "Under the contract nothing is ordered."
         if month < months_before(self.open_month, LATE_MONTHS):

@@ -1,8 +1,10 @@
-"""What waits to be charged in the whole installation, as the operator sees it."""
+"""What waits to be charged: in the installation, as the operator sees it, or in a workspace."""
 
 from datetime import datetime, timedelta
 
+from accounts.models import Workspace
 from accounts.tenancy import read_as_operator
+from usage.models import ChangedBot, DirtyStream
 
 # The zone that is ahead of all others. There a last day is over first, and credits lapse on the
 # second day after it: where they are not due yet, a run finds nothing.
@@ -37,3 +39,18 @@ def count_waiting() -> int:
     """Return how many bots wait to be charged."""
     ((count,),) = read_as_operator(COUNT_WAITING)
     return int(count)
+
+
+def is_outstanding(workspace: Workspace, *, end: datetime, now: datetime) -> bool:
+    """Tell whether something waits to be counted or charged that may be of before ``end``."""
+    waiting = DirtyStream.objects.for_workspace(workspace)
+    due = waiting.filter(due_at__lte=now, touched_from__lt=end)
+    return is_marked(workspace, end=end) or due.exists()
+
+
+def is_marked(workspace: Workspace, *, end: datetime) -> bool:
+    """Tell whether usage of before ``end`` was counted that may not be charged yet.
+
+    What is used later goes on being counted, and is not asked about.
+    """
+    return ChangedBot.objects.for_workspace(workspace).changed_before(end).exists()

@@ -1,10 +1,11 @@
 """The billing of a workspace is opened once, and locked by whoever moves its credits."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from accounts import audit
+from accounts.days import next_month
 from accounts.models import Workspace
-from accounts.months import read_calendar
+from accounts.months import Calendar, read_calendar
 from accounts.tenancy import in_workspace
 from plans import catalog, new_lots
 from plans.ledger import Entry
@@ -12,6 +13,14 @@ from plans.models import Account, Currency, LotKind, WorkspaceBilling
 
 FIRST_CREDITS = "free:first"  # the key of their posting
 CLOSES_AFTER = timedelta(hours=24)  # a month, after its local end
+
+
+def closes_at(calendar: Calendar, month: date) -> datetime:
+    """Return when a month is to be closed.
+
+    Source: product doc, "A month of a workspace closes 24 hours after its local end".
+    """
+    return calendar.start_of(next_month(month)) + CLOSES_AFTER
 
 
 def open_billing(*, workspace: Workspace, at: datetime) -> WorkspaceBilling:

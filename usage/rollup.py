@@ -97,7 +97,8 @@ def roll_up_next(*, workspace_id: int, now: datetime, wait: bool = False) -> int
         streams: int
         streams, waited_since = claim.cursor.fetchone() or (0, None)  # an instant as a count
         staged = counting.count_claimed(claim)
-        counting.count_agents(claim, streams=find_agents(claim))
+        if counting.count_agents(claim, streams=find_agents(claim)):
+            totals.note_changed(workspace_id=workspace_id, bots=[rolled.bot_id])
         staging.write(claim, staged)
         staging.replace_stored(claim)
         totals.replace_slots(

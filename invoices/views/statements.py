@@ -30,11 +30,7 @@ def statement_list(request: WorkspaceRequest) -> HttpResponse:
     """Show the statements of the workspace, the newest first."""
     table = StatementTable(statement_queries.find_months(request.workspace))
     show_page(table, request)
-    context = {
-        "table": table,
-        "closes_at": find_close(request),
-        "zone": request.workspace.timezone,
-    }
+    context = {"table": table, **describe_close(request)}
     return render(request, "invoices/statement_list.html", context)
 
 
@@ -159,8 +155,14 @@ def find_renewal(request: WorkspaceRequest, statement: UsageStatement) -> Order 
     return orders.filter(key=f"renewal:{statement.ends_on:%Y-%m}").first()
 
 
-def find_close(request: WorkspaceRequest) -> datetime | None:
-    """Return when the oldest open month closes; None: billing is not open yet."""
+def describe_close(request: WorkspaceRequest) -> dict[str, object]:
+    """Return what pages say of when the oldest open month closes."""
     billings = WorkspaceBilling.objects.for_workspace(request.workspace)
     held = billings.select_related("workspace").first()
-    return close.closes_at(held) if held else None
+    closes_at = close.find_close(held) if held else None
+    return {
+        "open_month": held.open_month if held else None,
+        "closes_at": closes_at,
+        "waits": closes_at is not None and closes_at <= datetime.now(UTC),
+        "zone": request.workspace.timezone,
+    }

@@ -12,7 +12,7 @@ from accounts.exports import write_csv
 from accounts.tables import show_page
 from invoices import downloads, statement_exports, statement_pdf, statement_queries
 from invoices.statement_tables import CountTable
-from invoices.views.statements import find_close, find_statement
+from invoices.views.statements import describe_close, find_statement
 
 MOST_ON_PAPER = 100  # bots
 
@@ -23,11 +23,7 @@ def count_list(request: WorkspaceRequest) -> HttpResponse:
     """Show the closed months with the counts of the bots that the person sees."""
     table = CountTable(statement_queries.find_counted_months(request.membership))
     show_page(table, request)
-    context = {
-        "table": table,
-        "closes_at": find_close(request),
-        "zone": request.workspace.timezone,
-    }
+    context = {"table": table, **describe_close(request)}
     return render(request, "invoices/count_list.html", context)
 
 

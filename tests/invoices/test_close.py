@@ -226,6 +226,19 @@ def test_late_usage_that_is_counted_and_not_charged_keeps_its_month_open(
         assert renewing.run(acme) == 0
 
 
+def test_seats_that_are_counted_and_not_looked_at_keep_their_month_open(
+    acme: Workspace, bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renewing.use(bot, 2)
+    charging.run(workspace_id=acme.pk, now=CLOSE)
+    renewing.hold(bot, 1)
+    with monkeypatch.context() as busy:
+        busy.setattr(charging, "run", lambda **_: 0)
+        assert renewing.run(acme) == 0
+
+    assert renewing.run(acme) == 1
+
+
 def test_usage_that_waits_to_be_counted_keeps_its_month_open(acme: Workspace, bot: Bot) -> None:
     make.take_in(acme, make.event("alert.delivered", at=CLOSE - DAY, subject=bot.key), now=CLOSE)
     assert renewing.run(acme) == 1  # of the first of April: not of March

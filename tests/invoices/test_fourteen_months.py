@@ -326,8 +326,8 @@ def prove_all(year: Year) -> date:
         assert verification.verify(of) == []
     assert documents.find_missing() == []
     assert not any(series.gaps or series.duplicates for series in numbering.list_series())
-    for workspace_id, document_id in files.find_unmade():
-        files.make(workspace_id=workspace_id, document_id=document_id, now=year.now)
+    for workspace_id, file_id in files.find_unmade():
+        files.make_file(workspace_id=workspace_id, file_id=file_id, now=year.now)
     assert set(files.verify(now=year.now)) == {None}
     assert count_sessions(year) == year.known
     for of in (year.acme, year.globex):

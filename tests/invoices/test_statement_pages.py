@@ -80,7 +80,7 @@ def test_list_has_the_months_newest_first(acme: Workspace, client: Client) -> No
 
     assert text.index("April 2026") < text.index("March 2026")
     assert "March 2026 2 415 1.00 USD 499.00 USD" in text
-    assert "closes 24 hours after its end, on 2 Jun 2026, 00:00 (UTC)" in text
+    assert "May 2026 was to close on 2 Jun 2026, 00:00 (UTC): it waits" in text
 
 
 def test_list_without_a_statement_says_when_the_first_is_made() -> None:

@@ -300,6 +300,44 @@ def test_usage_of_a_plan_without_a_price_in_the_currency_is_counted() -> None:
     assert stating.differences(of) == []
 
 
+@pytest.mark.usefixtures("own_catalog")
+def test_what_has_no_price_is_not_said_to_be_ordered() -> None:
+    with psycopg.connect(scratch.address("owner")) as owner:
+        for table in ("plans_price", "plans_planmeter"):
+            owner.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER".encode())
+        owner.execute("UPDATE plans_price SET amount = 0 WHERE meter = 'billing_sessions'")
+        owner.execute("UPDATE plans_planmeter SET included = 0")
+        for table in ("plans_price", "plans_planmeter"):
+            owner.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER".encode())
+    of = renewing.workspace("gratis")
+    bot = renewing.has(make.bot(of), "essential")
+    renewing.use(bot, 3)
+
+    renewing.run(of)
+
+    uses = statement_contents.read_uses(stating.bot(bot))
+    assert [(use.used, use.ordered) for use in uses if use.meter == SESSIONS] == [(3, 0)]
+
+
+def test_statements_are_not_made_up_for_while_usage_of_their_months_waits(
+    acme: Workspace, bot: Bot
+) -> None:
+    renewing.use(bot, 2)
+    renewing.run(acme)
+    with psycopg.connect(scratch.address("owner")) as owner:
+        for table in ("statementline", "statementbalance", "statementbot", "usagestatement"):
+            owner.execute(f"TRUNCATE invoices_{table} CASCADE".encode())
+    late = make.event("alert.delivered", at=MID_MARCH + HOUR, subject=bot.key)
+    make.take_in(acme, late, now=CLOSE + HOUR)
+
+    with pytest.raises(statements.StillWaiting):
+        statements.make_missing(workspace_id=acme.pk, at=CLOSE + HOUR)
+    make.roll_up(acme, now=CLOSE + HOUR)
+    charging.run(workspace_id=acme.pk, now=CLOSE + HOUR)
+
+    assert statements.make_missing(workspace_id=acme.pk, at=CLOSE + HOUR) == 1
+
+
 def test_statement_keeps_names_as_they_were(acme: Workspace, bot: Bot) -> None:
     renewing.run(acme)
     with in_workspace(acme.pk):

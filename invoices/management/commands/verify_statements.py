@@ -6,6 +6,7 @@ from django.core.management.base import CommandError, CommandParser
 from accounts import workspaces
 from accounts.management.workspace_command import WorkspaceCommand
 from invoices import statement_verification
+from usage.management import arguments
 
 
 class Command(WorkspaceCommand):
@@ -16,7 +17,7 @@ class Command(WorkspaceCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         self.add_workspace(parser, required=False)
-        parser.add_argument("--month", type=read_month, help="only this one, such as 2026-03")
+        parser.add_argument("--month", type=arguments.month, help="only this one, such as 2026-03")
 
     def handle(self, *, workspace: str | None, month: date | None, **options: Any) -> None:
         found = [self.find_workspace(workspace)] if workspace else workspaces.find_all()
@@ -28,8 +29,3 @@ class Command(WorkspaceCommand):
         if count:
             raise CommandError(f"Statements differ in {count} place{'s' * (count > 1)}.")
         self.stderr.write(f"The statements of {len(found)} workspaces agree.")
-
-
-def read_month(text: str) -> date:
-    """Return the first day of a month such as ``2026-03``."""
-    return date.fromisoformat(f"{text}-01")
