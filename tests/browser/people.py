@@ -13,7 +13,16 @@ def sign_in(page: Page, email: str) -> None:
     page.goto("/")
     page.get_by_label("Mail address").fill(email)
     page.get_by_label("Password").fill(make.PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    submit(page, "Sign in")
+
+
+def submit(page: Page, button: str) -> None:
+    """Press a button of a form and wait for the page that answers.
+
+    ``click`` alone may return while the old page still stands, and what comes next sees its end.
+    """
+    with page.expect_navigation():
+        page.get_by_role("button", name=button).click()
 
 
 def check_accessibility(page: Page) -> None:

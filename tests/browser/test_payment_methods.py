@@ -16,7 +16,7 @@ from invoices import auto_reload
 from invoices.models import AutoReload, MethodSetup, Payment, SavedMethod
 from invoices.sandbox import SavedAnswer
 from tests import make
-from tests.browser.people import check_accessibility, check_width, sign_in
+from tests.browser.people import check_accessibility, check_width, sign_in, submit
 from tests.conftest import WorkerStarter
 from tests.invoices import buying, stripe_events, stripe_server
 from tests.invoices.stripe_server import Account
@@ -169,6 +169,6 @@ def test_pages_are_accessible_and_fit_a_phone(page: Page, owner: Membership) -> 
         check_width(page)
     page.goto(f"{PAGE}/new")
     page.get_by_label("I agree that this payment method is saved").check()
-    page.get_by_role("button", name="Agree and continue").click()
+    submit(page, "Agree and continue")
     check_accessibility(page)
     check_width(page)

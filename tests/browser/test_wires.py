@@ -11,7 +11,7 @@ from invoices import wire
 from invoices.models import OrderType, Payment
 from invoices.templatetags.documents import fours
 from tests import make
-from tests.browser.people import check_accessibility, check_width, sign_in
+from tests.browser.people import check_accessibility, check_width, sign_in, submit
 from tests.invoices import buying
 
 pytestmark = [
@@ -46,7 +46,7 @@ def fill_in(page: Page, amount: str) -> None:
     page.get_by_role("link", name=find_reference()).click()
     page.get_by_label("Amount in USD").fill(amount)
     page.get_by_label("Value date").fill(f"{datetime.now(UTC):%Y-%m-%d}")
-    page.get_by_role("button", name="Show what that does").click()
+    submit(page, "Show what that does")
 
 
 def test_order_is_paid_by_wire(page: Page, owner: Membership) -> None:
