@@ -5,7 +5,11 @@ from datetime import datetime
 from typing import Any
 from weakref import WeakSet
 
+import psycopg
 from django.db import connection
+from psycopg.adapt import Transformer
+from psycopg.errors import error_from_result
+from psycopg.pq import ExecStatus
 
 from accounts.tenancy import admitted
 
@@ -18,8 +22,8 @@ class Prepared:
     """
 
     def __init__(self, name: str, *, types: Sequence[str], text: str) -> None:
-        self.prepare = f"PREPARE {name} ({', '.join(types)}) AS {text}"
-        self.run = f"EXECUTE {name} ({', '.join(['%s'] * len(types))})"
+        self.prepare = f"PREPARE {name} ({', '.join(types)}) AS {text}".encode()
+        self.name = name.encode()
         self.sessions: WeakSet[object] = WeakSet()  # of the database that have it
 
     def fetch_one(
@@ -32,19 +36,43 @@ class Prepared:
         setting, value = admitting
         if connection.in_atomic_block:
             with admitted(setting, value):
-                return self.execute("", parameters)
-        return self.execute(f"SET LOCAL {setting} = %s; ", [str(value), *parameters])
+                return self.execute(parameters)
+        return self.execute(parameters, setting=setting, value=str(value))
 
     def execute(
-        self, before: str, parameters: Sequence[str | int | datetime]
+        self, parameters: Sequence[str | int | datetime], *, setting: str = "", value: str = ""
     ) -> tuple[Any, ...] | None:
-        """Run the statement, after another one that returns nothing."""
-        with connection.cursor() as cursor:
-            if connection.connection not in self.sessions:
-                cursor.execute(self.prepare)
-                self.sessions.add(connection.connection)
-            cursor.execute(before + self.run, parameters)
-            if before:
-                cursor.nextset()
-            row: tuple[Any, ...] | None = cursor.fetchone()
-            return row
+        """Run the statement, with a setting of its transaction.
+
+        By libpq alone: cursors of Django and psycopg take longer than the statement does.
+        """
+        connection.ensure_connection()
+        session: psycopg.Connection[Any] = connection.connection
+        with connection.wrap_database_errors:
+            if session not in self.sessions:
+                ask(session, self.prepare)
+                self.sessions.add(session)
+            values = Transformer.from_context(session)
+            literals = b", ".join(values.as_literal(parameter) for parameter in parameters)
+            statement = b"EXECUTE %b (%b)" % (self.name, literals)
+            if setting:
+                statement = b"SET LOCAL %b = %b; %b" % (
+                    setting.encode(),
+                    values.as_literal(value),
+                    statement,
+                )
+            rows = ask(session, statement)
+            values.set_pgresult(rows)
+            return values.load_row(0, tuple) if rows.ntuples else None
+
+
+def ask(session: psycopg.Connection[Any], statement: bytes) -> psycopg.pq.abc.PGresult:
+    """Return the result of the last of some statements.
+
+    Raises:
+        psycopg.Error: one of them fails.
+    """
+    result = session.pgconn.exec_(statement)
+    if result.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
+        raise error_from_result(result)
+    return result

@@ -48,15 +48,15 @@ class ForgivingCache(RedisCache):
     def count(self, key: str, *, seconds: int) -> int | None:
         """Return how often something was counted, now included; None: nothing can be counted.
 
-        It is forgotten ``seconds`` after it was counted first. One trip to Redis, by a client that
-        is kept: Django's own makes one for each call, and takes two trips.
+        It is forgotten ``seconds`` after it was counted first. One trip to Redis after that, by a
+        client that is kept: Django's own makes one for each call, and takes two trips.
         """
         name = self.make_and_validate_key(key)
         try:
-            with self.client.pipeline(transaction=False) as trip:
-                trip.set(name, 0, ex=seconds, nx=True)
-                trip.incr(name)
-                return int(trip.execute()[1])
+            counted = int(self.client.incr(name))
+            if counted == 1:
+                self.client.expire(name, seconds)
+            return counted
         except RedisError as error:
             warn(error)
             return None

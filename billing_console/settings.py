@@ -194,7 +194,9 @@ DATABASES = {
 POOL_SIZE = number("DATABASE_POOL_SIZE", default=0)
 if POOL_SIZE:  # web processes; Celery closes a pool after every task
     for alias in ("default", "operator"):
+        DATABASES[alias]["ENGINE"] = "billing_console.postgresql"  # which looks at them itself
         DATABASES[alias]["CONN_MAX_AGE"] = 0
+        DATABASES[alias]["CONN_HEALTH_CHECKS"] = False
         DATABASES[alias]["OPTIONS"]["pool"] = {
             "min_size": 0,
             "max_size": POOL_SIZE,

@@ -8,12 +8,13 @@ import time_machine
 from django.http import HttpResponse
 from django.test import Client
 from pytest_django.fixtures import Settings
-from redis.client import Pipeline
+from redis import Redis
 from redis.exceptions import RedisError
 
-from accounts import audit, keys
+from accounts import audit, keys, limits
 from accounts.models import AuditEntry, Scope
 from accounts.tenancy import in_workspace
+from billing_console import workers
 from tests import make
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
@@ -92,7 +93,7 @@ def test_events_get_through_while_nothing_can_be_counted(
     def fail(*args: object, **kwargs: object) -> None:
         raise RedisError
 
-    monkeypatch.setattr(Pipeline, "execute", fail)
+    monkeypatch.setattr(Redis, "incr", fail)
 
     answers = [ask(secret) for _ in range(5)]
 
@@ -146,3 +147,10 @@ def test_refused_keys_are_in_the_audit_log(secret: str) -> None:
     for _ in range(20):
         ask("bck_forged", at=later)
     assert everything.count() == audit.REFUSALS_NOTED
+
+
+def test_counts_are_forgotten_when_their_minute_is_long_over() -> None:
+    assert [limits.count("spoken", seconds=30) for _ in range(3)] == [1, 2, 3]
+
+    name = next(iter(workers.connect().scan_iter("*spoken")))
+    assert 0 < workers.connect().ttl(name) <= 60

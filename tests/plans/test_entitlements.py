@@ -5,12 +5,13 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
+import psycopg
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from accounts import bots, months
+from accounts import bots, months, prepared
 from accounts.models import Bot, MonthZone, PublishStatus, Scope, Workspace
 from accounts.tenancy import in_workspace
 from plans import balances, charging, entitlements
@@ -250,12 +251,23 @@ def test_the_day_is_that_of_charging(zone: str, after: str) -> None:
         assert find(bot, at).allowed == (calendar.day_of(at) <= last), at
 
 
-def test_it_is_one_statement_beside_the_transaction(acme: Workspace, bot: Bot) -> None:
-    with CaptureQueriesContext(connection) as queries:
+def test_it_is_one_trip_to_the_database(
+    acme: Workspace, bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find(bot)
+    trips: list[bytes] = []
+
+    def ask(session: psycopg.Connection[Any], statement: bytes) -> psycopg.pq.abc.PGresult:
+        trips.append(statement)
+        return prepared_ask(session, statement)
+
+    prepared_ask = prepared.ask
+    monkeypatch.setattr(prepared, "ask", ask)
+    with CaptureQueriesContext(connection) as others:
         find(bot)
 
-    selects = [query["sql"] for query in queries if "SELECT" in query["sql"]]
-    assert len(selects) == 1
+    assert len(trips) == 1
+    assert len(others) == 0
 
 
 def test_an_unknown_bot_is_said_to_be_so(acme: Workspace) -> None:

@@ -1,0 +1,1 @@
+"""Django's database backend, for web processes with a pool of connections."""
