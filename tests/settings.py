@@ -47,3 +47,4 @@ MIDDLEWARE = [
 
 # Its clients speak plain http, whatever the database is.
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = False
+OPERATORS_NEED_SECOND_FACTOR = False

@@ -41,7 +41,9 @@ def test_connection_is_used_again(pooled: DatabaseWrapper) -> None:
 def test_connection_that_the_server_ended_is_not_handed_out(pooled: DatabaseWrapper) -> None:
     ended = find_process(pooled)
     with connection.cursor() as cursor:
+        cursor.execute("SET ROLE NONE")  # who signed in may end what it began
         cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [ended])
         assert cursor.fetchone() == (True,)
+        cursor.execute("RESET ROLE")
 
     assert find_process(pooled) != ended
