@@ -29,10 +29,8 @@ from usage.queries import Counts, count_together
 
 NOTHING = Decimal(0)
 MOST_MONTHS = 12
-# A renewal is owed as soon as it is placed; what else was ordered counts once it is paid.
-BINDING = Q(order__status=OrderStatus.COMPLETED) | Q(
-    order__type=OrderType.RENEWAL, order__status__in=OWED
-)
+# A renewal is owed as soon as it is placed.
+BINDING = Q(order__type=OrderType.RENEWAL, order__status__in=OWED | {OrderStatus.COMPLETED})
 
 BotMonth = tuple[int, date]
 Amounts = defaultdict[BotMonth, Decimal]
@@ -145,9 +143,10 @@ def took_part(bot: Bot, month: date, *, calendar: Calendar, count: Count) -> boo
 
 
 def read_spent(workspace: Workspace, bots: Sequence[int], *, months: Sequence[date]) -> Amounts:
-    """Return what was ordered for days of each month, less credit notes, and taken from credits.
+    """Return what renewals and upgrades cost, less credit notes, and what was taken from credits.
 
-    Usage that no renewal has yet is not in it.
+    Each in the month of the days that it is for, an upgrade in that of its first one. Usage that no
+    renewal has yet is not in it.
     """
     first, end = months[0], next_month(months[-1])
     days = {"bot__in": bots, "first_day__gte": first, "first_day__lt": end}
@@ -165,6 +164,8 @@ def read_spent(workspace: Workspace, bots: Sequence[int], *, months: Sequence[da
         sums = rows.values_list("bot_id", TruncMonth(day)).annotate(Sum(amount)).order_by()
         for bot, month, of in sums:
             spent[bot, month] += sign * of
+    for upgrade in renewal_rating.find_upgrades(workspace, bots, first=first, end=end):
+        spent[upgrade.bot, upgrade.day.replace(day=1)] += upgrade.net
     return spent
 
 
