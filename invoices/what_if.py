@@ -22,7 +22,7 @@ from invoices import rating, renewal_rating, replay
 from invoices.issued import CreditedService
 from invoices.models import OWED, OrderLine, OrderStatus, OrderType
 from invoices.rating import Count, Start
-from plans import catalog, eligibility
+from plans import billing, catalog, eligibility
 from plans.catalog import Offer
 from plans.models import SEATS, ChargedDay, Meter, WorkspaceBilling
 from usage.queries import Counts, count_together
@@ -122,7 +122,9 @@ def read_history(
             now=now,
         )
         spent = read_spent(workspace, keys, months=months)
-        add_unbilled(workspace, spent, starts=starts, counts=counts, months=months)
+        add_unbilled(
+            workspace, spent, starts=starts, counts=counts, months=months, calendar=calendar
+        )
     parts = frozenset(
         (bot.pk, month)
         for bot in bots
@@ -176,11 +178,17 @@ def add_unbilled(
     starts: Mapping[int, Sequence[Start]],
     counts: Mapping[int, Count],
     months: Sequence[date],
+    calendar: Calendar,
 ) -> None:
-    """Add what months that are not closed come to so far by the plans that bots have."""
-    billing = WorkspaceBilling.objects.for_workspace(workspace).first()
+    """Add what months that are not closed come to so far by the plans that bots have.
+
+    Nothing where a contract holds by the time that they are.
+    """
+    held = WorkspaceBilling.objects.for_workspace(workspace).first()
     for month in months:
-        if billing is None or month < billing.open_month:
+        if held is None or month < held.open_month:
+            continue
+        if billing.closes_under_contract(held, month, calendar=calendar):
             continue
         for bot, of_bot in starts.items():
             lines = rating.rate_ended(month=month, starts=of_bot, count=counts[bot])

@@ -102,6 +102,16 @@ def test_open_month_has_cost_what_it_comes_to_so_far() -> None:
     assert options["essential"].total == Decimal("81.80")
 
 
+def test_month_that_is_closed_under_a_contract_has_cost_nothing() -> None:
+    acme = renewing.workspace()
+    bot = renewing.has(make.bot(acme), "essential")
+    renewing.use(bot, 410)
+    with in_workspace(acme.pk):
+        WorkspaceBilling.objects.for_workspace(acme).update(enterprise_from=APRIL + DAY)
+
+    assert spend(bot) == 0
+
+
 def upgrade(bot: Bot, *, at: datetime = UPGRADED) -> Order:
     """Order the upgrade of a bot to Essential, for 58.06 on the second of March."""
     version = renewing.version("essential")
