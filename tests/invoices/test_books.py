@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from accounts.models import AuditEntry, Workspace
 from accounts.tenancy import in_workspace
+from invoices import refunds
 from invoices.books import journal, pack, receivables, roll_forward
 from invoices.books.journal import Row, Tally
 from invoices.books.receivables import Age
@@ -516,6 +517,23 @@ def test_pack_has_the_documents_of_its_month_as_they_stood_at_its_end() -> None:
         ("ACME-2026-000002", "overdue"), ("ACME-C-2026-000001", "paid_back"),
         ("GLOBEX-2026-000003", "overdue"),
     ]  # fmt: skip
+
+
+def test_document_of_a_month_that_is_over_for_the_buyer_stands_as_it_was_issued() -> None:
+    make.seller(timezone="America/Los_Angeles")
+    acme = books.open_without_credits(make.workspace("acme", timezone="Asia/Tokyo"))
+    at = datetime(2026, 4, 1, 3, tzinfo=UTC)  # still March in Los Angeles, but not in Tokyo
+    buying.paid(acme, "100", at=at)
+    refunded = buying.paid(acme, "200", at=at)
+    refunds.refund(order=refunded, expected=refunded.gross, reason="Agreed.", at=at)
+
+    march = read_csv(unpack(make_pack(MARCH))["documents.csv"])
+
+    assert [(row["number"], row["status"]) for row in march] == [
+        ("ACME-2026-000001", "paid"),
+        ("ACME-2026-000002", "credited"),
+        ("ACME-C-2026-000001", "to_pay_back"),
+    ]
 
 
 def test_pack_has_tax_payments_and_series() -> None:
