@@ -35,7 +35,8 @@ documents.csv       invoices and credit notes dated in this month, as they stood
 series.csv          their series of numbers up to the end of this month, and gaps in them
 tax.csv             net and tax of these documents by country, category and rate; credit notes
                     taken away
-payments.csv        what was received and paid back by method, booked in this month
+payments.csv        what was received and paid back by method, booked in this month; counted are
+                    entries: a payment for a plan whose rest became credits has two
 differences.csv     what does not agree; nothing but its heading where all does
 {manifest}     checksums: sha256sum -c {manifest}
 
