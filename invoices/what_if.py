@@ -14,7 +14,7 @@ from typing import NamedTuple
 from django.db.models import Q, Sum
 from django.db.models.functions import TruncMonth
 
-from accounts.days import DAY, list_months, months_before, next_month
+from accounts.days import DAY, list_days, list_months, months_before, next_month
 from accounts.models import Bot, Workspace
 from accounts.months import Calendar, read_calendar
 from accounts.tenancy import in_workspace
@@ -261,7 +261,7 @@ def last_top_up(
         return None
     first = history.months[0]
     last = min(rating.end_of_month(history.months[-1]), today)
-    days = [first + number * DAY for number in range((last - first).days + 1)]
+    days = list_days(first, last)
     with in_workspace(workspace.pk):
         calendar = read_calendar(workspace)
         counted = count_together(
