@@ -274,6 +274,37 @@ def test_sums_are_those_of_the_entries() -> None:
             assert of.end == sign * expected[month, of.currency.code, of.account]
 
 
+def test_accounts_of_what_is_seldom_add_up_too() -> None:
+    history.make_initech()
+
+    found = {month: roll_forward.read(month=month) for month in MONTHS}
+
+    for of in found.values():
+        assert of.all_differences == []
+        assert all(one.total == one.ledger == sum(one.amounts) for one in of.aged.currencies)
+    march, april, may, _ = (found[month].accounts for month in MONTHS)
+    assert find(march, "EUR", Account.PREPAID_CREDITS) == {
+        "bought": Decimal("19.35"), "overdrafts_paid": Decimal("-0.005"),
+        "refunded": Decimal("-19.345"),
+    }  # fmt: skip
+    assert find(march, "EUR", Account.TAX_PAYABLE) == {
+        "credits": Decimal("3.68"), "plans": Decimal("7.35"), "refunded": Decimal("-3.68"),
+        "end": Decimal("7.35"), "kept": Decimal("7.35"),
+    }  # fmt: skip
+    assert find(march, "EUR", Account.RECEIVABLE) == {
+        "refunded": Decimal("-23.03"), "end": Decimal("-23.03"), "kept": Decimal("-23.03"),
+    }  # fmt: skip
+    assert find(april, "EUR", Account.RECEIVABLE) == {
+        "start": Decimal("-23.03"), "renewals": Decimal("73.76"), "refunded": -119,
+        "end": Decimal("-68.27"), "kept": Decimal("-68.27"),
+    }  # fmt: skip
+    assert find(may, "EUR", Account.RECEIVABLE) == {
+        "start": Decimal("-68.27"), "renewals": Decimal("71.40"), "corrected": Decimal("-1.07"),
+        "paid": Decimal("-78.76"), "paid_back": Decimal("148.10"),
+        "end": Decimal("71.40"), "kept": Decimal("71.40"),
+    }  # fmt: skip
+
+
 def test_changed_entry_of_a_lot_is_named_and_its_account_differs() -> None:
     history.make_acme()
     tamper(

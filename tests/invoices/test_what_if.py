@@ -12,13 +12,13 @@ from accounts.days import DAY
 from accounts.models import Bot, Workspace
 from accounts.months import read_calendar
 from accounts.tenancy import in_workspace
-from invoices import orders, plan_changes, refunds, what_if
-from invoices.models import Method, Order, OrderLine
+from invoices import orders, refunds, what_if
+from invoices.models import OrderLine
 from invoices.what_if import History, Option
 from plans import charging
 from plans.models import ChargedDay, Meter, WorkspaceBilling
 from tests import make
-from tests.invoices import renewing
+from tests.invoices import buying, renewing
 from tests.invoices.renewing import APRIL, MARCH, MAY
 from usage.queries import Counts
 
@@ -112,22 +112,6 @@ def test_month_that_is_closed_under_a_contract_has_cost_nothing() -> None:
     assert spend(bot) == 0
 
 
-def upgrade(bot: Bot, *, at: datetime = UPGRADED) -> Order:
-    """Order the upgrade of a bot to Essential, for 58.06 on the second of March."""
-    version = renewing.version("essential")
-    placed = plan_changes.change(
-        bot=bot,
-        version=version,
-        seen=plan_changes.quote(bot=bot, version=version, at=at).seen,
-        buyer=make.member(bot.workspace).user,
-        at=at,
-        key="upgrade",
-        method=Method.SANDBOX,
-    )
-    assert placed is not None
-    return placed
-
-
 def spend(bot: Bot) -> Decimal:
     """Return what March did cost a bot."""
     history, _ = read(bot.workspace, bot, months=(MARCH,))
@@ -137,7 +121,7 @@ def spend(bot: Bot) -> Decimal:
 def test_upgrade_that_waits_for_its_payment_has_cost_nothing() -> None:
     bot = make.bot(renewing.workspace())
 
-    upgrade(bot)
+    buying.upgrade(bot, at=UPGRADED)
 
     assert spend(bot) == 0
 
@@ -145,14 +129,14 @@ def test_upgrade_that_waits_for_its_payment_has_cost_nothing() -> None:
 def test_upgrade_paid_late_has_cost_what_its_plan_did_by_then() -> None:
     bot = make.bot(renewing.workspace())
 
-    orders.complete(order=upgrade(bot), at=UPGRADED + 10 * DAY)
+    orders.complete(order=buying.upgrade(bot, at=UPGRADED), at=UPGRADED + 10 * DAY)
 
     assert spend(bot) == Decimal("38.71")  # 60 x 20 / 31; the other 19.35 became credits
 
 
 def test_upgrade_paid_under_a_contract_has_cost_nothing() -> None:
     bot = make.bot(renewing.workspace())
-    order = upgrade(bot)
+    order = buying.upgrade(bot, at=UPGRADED)
     with in_workspace(bot.workspace_id):
         held = WorkspaceBilling.objects.for_workspace(bot.workspace)
         held.update(enterprise_from=UPGRADED.date())
@@ -164,7 +148,7 @@ def test_upgrade_paid_under_a_contract_has_cost_nothing() -> None:
 
 def test_upgrade_whose_rest_is_refunded_has_cost_its_plan() -> None:
     bot = make.bot(renewing.workspace())
-    order = upgrade(bot)
+    order = buying.upgrade(bot, at=UPGRADED)
     orders.complete(order=order, at=UPGRADED + 10 * DAY)
 
     refunds.refund(
