@@ -180,12 +180,15 @@ OperatorView = Callable[Concatenate[SignedInRequest, Parameters], HttpResponseBa
 
 
 def operator_view(
-    permission: str,
+    permission: str, *, polled: bool = False
 ) -> Callable[[OperatorView[Parameters]], Callable[..., HttpResponseBase]]:
     """Let a view be reached by operators; for everybody else there is no such page.
 
     It reads with ``using("operator")``, which sees all workspaces and may change none. That the
     page was opened is written into the audit log of the installation.
+
+    ``polled``: a part that its page asks for again and again by itself, of which only requests that
+    a person made are written. Not for pages: who asks says which of the two a request is.
     """
 
     def decorate(view: OperatorView[Parameters]) -> Callable[..., HttpResponseBase]:
@@ -202,7 +205,8 @@ def operator_view(
                         return too_late
                     if settings.OPERATORS_NEED_SECOND_FACTOR and not second_factors.has(person):
                         return ask_for_second_factor(request, "This installation")
-                    audit.record(f"operator.{permission}", workspace=None, target=request.path)
+                    if not polled or idle.BACKGROUND not in request.headers:
+                        audit.record(f"operator.{permission}", workspace=None, target=request.path)
                 return view(request, *args, **kwargs)
 
         enter.permission = permission  # type: ignore[attr-defined]  # the tests walk all views

@@ -32,6 +32,11 @@ def months_before(month: date, number: int) -> date:
     return month
 
 
+def list_days(first: date, last: date) -> list[date]:
+    """Return the days from one to another, which is included."""
+    return [first + number * DAY for number in range((last - first).days + 1)]
+
+
 def list_months(first: date, end: date) -> list[date]:
     """Return the first days of the months from one up to another, which is left out."""
     months = []

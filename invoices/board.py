@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 from django.db.models import TextChoices
 
+from accounts.days import list_days
 from accounts.models import Bot
 from invoices.charge_counts import DayCount
 from invoices.order_sums import OrderSum
 from invoices.stretch_counts import Stretch
 from plans.models import PlanVersion
-from usage import receipts
 from usage.gaps import Gap
 from usage.receipts import Receipt
 
@@ -149,8 +149,7 @@ class Board:
     def list_days(self) -> list[DayTotal]:
         """Return the totals of each day, also of those without any, the latest first."""
         totals = {
-            day: DayTotal(day, is_over=day < self.today)
-            for day in receipts.list_days(self.first, self.last)
+            day: DayTotal(day, is_over=day < self.today) for day in list_days(self.first, self.last)
         }
         for receipt in self.receipts:
             totals[receipt.day].take_receipt(receipt)

@@ -15,10 +15,11 @@ from typing import NamedTuple
 
 from accounts.days import DAY, list_months, next_month
 from accounts.models import Bot, Workspace
-from accounts.months import read_calendar
+from accounts.months import Calendar, read_calendar
 from accounts.tenancy import in_workspace
 from invoices import rating, renewal_rating
 from invoices.rating import Count, PlanDays, Start
+from plans import billing
 from plans.models import Meter, WorkspaceBilling
 from usage.boundaries import Asked, BotChannel, ShortCount, count_all, count_short
 from usage.periods import Period
@@ -70,8 +71,8 @@ def read_rows(
     keys = [bot.pk for bot in bots]
     with in_workspace(workspace.pk):
         calendar = read_calendar(workspace)
-        billing = WorkspaceBilling.objects.for_workspace(workspace).first()
-        contract = billing.enterprise_from if billing else None
+        held = WorkspaceBilling.objects.for_workspace(workspace).first()
+        contract = held.enterprise_from if held else None
         month = first.replace(day=1)
         starts = renewal_rating.find_starts(workspace, keys, since=month)
         changes = {start.day for of_bot in starts.values() for start in of_bot} | {contract}
@@ -92,11 +93,24 @@ def read_rows(
     payable = [of for of in found if of.place not in free]
     for bot, of_bot in group(payable, minutes=minutes).items():
         for stretch, numbers in gather(of_bot, cuts=cuts, starts=starts.get(bot, [])):
+            if held and is_free(stretch, held=held, calendar=calendar):
+                continue
             priced = price(stretch, number=sum(numbers.values()), count=counts[bot])
             spread(rows, bot, numbers=numbers, priced=priced)
     return sorted(
         rows.values(), key=lambda row: (row.bot.name.casefold(), row.bot.key, row.channel)
     )
+
+
+def is_free(stretch: PlanDays, *, held: WorkspaceBilling, calendar: Calendar) -> bool:
+    """Tell whether a stretch is never ordered, as a contract holds when its month is closed.
+
+    What is taken from credits is charged at once.
+    """
+    if stretch.offer.version.uses_credits:
+        return False
+    month = stretch.first.replace(day=1)
+    return billing.closes_under_contract(held, month, calendar=calendar)
 
 
 def list_cuts(first: date, last: date, *, changes: set[date]) -> list[date]:

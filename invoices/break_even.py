@@ -69,6 +69,8 @@ def find_stretches(cheaper: Offer, than: Offer, *, mix: Mix) -> list[Stretch]:
     that rounding alone decides; the rest of them is left out.
     """
     found: list[Stretch] = []
+    if list_prices(cheaper, mix=mix) == list_prices(than, mix=mix):
+        return found
     start = 0
     while len(found) < MOST_STRETCHES:
         first = find_next(than, cheaper, mix=mix, start=start, equal=False)
@@ -80,6 +82,16 @@ def find_stretches(cheaper: Offer, than: Offer, *, mix: Mix) -> list[Stretch]:
             break
         start = end
     return found
+
+
+def list_prices(offer: Offer, *, mix: Mix) -> tuple[Decimal, bool, list[PricedMeter]]:
+    """Return all that decides what a plan costs: where it is the same, none costs less."""
+    used = [
+        priced
+        for priced in offer.meters
+        if priced.price and (mix.seats if priced.meter in SEATS else mix.ratio(priced.meter))
+    ]
+    return offer.fee, offer.version.uses_credits, used
 
 
 def find_next(rising: Offer, other: Offer, *, mix: Mix, start: int, equal: bool) -> int | None:

@@ -4,7 +4,8 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import partial
 from tempfile import TemporaryFile
 from typing import IO, NamedTuple
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
@@ -17,13 +18,12 @@ from accounts.tenancy import in_workspace
 from invoices import claims, files, proof_files
 from invoices.bundled import BundleState, DocumentBundle
 from invoices.bundles import KEPT
-from invoices.claims import FAILURE, LEASE, SAYS_SO, Lost
+from invoices.claims import FAILURE, LEASE, SAYS_SO, Lost, Progress
 from invoices.issued import IssuedDocument
 from plans.wording import write
 
 logger = logging.getLogger(__name__)
 
-WHILE_READING = timedelta(minutes=20)  # the inputs of a proof, in one transaction
 WAITS = 30.0  # seconds in all for PDFs that other workers are making
 INDEX = "index.csv"
 COLUMNS = (
@@ -91,13 +91,11 @@ def pack(bundle: DocumentBundle, file: IO[bytes], *, now: datetime) -> int:
     not there by then is named in the index, which has a line for each document.
     """
     lines: dict[int, Packed] = {}
-    said_at = time.monotonic()
+    progress = Progress(partial(hold, bundle))
     with ZipFile(file, "w", ZIP_STORED) as archive:  # PDFs are compressed
         for document_id in in_turn(bundle, lines):
             lines[document_id] = pack_one(bundle, document_id, archive, now=now)
-            if time.monotonic() - said_at >= SAYS_SO:
-                hold(bundle, done=len(lines), claimed_until=Now() + LEASE)
-                said_at = time.monotonic()
+            progress.tell(len(lines))
         index = [lines[document_id].line for document_id in bundle.documents]
         archive.writestr(INDEX, "".join(write_csv(COLUMNS, index)))
     return sum(packed.state != INCLUDED for packed in lines.values())
@@ -105,16 +103,9 @@ def pack(bundle: DocumentBundle, file: IO[bytes], *, now: datetime) -> int:
 
 def pack_proof(bundle: DocumentBundle, file: IO[bytes]) -> int:
     """Prove a document and write the ZIP file of that; nothing can be missing in it."""
-    said_at = time.monotonic()
-
-    def say_so(events: int) -> None:
-        nonlocal said_at
-        if time.monotonic() - said_at >= SAYS_SO:
-            hold(bundle, done=events, claimed_until=Now() + LEASE)
-            said_at = time.monotonic()
-
-    hold(bundle, claimed_until=Now() + WHILE_READING)
-    bundle.result = proof_files.pack(bundle, file, progress=say_so)
+    progress = Progress(partial(hold, bundle))
+    progress.fall_silent()
+    bundle.result = proof_files.pack(bundle, file, progress=progress.tell)
     return 0
 
 

@@ -12,12 +12,11 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
-from accounts.days import DAY
+from accounts.days import DAY, list_days
 from accounts.models import Bot, Workspace
 from accounts.months import Calendar
 from plans.models import SEATS
 from usage.gaps import Gap, find_gaps
-from usage.receipts import list_days
 from usage.totals import ADD_TOTALS, COUNT_SESSIONS
 
 TOTALS = "sessions = totals"
@@ -202,7 +201,7 @@ def read(
 
     Also of plans that are not charged by day. The caller runs in the workspace.
     """
-    days = list(list_days(first, last))
+    days = list_days(first, last)
     bots = Bot.objects.for_workspace(workspace).values_list("pk", flat=True)
     starts = [calendar.start_of(day) for day in [*days, last + DAY]]
     values: dict[str, Any] = {  # psycopg adapts the values

@@ -5,7 +5,8 @@ finishes.
 """
 
 import hashlib
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import IO, TypeVar
 
@@ -18,6 +19,7 @@ from django.db.models.functions import Now
 from invoices.made import MadeFile, MadeState
 
 LEASE = timedelta(minutes=2)  # a worker that says nothing for that long is taken for dead
+WHILE_READING = timedelta(minutes=20)  # what is read at one instant, with nothing to say meanwhile
 SAYS_SO = 1.0  # seconds between two signs of life
 MOST_TRIES = 5
 FAILURE = "The console could not make it. It was logged for those who run the console."
@@ -66,6 +68,28 @@ def hold(rows: "QuerySet[Row]", row: Row, values: Mapping[str, object]) -> None:
     held = rows.filter(pk=row.pk, attempt=row.attempt, state=MadeState.RUNNING)
     if not held.update(**values):
         raise Lost
+
+
+class Progress:
+    """Says every second that the worker of a file lives, and how far it is.
+
+    ``hold`` changes the row of the file; each method raises `Lost` as it does.
+    """
+
+    def __init__(self, hold: Callable[..., None]) -> None:
+        """Begin now."""
+        self.hold = hold
+        self.said_at = time.monotonic()
+
+    def tell(self, done: int) -> None:
+        """Say so, if it was not said just now."""
+        if time.monotonic() - self.said_at >= SAYS_SO:
+            self.hold(done=done, claimed_until=Now() + LEASE)
+            self.said_at = time.monotonic()
+
+    def fall_silent(self) -> None:
+        """Say that nothing more may be said for long."""
+        self.hold(claimed_until=Now() + WHILE_READING)
 
 
 def store(row: MadeFile, file: IO[bytes]) -> dict[str, object]:

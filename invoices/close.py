@@ -76,8 +76,7 @@ def close_next(*, workspace_id: int, now: datetime) -> bool:
         ended, held.open_month = held.open_month, next_month(held.open_month)
         held.save(update_fields=["open_month"])
         audit.record("month.closed", workspace=workspace, target=f"{ended:%Y-%m}")
-        # Under a contract nothing is ordered any more, nor for what was used before.
-        if not held.is_under_contract_on(read_calendar(workspace).day_of(closes_at)):
+        if not billing.closes_under_contract(held, ended, calendar=read_calendar(workspace)):
             place_renewal(workspace, month=held.open_month, at=now)
         statements.make_closed(held=held, at=now)
         # Nobody takes marks away meanwhile: charging waits for the lock of the billing.

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from django.db.models import Sum
 
-from accounts.days import DAY, next_month, previous_month
+from accounts.days import DAY, list_days, next_month, previous_month
 from accounts.models import Bot, User
 from accounts.months import read_calendar
 from accounts.tenancy import in_workspace
@@ -216,7 +216,7 @@ def expect_usage(bot: Bot, *, today: date, at: datetime) -> Count:
     """
     calendar = read_calendar(bot.workspace)
     first = min(previous_month(today), today - PACE_DAYS * DAY)
-    days = [first + number * DAY for number in range((today - first).days + 1)]
+    days = list_days(first, today)
     periods = [Period(calendar.start_of(day), calendar.start_of(day + DAY)) for day in days]
     counted = count_usage(workspace=bot.workspace, bots=[bot], periods=periods, now=at)
     by_day = dict(zip(days, counted, strict=True))

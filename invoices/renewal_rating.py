@@ -44,6 +44,14 @@ class Rated(NamedTuple):
     overcharges: list[Overcharge]
 
 
+class PaidUpgrade(NamedTuple):
+    """What a bot paid for its plan on the day from which that holds."""
+
+    bot: int
+    day: date
+    net: Decimal
+
+
 def rate(*, workspace: Workspace, month: date, now: datetime) -> Rated:
     """Return what the renewal has for which ``month`` begins; the caller runs in the workspace.
 
@@ -151,20 +159,35 @@ def find_paid(
     workspace: Workspace, bots: Sequence[int], *, month: date
 ) -> defaultdict[int, Decimal]:
     """Return by bot what upgrades on the first day of a month have paid of that month's fee."""
-    upgrades = Posting.objects.for_workspace(workspace).filter(
+    paid: defaultdict[int, Decimal] = defaultdict(Decimal)
+    for upgrade in find_upgrades(workspace, bots, first=month, end=month + DAY):
+        paid[upgrade.bot] += upgrade.net
+    return paid
+
+
+def find_upgrades(
+    workspace: Workspace, bots: Sequence[int], *, first: date, end: date
+) -> list[PaidUpgrade]:
+    """Return the upgrades that hold from a day before ``end`` on, at what their plan cost then.
+
+    By the ledger: what was paid beyond became credits (`invoices.plan_changes.apply`).
+    """
+    postings = Posting.objects.for_workspace(workspace).filter(
         bot__in=bots,
         kind=PostingKind.SUBSCRIPTION,
-        service_day=month,
+        service_day__gte=first,
+        service_day__lt=end,
         key__startswith="order:",
     )
-    bot_of = dict(upgrades.values_list("id", "bot_id"))
+    rows = postings.values_list("id", "bot_id", "service_day")
+    of = {id: (bot, day) for id, bot, day in rows if day}  # all have one: it is filtered by
     entries = LedgerEntry.objects.for_workspace(workspace).filter(
-        posting_id__in=list(bot_of), account=Account.REVENUE_SUBSCRIPTIONS
+        posting_id__in=list(of), account=Account.REVENUE_SUBSCRIPTIONS
     )
-    paid: defaultdict[int, Decimal] = defaultdict(Decimal)
-    for posting, amount in entries.values_list("posting_id", "amount"):
-        paid[bot_of[posting]] -= amount
-    return paid
+    return [
+        PaidUpgrade(*of[posting], -amount)
+        for posting, amount in entries.values_list("posting_id", "amount")
+    ]
 
 
 def read_counts(

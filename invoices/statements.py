@@ -93,8 +93,7 @@ def make(*, held: WorkspaceBilling, month: date, at: datetime) -> UsageStatement
     statements = UsageStatement.objects.for_workspace(workspace)
     before = statements.order_by("-month").values_list("pk", flat=True).first()
     currency = catalog.find_currency(workspace)
-    closes_at = billing.closes_at(calendar, month)
-    contract = held.is_under_contract_on(calendar.day_of(closes_at))
+    contract = billing.closes_under_contract(held, month, calendar=calendar)
     statement = statements.create(
         workspace=workspace,
         month=month,

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from operator import itemgetter
 from typing import NamedTuple
 
-from accounts.days import months_before, next_month
+from accounts.days import list_days, months_before, next_month
 from accounts.models import Bot, Workspace
 from accounts.months import Calendar
 from invoices import rating, renewal_rating
@@ -26,7 +26,6 @@ from invoices.renewal_rating import LATE_MONTHS
 from plans.billing import closes_at
 from plans.models import SEATS, Meter
 from usage.gaps import Gap, find_gaps
-from usage.receipts import list_days
 
 ORDERED = "used - included = ordered + late - credited + open"
 OF_SERVICE = ("bot_id", "version_id", "meter", "first_day", "last_day", "quantity")

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from django.db.models import Q, Sum
 from django.db.models.functions import TruncMonth
 
-from accounts.days import DAY, list_months, months_before, next_month
+from accounts.days import DAY, list_days, list_months, months_before, next_month
 from accounts.models import Bot, Workspace
 from accounts.months import Calendar, read_calendar
 from accounts.tenancy import in_workspace
@@ -22,17 +22,15 @@ from invoices import rating, renewal_rating, replay
 from invoices.issued import CreditedService
 from invoices.models import OWED, OrderLine, OrderStatus, OrderType
 from invoices.rating import Count, Start
-from plans import catalog, eligibility
+from plans import billing, catalog, eligibility
 from plans.catalog import Offer
 from plans.models import SEATS, ChargedDay, Meter, WorkspaceBilling
 from usage.queries import Counts, count_together
 
 NOTHING = Decimal(0)
 MOST_MONTHS = 12
-# A renewal is owed as soon as it is placed; what else was ordered counts once it is paid.
-BINDING = Q(order__status=OrderStatus.COMPLETED) | Q(
-    order__type=OrderType.RENEWAL, order__status__in=OWED
-)
+# A renewal is owed as soon as it is placed.
+BINDING = Q(order__type=OrderType.RENEWAL, order__status__in=OWED | {OrderStatus.COMPLETED})
 
 BotMonth = tuple[int, date]
 Amounts = defaultdict[BotMonth, Decimal]
@@ -124,7 +122,9 @@ def read_history(
             now=now,
         )
         spent = read_spent(workspace, keys, months=months)
-        add_unbilled(workspace, spent, starts=starts, counts=counts, months=months)
+        add_unbilled(
+            workspace, spent, starts=starts, counts=counts, months=months, calendar=calendar
+        )
     parts = frozenset(
         (bot.pk, month)
         for bot in bots
@@ -145,9 +145,10 @@ def took_part(bot: Bot, month: date, *, calendar: Calendar, count: Count) -> boo
 
 
 def read_spent(workspace: Workspace, bots: Sequence[int], *, months: Sequence[date]) -> Amounts:
-    """Return what was ordered for days of each month, less credit notes, and taken from credits.
+    """Return what renewals and upgrades cost, less credit notes, and what was taken from credits.
 
-    Usage that no renewal has yet is not in it.
+    Each in the month of the days that it is for, an upgrade in that of its first one. Usage that no
+    renewal has yet is not in it.
     """
     first, end = months[0], next_month(months[-1])
     days = {"bot__in": bots, "first_day__gte": first, "first_day__lt": end}
@@ -165,6 +166,8 @@ def read_spent(workspace: Workspace, bots: Sequence[int], *, months: Sequence[da
         sums = rows.values_list("bot_id", TruncMonth(day)).annotate(Sum(amount)).order_by()
         for bot, month, of in sums:
             spent[bot, month] += sign * of
+    for upgrade in renewal_rating.find_upgrades(workspace, bots, first=first, end=end):
+        spent[upgrade.bot, upgrade.day.replace(day=1)] += upgrade.net
     return spent
 
 
@@ -175,11 +178,17 @@ def add_unbilled(
     starts: Mapping[int, Sequence[Start]],
     counts: Mapping[int, Count],
     months: Sequence[date],
+    calendar: Calendar,
 ) -> None:
-    """Add what months that are not closed come to so far by the plans that bots have."""
-    billing = WorkspaceBilling.objects.for_workspace(workspace).first()
+    """Add what months that are not closed come to so far by the plans that bots have.
+
+    Nothing where a contract holds by the time that they are.
+    """
+    held = WorkspaceBilling.objects.for_workspace(workspace).first()
     for month in months:
-        if billing is None or month < billing.open_month:
+        if held is None or month < held.open_month:
+            continue
+        if billing.closes_under_contract(held, month, calendar=calendar):
             continue
         for bot, of_bot in starts.items():
             lines = rating.rate_ended(month=month, starts=of_bot, count=counts[bot])
@@ -252,7 +261,7 @@ def last_top_up(
         return None
     first = history.months[0]
     last = min(rating.end_of_month(history.months[-1]), today)
-    days = [first + number * DAY for number in range((last - first).days + 1)]
+    days = list_days(first, last)
     with in_workspace(workspace.pk):
         calendar = read_calendar(workspace)
         counted = count_together(

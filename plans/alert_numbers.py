@@ -5,19 +5,18 @@ zone moves none of the running month. Statements are as many for one alert as fo
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 from django.db import connection
 
-from accounts.days import DAY
+from accounts.days import list_days
 from accounts.models import Bot, Workspace
 from accounts.months import Calendar
 from plans.alerted import Watched
-from plans.day_counts import OtherDay, list_held
+from plans.day_counts import HeldDays, bind_stretches, list_held, list_other
 from plans.thresholds import find_start
 from usage.models import RolledBot
 from usage.queries import bind_numbers
@@ -121,32 +120,16 @@ def bind_days(
     rolled = RolledBot.objects.for_workspace(workspace).exclude(zone="")
     zones = list(rolled.order_by().values_list("zone", flat=True).distinct())
     held = [
-        (zone, max(since, first), min(until, last))
-        for name in zones
-        for zone, since, until in list_held(calendar, name)
+        HeldDays(zone, max(of.first, first), min(of.last, last))
+        for zone in zones
+        for of in list_held(calendar, zone)
     ]
-    other = [day for zone in zones for day in list_other(calendar, zone, first=first, last=last)]
+    days = list_days(first, last)
+    other = [day for zone in zones for day in list_other(calendar, zone, days)]
     return {
         "workspace": workspace.pk,
         "bots": bind_numbers(ids),
         "first": first,
         "last": last,
-        "held_zones": [zone for zone, _, _ in held],
-        "held_from": [since for _, since, _ in held],
-        "held_to": [until for _, _, until in held],
-        "other_zones": [of.zone for of in other],
-        "other_days": [of.day for of in other],
-        "other_starts": [of.starts_at for of in other],
-        "other_ends": [of.ends_at for of in other],
+        **bind_stretches(held, other),
     }
-
-
-def list_other(calendar: Calendar, zone: str, *, first: date, last: date) -> Iterator[OtherDay]:
-    """Yield the days of charging that are other stretches of time in a zone."""
-    if len(calendar.zones) == 1 and calendar.zones[0].zone.key == zone:
-        return
-    day = first
-    while day <= last:
-        if not calendar.is_of(day, ZoneInfo(zone)):
-            yield OtherDay(zone, day, calendar.start_of(day), calendar.start_of(day + DAY))
-        day += DAY

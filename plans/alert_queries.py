@@ -54,11 +54,6 @@ class AlertRow:
     last: UsageAlertFiring | None
 
     @property
-    def rests(self) -> bool:
-        """Whether it rests with its bot, which is archived."""
-        return self.alert.bot is not None and self.alert.bot.archived_at is not None
-
-    @property
     def sorts_as(self) -> tuple[bool, str, str, str, Decimal]:
         """The whole workspace first, then bots by name; of one the lowest threshold first."""
         alert = self.alert

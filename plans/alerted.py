@@ -69,6 +69,11 @@ class UsageAlert(WorkspaceOwned):
     def __str__(self) -> str:
         return f"usage alert {self.pk}"
 
+    @property
+    def rests(self) -> bool:
+        """Whether it rests with its bot, which is archived."""
+        return self.bot is not None and self.bot.archived_at is not None
+
 
 class UsageAlertFiring(WorkspaceOwned):
     """A usage alert fired for a period, once: the number then, and the threshold it had reached.

@@ -23,6 +23,14 @@ def closes_at(calendar: Calendar, month: date) -> datetime:
     return calendar.start_of(next_month(month)) + CLOSES_AFTER
 
 
+def closes_under_contract(held: WorkspaceBilling, month: date, *, calendar: Calendar) -> bool:
+    """Tell whether a contract holds when a month is closed: nothing is ordered of the month then.
+
+    Nor is it of what was used before the contract.
+    """
+    return held.is_under_contract_on(calendar.day_of(closes_at(calendar, month)))
+
+
 def open_billing(*, workspace: Workspace, at: datetime) -> WorkspaceBilling:
     """Return how a workspace is billed; the first call opens it and grants the free credits.
 

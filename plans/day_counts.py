@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from accounts.days import DAY
+from accounts.days import DAY, list_days
 from accounts.models import Workspace
 from accounts.months import Calendar
 from usage import totals
@@ -51,6 +51,14 @@ rolled AS MATERIALIZED (
 """
 
 
+class HeldDays(NamedTuple):
+    """Days that are the same in a zone and in charging, both included."""
+
+    zone: str
+    first: date
+    last: date
+
+
 class OtherDay(NamedTuple):
     """A day whose stored total is of another stretch of time, where days are of a zone."""
 
@@ -66,15 +74,28 @@ def bind(
     """Return the values of `COUNTED` for some bots; the caller runs in the workspace."""
     rolled = RolledBot.objects.for_workspace(workspace).filter(bot__in=bots)
     zones = dict(rolled.exclude(zone="").values_list("bot_id", "zone"))
-    held = [stretch for zone in set(zones.values()) for stretch in list_held(calendar, zone)]
-    other = list(list_other(workspace, calendar=calendar, zones=zones))
+    held: list[HeldDays] = []
+    other: list[OtherDay] = []
+    for zone in sorted(set(zones.values())):
+        of_zone = [bot for bot, of in zones.items() if of == zone]
+        held += list_held(calendar, zone)
+        other += list_other(calendar, zone, list_used(workspace, calendar=calendar, bots=of_zone))
     return {
         "workspace": workspace.pk,
         "bots": list(zones),
         "bot_zones": list(zones.values()),
-        "held_zones": [zone for zone, _, _ in held],
-        "held_from": [first for _, first, _ in held],
-        "held_to": [last for _, _, last in held],
+        **bind_stretches(held, other),
+    }
+
+
+def bind_stretches(
+    held: Sequence[HeldDays], other: Sequence[OtherDay]
+) -> dict[str, Any]:  # Any: psycopg adapts the values
+    """Return the days that are stored as charging has them, and all others, as values."""
+    return {
+        "held_zones": [of.zone for of in held],
+        "held_from": [of.first for of in held],
+        "held_to": [of.last for of in held],
         "other_zones": [of.zone for of in other],
         "other_days": [of.day for of in other],
         "other_starts": [of.starts_at for of in other],
@@ -82,8 +103,8 @@ def bind(
     }
 
 
-def list_held(calendar: Calendar, zone: str) -> Iterator[tuple[str, date, date]]:
-    """Yield the first and last days of stretches in which a zone's days are those of charging."""
+def list_held(calendar: Calendar, zone: str) -> Iterator[HeldDays]:
+    """Yield the stretches in which a zone's days are those of charging."""
     ends = [later.month - DAY for later in calendar.zones[1:]]
     for of, last in zip(calendar.zones, [*ends, date.max], strict=True):
         if of.zone.key != zone:
@@ -92,7 +113,7 @@ def list_held(calendar: Calendar, zone: str) -> Iterator[tuple[str, date, date]]
         while first <= last and not is_held(calendar, first, of.zone):
             first += DAY
         if first <= last:
-            yield zone, first, last
+            yield HeldDays(zone, first, last)
 
 
 def is_held(calendar: Calendar, day: date, zone: ZoneInfo) -> bool:
@@ -100,23 +121,16 @@ def is_held(calendar: Calendar, day: date, zone: ZoneInfo) -> bool:
     return day == date.min or calendar.is_of(day, zone)
 
 
-def list_other(
-    workspace: Workspace, *, calendar: Calendar, zones: dict[int, str]
-) -> Iterator[OtherDay]:
-    """Yield the days with usage of some bots (by the zone of their days) that are not held."""
-    for zone in sorted(set(zones.values())):
-        if len(calendar.zones) == 1 and calendar.zones[0].zone.key == zone:
-            continue
-        of_zone = [bot for bot, of in zones.items() if of == zone]
-        for day in list_days(workspace, calendar=calendar, bots=of_zone):
-            if not calendar.is_of(day, ZoneInfo(zone)):
-                yield OtherDay(zone, day, calendar.start_of(day), calendar.start_of(day + DAY))
+def list_other(calendar: Calendar, zone: str, days: Iterable[date]) -> Iterator[OtherDay]:
+    """Yield which days of charging are other stretches of time in a zone."""
+    if len(calendar.zones) == 1 and calendar.zones[0].zone.key == zone:
+        return  # none is, and finding the days may take a statement
+    for day in days:
+        if not calendar.is_of(day, ZoneInfo(zone)):
+            yield OtherDay(zone, day, calendar.start_of(day), calendar.start_of(day + DAY))
 
 
-def list_days(workspace: Workspace, *, calendar: Calendar, bots: Iterable[int]) -> Iterator[date]:
+def list_used(workspace: Workspace, *, calendar: Calendar, bots: Iterable[int]) -> Iterator[date]:
     """Yield the days of charging from the first bucket of some bots to the last, without gaps."""
     if reach := totals.find_reach(workspace.pk, bots=list(bots)):
-        day, last = map(calendar.day_of, reach)
-        while day <= last:
-            yield day
-            day += DAY
+        yield from list_days(*map(calendar.day_of, reach))

@@ -1,7 +1,8 @@
 """What a usage alert would have told in the past: decided by the code that has it fire.
 
 Numbers are those of today, with late usage and corrections in them, and whole periods are looked
-at: within one the number grows, so that it would have fired at some instant of it.
+at: sessions grow within one, so that it would have fired at some instant of it. Money may also fall
+(an upgrade gives the day's charges back), so that a number that was reached for a while is missed.
 """
 
 from collections.abc import Sequence

@@ -3,11 +3,12 @@
 What became of a lot is read from its entries alone, so that the parts add up to what is left.
 """
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from django.db import connection
@@ -113,12 +114,18 @@ class Outlook:
     lapses: tuple[Decimal, Decimal] | None
 
 
-class Piece(NamedTuple):
-    """A lot as far as the outlook looks at it."""
+@dataclass(slots=True)
+class Piece:
+    """A lot as far as the outlook looks at it; ``place`` in the order of use."""
 
-    lot: int
-    bot: int | None
+    place: int
     last_day: date | None
+    left: Decimal
+    used_up: date | None = None
+
+    def is_over(self, day: date) -> bool:
+        """Tell whether it pays for nothing on a day any more."""
+        return not self.left or (self.last_day is not None and self.last_day < day)
 
 
 def look_ahead(
@@ -176,31 +183,31 @@ def use_up(
 
     ``lots`` are in the order of their use, ``costs`` by bot and weekday from Monday.
     """
-    left = {lot.pk: lot.balance for lot in lots}
-    days: dict[int, date] = {}
-    usable = [Piece(lot.pk, lot.bot_id, lot.last_day) for lot in lots if lot.balance]
+    pieces = [Piece(place, lot.last_day, lot.balance) for place, lot in enumerate(lots)]
+    queues: defaultdict[int | None, deque[Piece]] = defaultdict(deque)
+    for lot, piece in zip(lots, pieces, strict=True):
+        queues[lot.bot_id].append(piece)
     for number in range(FURTHEST):
         day = today + number * DAY
-        usable = [of for of in usable if left[of.lot] and not is_past(of.last_day, day)]
-        if not usable:
-            break
         for bot, week in costs.items():
             cost = week[day.weekday()]
-            for piece in usable if cost else ():
-                if piece.bot in (None, bot) and left[piece.lot]:
-                    taken = min(cost, left[piece.lot])
-                    left[piece.lot] -= taken
-                    cost -= taken
-                    if not left[piece.lot]:
-                        days[piece.lot] = day
-                    if not cost:
-                        break
-    return {lot.pk: End(days.get(lot.pk), left[lot.pk]) for lot in lots}
+            while cost and (pays := find_next(queues[bot], queues[None], day=day)):
+                taken = min(cost, pays.left)
+                pays.left -= taken
+                cost -= taken
+                if not pays.left:
+                    pays.used_up = day
+    return {lot.pk: End(piece.used_up, piece.left) for lot, piece in zip(lots, pieces, strict=True)}
 
 
-def is_past(last_day: date | None, day: date) -> bool:
-    """Tell whether the last day of a lot lies before a day."""
-    return last_day is not None and last_day < day
+def find_next(own: deque[Piece], shared: deque[Piece], *, day: date) -> Piece | None:
+    """Return the lot that pays next on a day; None: none does. What is over is taken out."""
+    for queue in (own, shared):
+        while queue and queue[0].is_over(day):
+            queue.popleft()
+    if own and shared:
+        return min(own[0], shared[0], key=attrgetter("place"))
+    return own[0] if own else shared[0] if shared else None
 
 
 def join(lot: CreditLot, heavy: End, light: End, *, today: date) -> Outlook:

@@ -5,7 +5,6 @@ first two of these numbers are what batches said when they came in (`Intake`), c
 are the events themselves.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -13,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 
-from accounts.days import DAY, start_of_day
+from accounts.days import DAY, list_days, start_of_day
 from accounts.models import Workspace
 from usage.gaps import Gap, find_gaps
 
@@ -102,7 +101,7 @@ def read(workspace: Workspace, *, first: date, last: date) -> list[Receipt]:
 
     Days are those of the workspace's zone, as in the event log. The caller runs in the workspace.
     """
-    days = list(list_days(first, last))
+    days = list_days(first, last)
     zone = ZoneInfo(workspace.timezone)
     starts = [start_of_day(day, zone) for day in [*days, last + DAY]]
     values: dict[str, Any] = {  # psycopg adapts the values
@@ -134,10 +133,3 @@ def make_receipt(row: Row, workspace: Workspace) -> Receipt:
         uncounted=int(uncounted),
         removed_unknown=unknown and workspace.events_from is not None,
     )
-
-
-def list_days(first: date, last: date) -> Iterator[date]:
-    """Yield the days from one to another, which is included."""
-    while first <= last:
-        yield first
-        first += DAY

@@ -35,7 +35,8 @@ documents.csv       invoices and credit notes dated in this month, as they stood
 series.csv          their series of numbers up to the end of this month, and gaps in them
 tax.csv             net and tax of these documents by country, category and rate; credit notes
                     taken away
-payments.csv        what was received and paid back by method, booked in this month
+payments.csv        what was received and paid back by method, booked in this month; counted are
+                    entries: a payment for a plan whose rest became credits has two
 differences.csv     what does not agree; nothing but its heading where all does
 {manifest}     checksums: sha256sum -c {manifest}
 
@@ -99,11 +100,17 @@ def name_folder(month: date) -> str:
     return f"books-{month:%Y-%m}"
 
 
-def write(month: date, file: IO[bytes], *, progress: Callable[[int], None]) -> Made:
+def write(
+    month: date,
+    file: IO[bytes],
+    *,
+    progress: Callable[[int], None],
+    before_reading: Callable[[], None] = lambda: None,
+) -> Made:
     """Write the pack of a month, all of it as at one instant.
 
-    ``progress`` is told how many postings of the journal are written, now and then; it may raise
-    to give up.
+    ``progress`` is told how many postings of the journal are written, now and then, and
+    ``before_reading`` once when they are: the whole ledger is read then. Both may raise to give up.
     """
     archive = Archive(file, folder=name_folder(month))
     tally = Tally()
@@ -112,8 +119,9 @@ def write(month: date, file: IO[bytes], *, progress: Callable[[int], None]) -> M
         entries = tell(tally.watch(journal.read(month=month)), tally=tally, progress=progress)
         archive.add_csv("journal.csv", journal.COLUMNS, map(journal.values, entries))
         archive.add_csv("journal-totals.csv", TOTAL_COLUMNS, list_totals(tally))
-        found = roll_forward.read(month=month)
         progress(tally.postings)
+        before_reading()
+        found = roll_forward.read(month=month)
         archive.add_csv("roll-forward.csv", roll_forward.COLUMNS, roll_forward.list_values(found))
         owed = (receivables.values(item, as_of=found.aged.as_of) for item in found.aged.items)
         archive.add_csv("receivables.csv", receivables.COLUMNS, owed)

@@ -1,9 +1,9 @@
 """Month-end packs are asked for, made by a worker, and removed."""
 
 import logging
-import time
 from contextlib import suppress
 from datetime import date, datetime, timedelta
+from functools import partial
 from tempfile import TemporaryFile
 
 from django.core.files.storage import default_storage
@@ -15,7 +15,7 @@ from accounts import audit, calls
 from accounts.models import User
 from invoices import claims
 from invoices.books import journal, pack
-from invoices.claims import FAILURE, LEASE, SAYS_SO, Lost
+from invoices.claims import FAILURE, LEASE, Lost, Progress
 from invoices.made import UNFINISHED, MadeState
 from invoices.packed import MonthPack
 
@@ -59,7 +59,10 @@ def make(*, pack_id: int) -> bool:
         return False
     try:
         with TemporaryFile() as file:
-            made = pack.write(found.month, file, progress=Progress(found).tell)
+            progress = Progress(partial(hold, found))
+            made = pack.write(
+                found.month, file, progress=progress.tell, before_reading=progress.fall_silent
+            )
             values = {"done": found.total, "differences": len(made.differences)}
             hold(found, claimed_until=Now() + LEASE)
             hold(found, expires_at=Now() + KEPT, **values, **claims.store(found, file))
@@ -94,25 +97,6 @@ def hold(found: MonthPack, **values: object) -> None:
         Lost: it does not.
     """
     claims.hold(MonthPack.objects.all(), found, values)
-
-
-class Progress:
-    """Says every second that the worker of a pack lives, and how far it is."""
-
-    def __init__(self, found: MonthPack) -> None:
-        """Begin now."""
-        self.found = found
-        self.said_at = time.monotonic()
-
-    def tell(self, postings: int) -> None:
-        """Say so, if it was not said just now.
-
-        Raises:
-            Lost: another worker has the pack.
-        """
-        if time.monotonic() - self.said_at >= SAYS_SO:
-            hold(self.found, done=postings, claimed_until=Now() + LEASE)
-            self.said_at = time.monotonic()
 
 
 def remove_expired(*, now: datetime) -> int:

@@ -18,7 +18,8 @@ from invoices.frozen import Denomination
 from invoices.numbering import Series
 from plans.wording import write
 
-# Index document_of_workspace, of each workspace. How a document stands at the end of the month.
+# Index document_of_workspace, of each workspace. How a document stands when the month of its
+# workspace ends, or when it was issued: by the seller's zone that may have been later.
 LIST = f"""
 WITH {receivables.ENDS}
 SELECT issued.number, issued.kind, issued.issued_on, ordered.due_on, workspace.slug,
@@ -28,11 +29,12 @@ SELECT issued.number, issued.kind, issued.issued_on, ordered.due_on, workspace.s
     issued.currency_id, issued.net, issued.tax, issued.gross,
     CASE
         WHEN issued.kind = 'credit_note' THEN CASE
-            WHEN back.created_at IS NULL OR back.created_at >= ends.at THEN 'set_off'
-            WHEN back.sent_at < ends.at THEN 'paid_back'
-            ELSE 'to_pay_back' END
+            WHEN back.created_at < ends.at OR back.created_at <= issued.issued_at THEN CASE
+                WHEN back.sent_at < ends.at THEN 'paid_back'
+                ELSE 'to_pay_back' END
+            ELSE 'set_off' END
         WHEN credited.gross >= issued.gross THEN 'credited'
-        WHEN ordered.completed_at < ends.at THEN 'paid'
+        WHEN ordered.completed_at < ends.at OR ordered.completed_at <= issued.issued_at THEN 'paid'
         WHEN ordered.due_on < %(last)s THEN 'overdue'
         ELSE 'due' END
 FROM ends
@@ -45,7 +47,7 @@ LEFT JOIN invoices_payback back ON back.document_id = issued.id
 LEFT JOIN LATERAL (
     SELECT sum(gross) AS gross FROM invoices_issueddocument note
     WHERE note.workspace_id = ends.workspace_id AND note.corrects_id = issued.id
-        AND note.issued_at < ends.at
+        AND (note.issued_at < ends.at OR note.issued_on <= %(last)s)
 ) credited ON true
 ORDER BY issued.number
 """

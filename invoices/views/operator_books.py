@@ -28,6 +28,7 @@ from invoices.made import UNFINISHED, MadeState
 from invoices.packed import MonthPack
 
 REFRESH = 5  # seconds
+REFRESH_PAGE = 60  # without a script the whole page is loaded again, for which the ledger is read
 
 
 @operator_view("books.view")
@@ -48,6 +49,7 @@ def show_books(request: SignedInRequest) -> HttpResponse:
         "open": months.count_open(month),
         "aged": found.aged,
         "ages": Age,
+        "refresh_page_seconds": REFRESH_PAGE,
         **describe_packs(month),
     }
     return render(request, "invoices/operator_books.html", context)
@@ -77,7 +79,7 @@ def describe_packs(month: date) -> dict[str, object]:
     }
 
 
-@operator_view("books.view")
+@operator_view("books.view", polled=True)
 @never_cache
 @require_safe
 def list_packs(request: SignedInRequest) -> HttpResponse:

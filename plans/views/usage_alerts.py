@@ -97,7 +97,6 @@ def usage_alert(request: WorkspaceRequest, alert_id: int) -> HttpResponse:
         "history": history,
         "may_change": may_change(request, alert),
         "months_form": form,
-        "rests": alert.bot is not None and alert.bot.archived_at is not None,
         **show_rehearsal(request, alert, months=months, now=now),
     }
     return render(request, "plans/usage_alert.html", context)

@@ -18,6 +18,7 @@ from invoices import (
     keepers,
     orders,
     payments,
+    plan_changes,
     refunds,
     saved_methods,
 )
@@ -39,7 +40,7 @@ from invoices.providers import Answer, SetupAnswer
 from invoices.rating import Line
 from invoices.sandbox import SavedAnswer
 from plans import catalog
-from plans.models import CreditLot, LotKind
+from plans.models import CreditLot, LotKind, PlanVersion
 from tests import make
 
 keys: Iterator[int] = itertools.count(1)
@@ -81,6 +82,22 @@ def paid(of: Workspace, net: str = "100", *, at: datetime = make.NOON, **more: A
     """Place an order and complete it; its invoice is issued with that."""
     placed = order(of, net, at=at, **more)
     orders.complete(order=placed, at=at)
+    return placed
+
+
+def upgrade(bot: Bot, code: str = "essential", *, at: datetime) -> Order:
+    """Order the upgrade of a bot to a plan."""
+    version = PlanVersion.objects.on_offer().get(plan__code=code)
+    placed = plan_changes.change(
+        bot=bot,
+        version=version,
+        seen=plan_changes.quote(bot=bot, version=version, at=at).seen,
+        buyer=make.member(bot.workspace).user,
+        at=at,
+        key=f"test:{next(keys)}",
+        method=Method.SANDBOX,
+    )
+    assert placed is not None
     return placed
 
 

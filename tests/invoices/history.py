@@ -6,21 +6,27 @@ from typing import Any
 
 import psycopg
 
+from accounts import people
 from accounts.models import Workspace
 from accounts.tenancy import in_workspace
 from benchmarks.scratch import address
-from invoices import orders, paybacks, payments, refunds, renewals
+from invoices import orders, paybacks, payments, refunds, renewals, transfers
 from invoices.issued import Payback
-from invoices.models import Order, OrderStatus
-from plans import charging
-from plans.models import WorkspaceBilling
+from invoices.models import Method, Order, OrderStatus, Outcome
+from invoices.transfers import Arrival
+from plans import charging, ledger
+from plans.ledger import Entry
+from plans.models import Account, PostingKind, WorkspaceBilling
 from tests import make
 from tests.invoices import buying, renewing
 from tests.invoices.renewing import CLOSE, DAY, MID_MARCH
 from tests.plans import books
+from usage import zones
 from usage.models import UsageBucket
 
 GERMAN: dict[str, Any] = {"country": "DE", "postal_code": "10115", "city": "Berlin", "region": ""}
+UPGRADED = datetime(2026, 3, 2, 12, tzinfo=UTC)
+LAST_OF_APRIL = datetime(2026, 5, 1, 2, tzinfo=UTC)  # in New York
 MAY_CLOSE = datetime(2026, 5, 2, tzinfo=UTC)  # of April
 JUNE_CLOSE = datetime(2026, 6, 2, tzinfo=UTC)
 AFTER = JUNE_CLOSE + DAY
@@ -101,7 +107,7 @@ def make_globex() -> Workspace:
             .select_related("workspace", "currency", "lot", "bot", "buyer")
             .get(pk=bought.pk)
         )
-    refunds.refund(order=order, expected=Decimal("89.25"), reason="Agreed.", at=CLOSE + 6 * DAY)
+    refund(order, "89.25", at=CLOSE + 6 * DAY)
     renewals.run(workspace_id=globex.pk, now=MAY_CLOSE)
     return globex
 
@@ -114,6 +120,67 @@ def make_hooli() -> Workspace:
         WorkspaceBilling.objects.for_workspace(hooli).update(enterprise_from=date(2026, 4, 1))
     renewals.run(workspace_id=hooli.pk, now=MAY_CLOSE)
     return hooli
+
+
+def make_initech() -> Workspace:
+    """Make a workspace in euros, with tax, in which happens what seldom does.
+
+    In March an upgrade is paid ten days late; what it leaves, 19.345 by then, is refunded. From
+    April on the zone is another, by which in the last hours of April 100.00 are bought and
+    refunded. The renewal of April waits until a credit note of 0.90 has corrected it, and then is
+    paid by a wire of 5.00 too much. In May all that is owed is paid back.
+    """
+    initech = make.workspace("initech", currency="EUR", timezone="Europe/Berlin")
+    books.open_without_credits(initech)
+    make.billing_details(initech, **GERMAN)
+    bot = make.bot(initech, "desk")
+    late = buying.upgrade(bot, at=UPGRADED)
+    orders.complete(order=late, at=UPGRADED + 10 * DAY)
+    use_half_a_cent(late, at=UPGRADED + 11 * DAY)
+    refund(late, "23.03", at=UPGRADED + 11 * DAY)
+    renewing.use(bot, 270)  # of which 259 are included for these days
+    zones.change(workspace=initech, zone="America/New_York", at=MID_MARCH)
+    renewals.run(workspace_id=initech.pk, now=CLOSE)
+    (april,) = renewing.orders(initech)
+    with in_workspace(initech.pk):
+        UsageBucket.objects.for_workspace(initech).update(alert_sessions=265)
+    # By the zone of April; the one of March has May by then.
+    refund(buying.paid(initech, at=LAST_OF_APRIL), "119", at=LAST_OF_APRIL)
+    may = MAY_CLOSE + 6 * renewing.HOUR
+    renewals.run(workspace_id=initech.pk, now=may)
+    wire = payments.start(order=april, at=may, method=Method.WIRE)
+    transfers.note(
+        payment=wire,
+        number=1,
+        arrival=Arrival(amount=april.gross + 5, value_on=may.date()),
+        by=people.add_operator(email="wires@console.example")[0],
+        at=may + 3 * DAY,
+        seen=Outcome.PAID,
+    )
+    for payback in list_paybacks(initech):
+        paybacks.note_sent(payback=payback, at=may + 4 * DAY)
+    return initech
+
+
+def refund(order: Order, expected: str, *, at: datetime) -> None:
+    """Refund what is left of an order's credits."""
+    refunds.refund(order=order, expected=Decimal(expected), reason="Agreed.", at=at)
+
+
+def use_half_a_cent(order: Order, *, at: datetime) -> None:
+    """Have half a cent of an order's credits pay an overdraft."""
+    half = Decimal("0.005")
+    ledger.post(
+        workspace=order.workspace,
+        key=f"half:{order.number}",
+        kind=PostingKind.SETTLEMENT,
+        at=at,
+        booking_month=at.date().replace(day=1),
+        entries=[
+            Entry(Account.PREPAID_CREDITS, half, lot=order.lot_id),
+            Entry(Account.REVENUE_USAGE, -half),
+        ],
+    )
 
 
 def make_all() -> list[Workspace]:

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from accounts.models import AuditEntry, Workspace
 from accounts.tenancy import in_workspace
+from invoices import refunds
 from invoices.books import journal, pack, receivables, roll_forward
 from invoices.books.journal import Row, Tally
 from invoices.books.receivables import Age
@@ -273,6 +274,37 @@ def test_sums_are_those_of_the_entries() -> None:
             assert of.end == sign * expected[month, of.currency.code, of.account]
 
 
+def test_accounts_of_what_is_seldom_add_up_too() -> None:
+    history.make_initech()
+
+    found = {month: roll_forward.read(month=month) for month in MONTHS}
+
+    for of in found.values():
+        assert of.all_differences == []
+        assert all(one.total == one.ledger == sum(one.amounts) for one in of.aged.currencies)
+    march, april, may, _ = (found[month].accounts for month in MONTHS)
+    assert find(march, "EUR", Account.PREPAID_CREDITS) == {
+        "bought": Decimal("19.35"), "overdrafts_paid": Decimal("-0.005"),
+        "refunded": Decimal("-19.345"),
+    }  # fmt: skip
+    assert find(march, "EUR", Account.TAX_PAYABLE) == {
+        "credits": Decimal("3.68"), "plans": Decimal("7.35"), "refunded": Decimal("-3.68"),
+        "end": Decimal("7.35"), "kept": Decimal("7.35"),
+    }  # fmt: skip
+    assert find(march, "EUR", Account.RECEIVABLE) == {
+        "refunded": Decimal("-23.03"), "end": Decimal("-23.03"), "kept": Decimal("-23.03"),
+    }  # fmt: skip
+    assert find(april, "EUR", Account.RECEIVABLE) == {
+        "start": Decimal("-23.03"), "renewals": Decimal("73.76"), "refunded": -119,
+        "end": Decimal("-68.27"), "kept": Decimal("-68.27"),
+    }  # fmt: skip
+    assert find(may, "EUR", Account.RECEIVABLE) == {
+        "start": Decimal("-68.27"), "renewals": Decimal("71.40"), "corrected": Decimal("-1.07"),
+        "paid": Decimal("-78.76"), "paid_back": Decimal("148.10"),
+        "end": Decimal("71.40"), "kept": Decimal("71.40"),
+    }  # fmt: skip
+
+
 def test_changed_entry_of_a_lot_is_named_and_its_account_differs() -> None:
     history.make_acme()
     tamper(
@@ -516,6 +548,23 @@ def test_pack_has_the_documents_of_its_month_as_they_stood_at_its_end() -> None:
         ("ACME-2026-000002", "overdue"), ("ACME-C-2026-000001", "paid_back"),
         ("GLOBEX-2026-000003", "overdue"),
     ]  # fmt: skip
+
+
+def test_document_of_a_month_that_is_over_for_the_buyer_stands_as_it_was_issued() -> None:
+    make.seller(timezone="America/Los_Angeles")
+    acme = books.open_without_credits(make.workspace("acme", timezone="Asia/Tokyo"))
+    at = datetime(2026, 4, 1, 3, tzinfo=UTC)  # still March in Los Angeles, but not in Tokyo
+    buying.paid(acme, "100", at=at)
+    refunded = buying.paid(acme, "200", at=at)
+    refunds.refund(order=refunded, expected=refunded.gross, reason="Agreed.", at=at)
+
+    march = read_csv(unpack(make_pack(MARCH))["documents.csv"])
+
+    assert [(row["number"], row["status"]) for row in march] == [
+        ("ACME-2026-000001", "paid"),
+        ("ACME-2026-000002", "credited"),
+        ("ACME-C-2026-000001", "to_pay_back"),
+    ]
 
 
 def test_pack_has_tax_payments_and_series() -> None:

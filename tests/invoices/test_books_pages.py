@@ -6,6 +6,7 @@ import io
 import zipfile
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from types import ModuleType
 
 import pytest
 import time_machine
@@ -15,7 +16,8 @@ from django.test import Client
 
 from accounts import people
 from accounts.models import AuditEntry, User
-from invoices.books import pack, packs
+from invoices import claims
+from invoices.books import pack, packs, roll_forward, sales
 from invoices.claims import MOST_TRIES, Lost
 from invoices.packed import MonthPack
 from invoices.tasks import find_due_month_packs, remove_expired_month_packs
@@ -189,6 +191,28 @@ def test_pack_is_asked_for_made_and_downloaded(client: Client, operator: User) -
 
 
 @pytest.mark.usefixtures("_sale")
+def test_packs_that_a_page_asks_for_by_itself_are_no_visits(client: Client) -> None:
+    by_itself = {"X-Background": "1"}
+
+    client.get(f"{BOOKS}packs/?month=2026-03", headers=by_itself)
+
+    assert audited("operator.books.view") == []
+    client.get(f"{BOOKS}packs/?month=2026-03")
+    client.get(f"{BOOKS}?month=2026-03", headers=by_itself)  # no way around the log
+    assert [target for target, _ in audited("operator.books.view")] == [f"{BOOKS}packs/", BOOKS]
+
+
+@pytest.mark.usefixtures("_sale")
+def test_page_of_an_unfinished_pack_is_seldom_loaded_again(client: Client, operator: User) -> None:
+    ask(operator)
+
+    page = client.get(f"{BOOKS}?month=2026-03").content.decode()
+
+    assert '<meta http-equiv="refresh" content="60">' in page
+    assert 'hx-trigger="every 5s"' in page
+
+
+@pytest.mark.usefixtures("_sale")
 def test_packs_at_once_are_one(operator: User) -> None:
     assert at_once(*[lambda: ask(operator)] * 4) == [None] * 4
 
@@ -224,7 +248,7 @@ def test_pack_that_another_worker_took_is_given_up(
     operator: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = ask(operator)
-    monkeypatch.setattr(packs, "SAYS_SO", 0)
+    monkeypatch.setattr(claims, "SAYS_SO", 0)
     write = pack.write
 
     def be_slow(month: date, file: io.BytesIO, **values: object) -> object:
@@ -239,6 +263,28 @@ def test_pack_that_another_worker_took_is_given_up(
 
     assert (stored(found).state, stored(found).attempt) == ("done", 2)
     assert default_storage.exists(stored(found).name)
+
+
+@pytest.mark.usefixtures("_sale")
+@pytest.mark.parametrize("reader", [(roll_forward, "read"), (sales, "list_payments")])
+def test_worker_of_a_pack_is_not_taken_for_dead_while_it_reads_the_ledger(
+    operator: User, monkeypatch: pytest.MonkeyPatch, reader: tuple[ModuleType, str]
+) -> None:
+    found = ask(operator)
+    monkeypatch.setattr(claims, "SAYS_SO", 0)
+    read = getattr(*reader)
+    claimed: list[datetime | None] = []
+
+    def look(*args: object, **values: object) -> object:
+        claimed.append(stored(found).claimed_until)
+        return read(*args, **values)
+
+    monkeypatch.setattr(*reader, look)
+    assert packs.make(pack_id=found.pk)
+
+    (until,) = claimed
+    assert until is not None
+    assert until > datetime.now(UTC) + 2 * claims.LEASE
 
 
 @pytest.mark.usefixtures("_sale")

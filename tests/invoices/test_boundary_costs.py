@@ -178,6 +178,28 @@ def test_days_of_a_contract_cost_nothing() -> None:
     assert (row.by_minutes[0], row.charged, row.cost) == (2, 1, Decimal("0.20"))
 
 
+@pytest.mark.parametrize(
+    ("contract_from", "cost"),
+    [
+        (date(2026, 3, 10), Decimal(0)),
+        (date(2026, 4, 2), Decimal(0)),  # when March is closed: all of it is never ordered
+        (date(2026, 4, 3), Decimal("0.18")),
+    ],
+)
+def test_month_closed_under_a_contract_costs_nothing(contract_from: date, cost: Decimal) -> None:
+    acme = renewing.workspace()
+    bot = renewing.has(make.bot(acme), "essential")
+    renewing.use(bot, 400, at=NOON)
+    converse(bot, 15 * make.MINUTE + SECOND)
+    roll_up(acme)
+    with in_workspace(acme.pk):
+        WorkspaceBilling.objects.for_workspace(acme).update(enterprise_from=contract_from)
+
+    row = read(acme, bot)["support", "web"]
+
+    assert (row.by_minutes[0], row.included, row.cost) == (1, 0, cost)
+
+
 def test_change_of_plan_prices_each_day_by_its_own() -> None:
     acme = renewing.workspace()
     bot = make.bot(acme)

@@ -90,6 +90,19 @@ def test_plan_that_never_costs_less_is_found_at_once() -> None:
     assert break_even.find_stretches(dear, STANDARD, mix=Mix()) == []
 
 
+def test_plans_of_the_same_prices_are_not_rated(monkeypatch: pytest.MonkeyPatch) -> None:
+    talks = PricedMeter(Meter.CONVERSATIONS, 100, Decimal("0.35"))
+    before = offer("before", "60", talks, PricedMeter(SEATS, 0, Decimal(20)))
+    after = offer("after", "60", talks, PricedMeter(SEATS, 0, Decimal(25)))
+    rated: list[Offer] = []
+    monkeypatch.setattr(break_even, "rate", lambda plan, **_: rated.append(plan))
+
+    pairs = break_even.compare([before, after], mix=Mix(counted=Counts(10, 0, 0, 7)))
+
+    assert pairs == {(0, 1): [], (1, 0): []}  # nobody holds a seat
+    assert not rated
+
+
 def test_plan_costs_less_twice_where_the_other_includes_some() -> None:
     generous = offer("generous", "10", PricedMeter(SESSIONS, 400, Decimal("0.50")))
     lean = offer("lean", "0", PricedMeter(SESSIONS, 0, Decimal("0.10")), uses_credits=True)

@@ -12,18 +12,19 @@ from accounts.days import DAY
 from accounts.models import Bot, Workspace
 from accounts.months import read_calendar
 from accounts.tenancy import in_workspace
-from invoices import what_if
+from invoices import orders, refunds, what_if
 from invoices.models import OrderLine
 from invoices.what_if import History, Option
 from plans import charging
-from plans.models import ChargedDay, Meter
+from plans.models import ChargedDay, Meter, WorkspaceBilling
 from tests import make
-from tests.invoices import renewing
+from tests.invoices import buying, renewing
 from tests.invoices.renewing import APRIL, MARCH, MAY
 from usage.queries import Counts
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
 
+UPGRADED = datetime(2026, 3, 2, 12, tzinfo=UTC)  # of a month of 31 days: 30 are left
 MID_APRIL = datetime(2026, 4, 16, 12, tzinfo=UTC)
 CLOSE_APRIL = datetime(2026, 5, 2, 12, tzinfo=UTC)
 TODAY = date(2026, 5, 2)
@@ -99,6 +100,62 @@ def test_open_month_has_cost_what_it_comes_to_so_far() -> None:
 
     assert history.spent[bot.pk, MARCH] == Decimal("21.80")  # the fee was never ordered
     assert options["essential"].total == Decimal("81.80")
+
+
+def test_month_that_is_closed_under_a_contract_has_cost_nothing() -> None:
+    acme = renewing.workspace()
+    bot = renewing.has(make.bot(acme), "essential")
+    renewing.use(bot, 410)
+    with in_workspace(acme.pk):
+        WorkspaceBilling.objects.for_workspace(acme).update(enterprise_from=APRIL + DAY)
+
+    assert spend(bot) == 0
+
+
+def spend(bot: Bot) -> Decimal:
+    """Return what March did cost a bot."""
+    history, _ = read(bot.workspace, bot, months=(MARCH,))
+    return history.spent[bot.pk, MARCH]
+
+
+def test_upgrade_that_waits_for_its_payment_has_cost_nothing() -> None:
+    bot = make.bot(renewing.workspace())
+
+    buying.upgrade(bot, at=UPGRADED)
+
+    assert spend(bot) == 0
+
+
+def test_upgrade_paid_late_has_cost_what_its_plan_did_by_then() -> None:
+    bot = make.bot(renewing.workspace())
+
+    orders.complete(order=buying.upgrade(bot, at=UPGRADED), at=UPGRADED + 10 * DAY)
+
+    assert spend(bot) == Decimal("38.71")  # 60 x 20 / 31; the other 19.35 became credits
+
+
+def test_upgrade_paid_under_a_contract_has_cost_nothing() -> None:
+    bot = make.bot(renewing.workspace())
+    order = buying.upgrade(bot, at=UPGRADED)
+    with in_workspace(bot.workspace_id):
+        held = WorkspaceBilling.objects.for_workspace(bot.workspace)
+        held.update(enterprise_from=UPGRADED.date())
+
+    orders.complete(order=order, at=UPGRADED)
+
+    assert spend(bot) == 0  # all of it became credits
+
+
+def test_upgrade_whose_rest_is_refunded_has_cost_its_plan() -> None:
+    bot = make.bot(renewing.workspace())
+    order = buying.upgrade(bot, at=UPGRADED)
+    orders.complete(order=order, at=UPGRADED + 10 * DAY)
+
+    refunds.refund(
+        order=order, expected=Decimal("19.35"), reason="Asked for.", at=UPGRADED + 11 * DAY
+    )
+
+    assert spend(bot) == Decimal("38.71")
 
 
 def test_other_plans_are_replayed_on_the_same_usage() -> None:

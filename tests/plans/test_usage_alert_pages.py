@@ -331,6 +331,10 @@ def test_archived_bot_is_said_to_rest(acme: Workspace, client: Client) -> None:
 
     assert "Rests: bot archived" in words(client.get(PAGE))
     assert "Rests: bot archived" in words(client.get(f"{PAGE}{made.pk}/"))
+    for page in ("", "change"):  # its threshold of today is reached
+        text = words(client.get(f"{PAGE}{made.pk}/{page}"))
+        assert "It rests while its bot is archived." in text
+        assert "Already reached" not in text
 
 
 def test_running_period_is_that_of_charging_after_a_change_of_zone(

@@ -1,6 +1,7 @@
 """Which lot paid what adds up to what is left, and the outlook to what is there."""
 
 import random
+from collections import deque
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -12,7 +13,7 @@ from accounts.models import Bot, Workspace
 from accounts.tenancy import in_workspace
 from plans import charging, forecast, lots, waterfall
 from plans.models import CreditLot, LotKind
-from plans.waterfall import LotStory
+from plans.waterfall import LotStory, Piece
 from tests import make
 from tests.plans import books
 
@@ -107,6 +108,45 @@ def test_outlook_says_when_a_lot_is_used_up_and_what_lapses() -> None:
     assert found[3].day is not None
 
 
+def walk(
+    held: list[CreditLot], costs: dict[int, list[Decimal]]
+) -> dict[int, tuple[date | None, Decimal]]:
+    """Let each bot look at every lot on every day, as the outlook is meant."""
+    left = {one.pk: one.balance for one in held}
+    days: dict[int, date] = {}
+    for day in (MONDAY + number * DAY for number in range(forecast.FURTHEST)):
+        for bot, week in costs.items():
+            cost = week[day.weekday()]
+            for one in held:
+                if one.bot_id in (None, bot) and (one.last_day is None or one.last_day >= day):
+                    taken = min(cost, left[one.pk])
+                    left[one.pk] -= taken
+                    cost -= taken
+                    if taken and not left[one.pk]:
+                        days[one.pk] = day
+    return {one.pk: (days.get(one.pk), left[one.pk]) for one in held}
+
+
+def test_each_bot_looks_at_its_own_lots_and_the_shared_ones_once_a_day(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bots, shared = 50, 50
+    held = [lot(number, 1000, bot=number) for number in range(bots)]
+    held += [lot(bots + number, 1, last=MONDAY + number * DAY) for number in range(shared)]
+    looks: list[date] = []
+
+    def look(own: deque[Piece], shared: deque[Piece], *, day: date) -> Piece | None:
+        looks.append(day)
+        return find_next(own, shared, day=day)
+
+    find_next = waterfall.find_next
+    monkeypatch.setattr(waterfall, "find_next", look)
+
+    waterfall.use_up(held, costs={bot: [Decimal(1)] * 7 for bot in range(bots)}, today=MONDAY)
+
+    assert len(looks) <= forecast.FURTHEST * bots + len(held)
+
+
 @given(
     st.lists(
         st.tuples(
@@ -127,6 +167,7 @@ def test_outlook_never_uses_more_than_there_is(
 
     found = waterfall.use_up(held, costs=costs, today=MONDAY)
 
+    assert found == walk(held, costs)
     for one in held:
         end = found[one.pk]
         assert 0 <= end.left <= one.balance
