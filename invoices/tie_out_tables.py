@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from accounts.access import may
 from accounts.days import DAY
 from accounts.models import Membership
+from accounts.months import Calendar
 from accounts.tables import Table
 from invoices.board import DayTotal, State
 from invoices.tie_out_rows import MINUS, Values, say_gap
@@ -53,11 +54,12 @@ class TieOutTable(Table):
         empty_values = (None,)
 
     def __init__(
-        self, rows: list[Row], *, membership: Membership, zone: ZoneInfo, currency: Currency
+        self, rows: list[Row], *, membership: Membership, calendar: Calendar, currency: Currency
     ) -> None:
         super().__init__(rows, empty_text="")
         self.membership = membership
-        self.zone = zone
+        self.calendar = calendar
+        self.zone = ZoneInfo(membership.workspace.timezone)
         self.currency = currency
 
     def find(self, page: str, **query: object) -> str:
@@ -201,13 +203,18 @@ class CountTable(TieOutTable):
 
 
 def sessions_of(table: TieOutTable, record: Row, first: date, last: date) -> str:
-    """Return the address of a bot's sessions of some local days, of any kind and state."""
+    """Return the address of a bot's sessions of some local days, of any kind and state.
+
+    As instants, since the zone of the pages may be another by now.
+    """
+    starts_at, ends_at = map(table.calendar.start_of, (first, last + DAY))
     return table.find(
         "usage:session_list",
         bot=record["bot_key"],
         kind="all",
         state="all",
-        **{"from": first, "to": last + DAY},
+        timezone=table.calendar.zone_of(first).key,
+        **{"from": starts_at.isoformat(), "to": ends_at.isoformat()},
     )
 
 

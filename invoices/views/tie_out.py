@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
@@ -49,14 +48,13 @@ def show_tie_out(request: WorkspaceRequest) -> HttpResponse:
     """Show the totals of days or the rows that make them."""
     now = datetime.now(UTC)
     form = read_filter(request, now=now)
-    zone = ZoneInfo(request.workspace.timezone)
     context: dict[str, Any] = {  # Any: a template's context is free
         "form": form,
         "tabs": TABS,
         "kinds": KINDS,
         "shown": request.GET.get("show", ""),
         "kind": request.GET.get("kind", ""),
-        "zone": zone.key,
+        "zone": request.workspace.timezone,
         "chips": list(form.list_chips()),
     }
     if form.is_valid():
@@ -64,7 +62,7 @@ def show_tie_out(request: WorkspaceRequest) -> HttpResponse:
         table = TABLES[form.tab](
             find_rows(board, form),
             membership=request.membership,
-            zone=zone,
+            calendar=read_calendar(request.workspace),
             currency=find_currency(request.workspace),
         )
         show_page(table, request)
