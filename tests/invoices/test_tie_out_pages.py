@@ -17,6 +17,7 @@ from benchmarks.scratch import address
 from invoices import tasks, tie_out_checks
 from invoices.tied import TieOutCheck
 from plans import charging
+from plans.models import WorkspaceBilling
 from tests import make
 from tests.invoices import renewing
 from tests.invoices.renewing import CLOSE, HOUR
@@ -204,6 +205,23 @@ def test_plans_with_a_fee_and_their_orders(client: Client, acme: Workspace, bot:
 
     assert "405 sessions of paid 400 5 on order O-000001 0 0 0 Ties" in stretch
     assert "60.90 USD 60.90 USD 60.90 USD Ties" in order.replace("\xa0", " ")
+
+
+def test_under_contract_orders_are_named_and_lead_nowhere(
+    client: Client, acme: Workspace, bot: Bot
+) -> None:
+    renewing.use(renewing.has(make.bot(acme, "paid"), "essential"), 405)
+    renewing.run(acme)
+    with in_workspace(acme.pk):
+        WorkspaceBilling.objects.for_workspace(acme).update(enterprise_from=CLOSE.date())
+
+    pages = [
+        client.get(f"{PAGE}{query}&kind=all").content.decode()
+        for query in (f"{MARCH}&show=stretches", "?month=2026-04&show=orders")
+    ]
+
+    assert "O-000001" in pages[1]
+    assert not any("/w/acme/orders/1/" in page for page in pages)
 
 
 def test_first_page_says_which_differences_are_of_no_day(
