@@ -1,7 +1,6 @@
 """The tie-out: numbers that are kept apart, whether they agree, and where each can be looked at."""
 
 from datetime import UTC, datetime
-from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpResponse, StreamingHttpResponse
@@ -9,7 +8,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_safe
 
 from accounts.access import WorkspaceRequest, workspace_view
-from accounts.exports import record_download, write_csv
+from accounts.exports import record_download, refuse, write_csv
 from accounts.models import Bot
 from accounts.months import read_calendar
 from accounts.tables import show_page
@@ -83,11 +82,7 @@ def tie_out_export(request: WorkspaceRequest) -> HttpResponse | StreamingHttpRes
     now = datetime.now(UTC)
     form = read_filter(request, now=now)
     if not form.is_valid():
-        return HttpResponse(
-            "\n".join(form.sentences),
-            status=HTTPStatus.BAD_REQUEST,
-            content_type="text/plain; charset=utf-8",
-        )
+        return refuse(form)
     board = read_board(request, form, now=now)
     rows = (tie_out_rows.export_values(row, tab=form.tab) for row in find_rows(board, form))
     file = f"tie-out-{request.workspace.slug}-{form.tab or 'days'}-{board.first}.csv"
