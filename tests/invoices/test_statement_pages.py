@@ -11,11 +11,11 @@ from django.test import Client
 from accounts import bots
 from accounts.models import Bot, Membership, Role, Workspace
 from accounts.tenancy import in_workspace
-from invoices import files, statement_pdf, tasks
+from invoices import files, tasks
 from invoices.issued import DocumentFile
 from plans.models import WorkspaceBilling
 from tests import make
-from tests.invoices import renewing, stating
+from tests.invoices import renewing
 from tests.invoices.renewing import CLOSE, DAY, MID_MARCH
 from tests.invoices.test_pdf import read_drawn
 from tests.pages import count_reads, sign_in, words
@@ -293,15 +293,3 @@ def test_counts_of_somebody_without_a_bot_are_none(acme: Workspace) -> None:
     assert "None of your bots is on it" in said(nobody, f"{COUNTS}/")
     assert rows(nobody, f"{COUNTS}.csv") == []
     assert nobody.get(f"{COUNTS}.pdf").status_code == 200
-
-
-def test_large_statement_stays_short_on_paper(acme: Workspace) -> None:
-    renewing.use(support_of(acme), 3000, at=CLOSE + DAY, rolled=CLOSE + 30 * DAY)
-    renewing.run(acme, CLOSE + 30 * DAY)
-    statement = stating.statement(acme, renewing.APRIL)
-
-    with in_workspace(acme.pk):
-        content = statement_pdf.render(statement, bot_id=None)
-
-    with pikepdf.open(BytesIO(content)) as file:
-        assert len(file.pages) <= 2
