@@ -5,10 +5,11 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC
 from decimal import Decimal
+from http import HTTPStatus
 from itertools import islice
 
 from django.forms import Form
-from django.http import QueryDict
+from django.http import HttpResponse, QueryDict
 
 from accounts import audit
 from accounts.models import AuditEntry, Workspace
@@ -40,6 +41,26 @@ OF_EVENTS = frozenset({"user", "conversation"})  # filters that hold what events
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 Value = str | int | Decimal | None
+
+
+def list_sentences(form: Form) -> list[str]:
+    """Return what is wrong with a form: a sentence for each bad value, with the field's name."""
+    return [
+        f"{form.fields[name].label or name.capitalize()}: {sentence}"
+        if name in form.fields
+        else sentence
+        for name, errors in form.errors.items()
+        for sentence in map(str, errors)
+    ]
+
+
+def refuse(form: Form) -> HttpResponse:
+    """Answer that there is no file of what a form asks for, and why, a sentence a line."""
+    return HttpResponse(
+        "\n".join(list_sentences(form)),
+        status=HTTPStatus.BAD_REQUEST,
+        content_type="text/plain; charset=utf-8",
+    )
 
 
 def write_csv(columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from django.db import connection
 from accounts.days import DAY, list_days
 from accounts.models import Bot, Workspace
 from accounts.months import Calendar
+from plans.day_counts import PLAN_OF_DAY, QUANTITY
 from plans.models import SEATS
 from usage.gaps import Gap, find_gaps
 from usage.totals import ADD_TOTALS, COUNT_SESSIONS
@@ -24,16 +25,19 @@ POSTED = "sessions = posted + open"
 CHARGED = "posted = charged"
 STATED = "posted in closed months = on statements"
 
+# What each meter will count when it is over; an alert is at once.
+COUNT_RUNNING = """count(*) FILTER (WHERE kind = 1 AND NOT completed) AS running_usage_sessions,
+            0 AS running_alert_sessions,
+            count(*) FILTER (WHERE kind = 3 AND NOT completed) AS running_voice_sessions,
+            count(*) FILTER (WHERE kind = 1 AND number = 1 AND NOT closed)
+                AS running_conversations"""
+PLAN = PLAN_OF_DAY.format(
+    bot="coalesce(session.bot_id, bucket.bot_id)", day="coalesce(session.day, bucket.day)"
+)
 # One statement, so that all numbers are those of one instant. Of each bot one look at the index
 # session_of_bot, alone, and one at the primary key of the buckets; then the indexes
 # charged_day_of_workspace, posting_of_bot and statement_line_once, and the primary keys of plans
 # and marks.
-QUANTITY = """CASE meter.meter
-            WHEN 'billing_sessions' THEN {0}.usage_sessions + {0}.alert_sessions
-            WHEN 'conversations' THEN {0}.conversations
-            WHEN 'alert_sessions' THEN {0}.alert_sessions
-            WHEN 'voice_sessions' THEN {0}.voice_sessions
-        END"""
 COUNT_DAYS = f"""
 WITH asked AS MATERIALIZED (
     SELECT bot_id FROM unnest(%(bots)s::bigint[]) AS bot (bot_id)
@@ -41,7 +45,7 @@ WITH asked AS MATERIALIZED (
     SELECT asked.bot_id, (%(days)s::date[])[counted.place] AS day, counted.*
     FROM asked CROSS JOIN LATERAL (
         SELECT width_bucket(started_at, %(starts)s::timestamptz[]) AS place, {COUNT_SESSIONS},
-            count(*) FILTER (WHERE NOT completed AND kind IN (1, 3)) AS running
+            {COUNT_RUNNING}
         FROM usage_billingsession
         WHERE workspace_id = %(workspace)s AND bot_id = asked.bot_id
             AND started_at >= %(first)s AND started_at < %(until)s
@@ -58,15 +62,12 @@ WITH asked AS MATERIALIZED (
     ) added
 ), metered AS (
     SELECT bot_id, day, meter.meter, plan.version_id, version.uses_credits,
-        coalesce(price.amount, 0) AS price, {QUANTITY.format("session")} AS counted,
-        {QUANTITY.format("bucket")} AS added, session.running
+        coalesce(price.amount, 0) AS price,
+        {QUANTITY.format(meter="meter.meter", of="session.")} AS counted,
+        {QUANTITY.format(meter="meter.meter", of="bucket.")} AS added,
+        {QUANTITY.format(meter="meter.meter", of="session.running_")} AS running
     FROM session FULL JOIN bucket USING (bot_id, day)
-    CROSS JOIN LATERAL (
-        SELECT version_id FROM plans_botplan
-        WHERE workspace_id = %(workspace)s AND bot_id = coalesce(session.bot_id, bucket.bot_id)
-            AND starts_on <= coalesce(session.day, bucket.day)
-        ORDER BY starts_on DESC LIMIT 1
-    ) plan
+    CROSS JOIN {PLAN}
     JOIN plans_planversion version ON version.id = plan.version_id
     JOIN plans_planmeter meter
         ON meter.version_id = version.id AND meter.meter <> ALL(%(seats)s)
@@ -118,10 +119,9 @@ class Counted(NamedTuple):
     """A row of the statement: a bot's local day, a meter of its plan, and what is said of it.
 
     ``price``: of one more; 0: the plan has none in the workspace's currency, so nothing is charged.
-    ``running``: sessions of the day, of any meter, that are not completed. ``waits``: something of
-    the bot changed that was not charged yet. ``closed``: posted in months that are closed, which
-    statements are to have: ``stated_charged``. ``stated``: on statements in all, also of plans
-    without credits.
+    ``running``: of the day, not completed. ``waits``: something of the bot changed that was not
+    charged yet. ``closed``: posted in months that are closed, which statements are to have:
+    ``stated_charged``. ``stated``: on statements in all, also of plans without credits.
     """
 
     bot: int

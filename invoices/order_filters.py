@@ -12,6 +12,7 @@ from django.http import QueryDict
 
 from accounts import chips
 from accounts.chips import Chip
+from accounts.exports import list_sentences
 from accounts.log_filters import IN_TIME, LogFilter
 from accounts.models import Bot, Workspace
 from invoices.models import OPEN, OrderStatus, OrderType
@@ -98,11 +99,7 @@ class OrderFilter(LogFilter):
     @property
     def sentences(self) -> list[str]:
         """What is wrong, one sentence for each bad value."""
-        return [
-            f"{self.fields[name].label}: {sentence}" if name in self.fields else sentence
-            for name, errors in self.errors.items()
-            for sentence in map(str, errors)
-        ]
+        return list_sentences(self)
 
     def find_sought(self) -> Sought:
         """Return what is looked for; the form has been found valid."""

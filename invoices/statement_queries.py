@@ -86,7 +86,7 @@ class Usage(NamedTuple):
 
     bot: int
     plan: str
-    meter: str
+    meter: Meter
     late: bool
     first: date
     last: date
@@ -99,12 +99,12 @@ class Usage(NamedTuple):
     @property
     def what(self) -> str:
         """The plan and what is counted."""
-        return f"{self.plan}, {self.meter}"
+        return f"{self.plan}, {say_meter(self.meter)}"
 
     @property
     def on_day(self) -> str:
         """The day of what is of one day, and what is counted."""
-        return f"{say_day(self.first)}, {self.meter}"
+        return f"{say_day(self.first)}, {say_meter(self.meter)}"
 
     @property
     def range(self) -> tuple[date, date]:
@@ -127,8 +127,7 @@ class OfBot(NamedTuple):
     @property
     def late(self) -> int:
         """How many sessions it has of days before the month."""
-        named = {say_meter(meter) for meter in OF_SESSIONS}
-        return sum(of.quantity for of in self.usage if of.late and of.meter in named)
+        return sum(of.quantity for of in self.usage if of.late and of.meter in OF_SESSIONS)
 
 
 @dataclass(frozen=True)
@@ -229,7 +228,7 @@ def sum_up(
         Usage(
             bot=row["bot_id"],
             plan=name_plan(row["version_id"], heading),
-            meter=say_meter(Meter(row["meter"])),
+            meter=Meter(row["meter"]),
             late=row["late"],
             first=row["first"],
             last=row["last"],
@@ -248,7 +247,7 @@ def say_line(line: StatementLine, statement: UsageStatement, heading: Heading) -
     return Usage(
         bot=line.bot_id,
         plan=name_plan(line.version_id, heading),
-        meter=say_meter(Meter(line.meter)),
+        meter=Meter(line.meter),
         late=line.service_day < statement.month,
         first=line.service_day,
         last=line.service_day,

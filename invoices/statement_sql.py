@@ -1,6 +1,6 @@
 """What statements say, as SQL: statements.py stores it, statement_verification.py compares it."""
 
-from plans import day_counts
+from plans.day_counts import COUNTED, PLAN_OF_DAY, QUANTITY
 
 # Index posting_of_month, primary key of the entries.
 CHARGED = """
@@ -29,21 +29,11 @@ ORDER BY bot_id, service_day, meter, version_id
 # What no charge says: of plans without credits, without a price, and under a contract. Beside the
 # indexes of `COUNTED`: statement_line_counted, and the primary key of the plans of bots.
 DUE = f"""
-WITH {day_counts.COUNTED}, due AS (
+WITH {COUNTED}, due AS (
     SELECT counted.bot_id, counted.day AS service_day, stated.meter, stated.version_id,
-        CASE stated.meter
-            WHEN 'billing_sessions' THEN usage_sessions + alert_sessions
-            WHEN 'conversations' THEN conversations
-            WHEN 'alert_sessions' THEN alert_sessions
-            WHEN 'voice_sessions' THEN voice_sessions
-        END AS quantity
+        {QUANTITY.format(meter="stated.meter", of="counted.")} AS quantity
     FROM counted
-    CROSS JOIN LATERAL (
-        SELECT version_id FROM plans_botplan
-        WHERE workspace_id = %(workspace)s AND bot_id = counted.bot_id
-            AND starts_on <= counted.day
-        ORDER BY starts_on DESC LIMIT 1
-    ) plan
+    CROSS JOIN {PLAN_OF_DAY.format(bot="counted.bot_id", day="counted.day")}
     JOIN plans_planversion version ON version.id = plan.version_id
     CROSS JOIN LATERAL (
         SELECT meter.meter, version.id AS version_id FROM plans_planmeter meter
@@ -124,7 +114,7 @@ GROUP BY bot_id, kind
 ORDER BY bot_id NULLS FIRST, kind
 """
 COUNT_MONTH = f"""
-WITH {day_counts.COUNTED}
+WITH {COUNTED}
 SELECT bot_id, sum(usage_sessions), sum(alert_sessions), sum(voice_sessions), sum(conversations),
     sum(notifications)
 FROM counted

@@ -1,6 +1,6 @@
 """Statements are compared with the ledger and with the sessions, to the last decimal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -10,11 +10,13 @@ from accounts.days import DAY, list_months
 from accounts.models import Bot, Workspace
 from accounts.months import BEGINNING, Calendar, read_calendar
 from accounts.tenancy import in_workspace_at_one_instant
-from invoices import statement_sql, statements
+from invoices import renewal_rating, statement_sql, statements
 from invoices.stated import StatementBot, UsageStatement
+from invoices.statement_contents import PlanUse, read_uses
 from plans import differences
 from plans.models import Meter, WorkspaceBilling
 from usage.models import ChangedBot, Event
+from usage.periods import Period
 from usage.queries import Counts
 
 # An event may change sessions that began so long before it, or end so long after.
@@ -113,15 +115,17 @@ class Check:
         for check in (BALANCES, CHARGES):
             for row in self.read(check, values):
                 yield Difference(str(statement), *row)
-        yield from self.compare_counts(statement, values)
+        bots = StatementBot.objects.for_workspace(self.workspace).filter(statement=statement)
+        yield from self.compare_counts(statement, bots, values)
+        yield from self.compare_plans(statement, bots)
 
     def compare_counts(
-        self, statement: UsageStatement, values: dict[str, Any]
+        self, statement: UsageStatement, bots: Iterable[StatementBot], values: dict[str, Any]
     ) -> Iterator[Difference]:
         """Yield where the counts of a month are others now, without an event that came after."""
         rows = self.read(statement_sql.COUNT_MONTH, values)
         counted = {bot: Counts(*counts) for bot, *counts in rows}
-        for of in StatementBot.objects.for_workspace(self.workspace).filter(statement=statement):
+        for of in bots:
             said = Counts(*(getattr(of, name) for name in Counts._fields))
             found = counted.pop(of.bot_id, Counts())
             if said != found and not self.is_late(statement, of.bot_id):
@@ -136,6 +140,27 @@ class Check:
         """Return the difference of a bot's counts."""
         stated, counted = (" ".join(map(str, each)) for each in (said, found))
         return Difference(str(statement), f"sessions of bot {bot}", stated, counted)
+
+    def compare_plans(
+        self, statement: UsageStatement, bots: Iterable[StatementBot]
+    ) -> Iterator[Difference]:
+        """Yield where seats, or what plans include, are others now, without an event after."""
+        at, end = statement.made_at, statement.ends_on
+        month = Period(*map(self.calendar.start_of, (statement.month, end)))
+        held = renewal_rating.count_seats(
+            self.workspace, [of.bot_id for of in bots], [month], now=at
+        )
+        uses = statements.read_uses(statement, at=at)
+        for of in bots:
+            seats = [held[of.bot_id, meter][0] for meter in (Meter.AGENTS, Meter.AGENTS_PEAK)]
+            for what, said, found in (
+                ("seats", [of.agents, of.agents_peak], seats),
+                ("plans", say_uses(read_uses(of)), say_uses(uses.get(of.bot_id, []))),
+            ):
+                # A seat may be held since long before.
+                if said != found and not self.came_after(at, of.bot_id, None, end):
+                    stated, counted = (" ".join(map(str, each)) for each in (said, found))
+                    yield Difference(str(statement), f"{what} of bot {of.bot_id}", stated, counted)
 
     def find_uncharged(self) -> Iterator[Difference]:
         """Yield where the ledger has charged something else than was counted, by service month.
@@ -170,11 +195,15 @@ class Check:
         """Tell whether events of a statement's month came after it."""
         return self.came_after(statement.made_at, bot, statement.month, statement.ends_on)
 
-    def came_after(self, at: datetime, bot: int, first: date, end: date) -> bool:
-        """Tell whether events of some days of a bot came after an instant, or wait."""
-        starts_at, ends_at = map(self.calendar.start_of, (first, end))
+    def came_after(self, at: datetime, bot: int, first: date | None, end: date) -> bool:
+        """Tell whether events of some days of a bot came after an instant, or wait.
+
+        ``first``: None: from the first event on.
+        """
         events = Event.objects.for_workspace(self.workspace).filter(bot=bot, received_at__gt=at)
-        near = events.filter(at__gte=starts_at - REACH, at__lt=ends_at + REACH)
+        near = events.filter(at__lt=self.calendar.start_of(end) + REACH)
+        if first:
+            near = near.filter(at__gte=self.calendar.start_of(first) - REACH)
         return bot in self.waiting or near.exists()
 
     def bind(self, statement: UsageStatement) -> dict[str, Any]:  # Any: psycopg adapts the values
@@ -191,3 +220,12 @@ class Check:
         with connection.cursor() as cursor:
             cursor.execute(check, values)
             return list(cursor.fetchall())
+
+
+def say_uses(uses: Iterable[PlanUse]) -> list[str]:
+    """Return what plans include in words; the name of a plan is as it was then."""
+    return [
+        f"{use.meter} {use.first} {use.last} {use.used} {use.included} {use.ordered}"
+        f" {use.price.normalize():f} {use.net.normalize():f}"
+        for use in uses
+    ]

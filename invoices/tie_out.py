@@ -23,7 +23,7 @@ from usage import receipts
 from usage.queries import find_freshness
 from usage.receipts import Receipt
 
-CHECKED_DAYS = 35  # before today, by the check at night; and always the month that is open
+CHECKED_DAYS = 35  # before the last, by the check at night; and always the month that is open
 
 
 def check(
@@ -31,18 +31,20 @@ def check(
 ) -> Board:
     """Return the numbers of some days as they are at one instant, in a transaction of its own.
 
-    Without days those that the check at night looks at.
+    Without days those that the check at night looks at; without a first day those that it would
+    look at on the last.
     """
     with in_workspace_at_one_instant(workspace.pk):
         today = read_calendar(workspace).day_of(now)
-        first = first or find_first(workspace, today=today)
-        return read(workspace, first=first, last=last or max(today, first), now=now)
+        last = last or max(today, first or today)
+        first = first or find_first(workspace, last=last)
+        return read(workspace, first=first, last=last, now=now)
 
 
-def find_first(workspace: Workspace, *, today: date) -> date:
-    """Return the first day that is checked at night."""
+def find_first(workspace: Workspace, *, last: date) -> date:
+    """Return the first day that the check at night looks at on the day ``last``."""
     billing = WorkspaceBilling.objects.for_workspace(workspace).first()
-    first = today - CHECKED_DAYS * DAY
+    first = last - CHECKED_DAYS * DAY
     return min(first, billing.open_month) if billing else first
 
 

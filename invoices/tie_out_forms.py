@@ -10,6 +10,7 @@ from django.http import QueryDict
 
 from accounts.chips import Chip
 from accounts.days import DAY, list_months, months_before, next_month
+from accounts.exports import list_sentences
 from accounts.log_filters import IN_TIME, LogFilter
 from accounts.models import Bot, Workspace
 
@@ -101,13 +102,7 @@ class TieOutFilter(LogFilter):
     @property
     def sentences(self) -> list[str]:
         """What is wrong, one sentence for each bad value."""
-        return [
-            f"{self.fields[name].label or name.capitalize()}: {sentence}"
-            if name in self.fields
-            else sentence
-            for name, errors in self.errors.items()
-            for sentence in map(str, errors)
-        ]
+        return list_sentences(self)
 
     def list_chips(self) -> Iterator[Chip]:
         """Yield the filters in force, but for the tabs."""

@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import ClassVar
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -14,7 +15,9 @@ from django.utils.safestring import SafeString
 from accounts.access import may
 from accounts.days import DAY
 from accounts.models import Membership
+from accounts.months import Calendar
 from accounts.tables import Table
+from invoices import contracts
 from invoices.board import DayTotal, State
 from invoices.tie_out_rows import MINUS, Values, say_gap
 from plans.tables import label
@@ -53,11 +56,12 @@ class TieOutTable(Table):
         empty_values = (None,)
 
     def __init__(
-        self, rows: list[Row], *, membership: Membership, zone: ZoneInfo, currency: Currency
+        self, rows: list[Row], *, membership: Membership, calendar: Calendar, currency: Currency
     ) -> None:
         super().__init__(rows, empty_text="")
         self.membership = membership
-        self.zone = zone
+        self.calendar = calendar
+        self.zone = ZoneInfo(membership.workspace.timezone)
         self.currency = currency
 
     def find(self, page: str, **query: object) -> str:
@@ -65,6 +69,18 @@ class TieOutTable(Table):
         address = reverse(page, args=[self.membership.workspace.slug])
         given = {name: value for name, value in query.items() if value not in ("", None)}
         return f"{address}?{urlencode(given)}"
+
+    @cached_property
+    def has_orders(self) -> bool:
+        """Whether there are pages of orders: under a contract there are none."""
+        return not contracts.holds(self.membership)
+
+    def link_order(self, number: int, text: str, hint: str = "") -> SafeString | str:
+        """Return a text that leads to an order, where orders have pages."""
+        if not self.has_orders:
+            return text
+        address = reverse("invoices:order", args=[self.membership.workspace.slug, number])
+        return link(address, text, hint)
 
     def render_state(self, record: Row) -> SafeString:
         """Return how a row stands, with each difference and what else there is to say."""
@@ -201,13 +217,18 @@ class CountTable(TieOutTable):
 
 
 def sessions_of(table: TieOutTable, record: Row, first: date, last: date) -> str:
-    """Return the address of a bot's sessions of some local days, of any kind and state."""
+    """Return the address of a bot's sessions of some local days, of any kind and state.
+
+    As instants, since the zone of the pages may be another by now.
+    """
+    starts_at, ends_at = map(table.calendar.start_of, (first, last + DAY))
     return table.find(
         "usage:session_list",
         bot=record["bot_key"],
         kind="all",
         state="all",
-        **{"from": first, "to": last + DAY},
+        timezone=table.calendar.zone_of(first).key,
+        **{"from": starts_at.isoformat(), "to": ends_at.isoformat()},
     )
 
 
@@ -243,13 +264,8 @@ class StretchTable(TieOutTable):
         """Return how many were ordered, which leads to the latest order."""
         if record["row"].ordered.order is None:
             return say_number(value)
-        address = find_order(self, record["row"].ordered.order)
-        return link(address, say_number(value), f"on order {record['order']}")
-
-
-def find_order(table: TieOutTable, order: int) -> str:
-    """Return the address of an order."""
-    return reverse("invoices:order", args=[table.membership.workspace.slug, order])
+        hint = f"on order {record['order']}"
+        return self.link_order(record["row"].ordered.order, say_number(value), hint)
 
 
 class SumTable(TieOutTable):
@@ -266,9 +282,9 @@ class SumTable(TieOutTable):
     class Meta(TieOutTable.Meta):
         pass
 
-    def render_order(self, value: str, record: Row) -> SafeString:
+    def render_order(self, value: str, record: Row) -> SafeString | str:
         """Return the number, which leads to the order."""
-        return link(find_order(self, record["row"].number), value)
+        return self.link_order(record["row"].number, value)
 
     def render_placed_at(self, value: datetime) -> str:
         """Return the local day and time."""

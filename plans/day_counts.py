@@ -49,6 +49,18 @@ rolled AS MATERIALIZED (
     ) total
 )
 """
+# How many of a meter there are by some totals, and the plan that a bot has on a day.
+QUANTITY = """CASE {meter}
+            WHEN 'billing_sessions' THEN {of}usage_sessions + {of}alert_sessions
+            WHEN 'conversations' THEN {of}conversations
+            WHEN 'alert_sessions' THEN {of}alert_sessions
+            WHEN 'voice_sessions' THEN {of}voice_sessions
+        END"""
+PLAN_OF_DAY = """LATERAL (
+        SELECT version_id FROM plans_botplan
+        WHERE workspace_id = %(workspace)s AND bot_id = {bot} AND starts_on <= {day}
+        ORDER BY starts_on DESC LIMIT 1
+    ) plan"""
 
 
 class HeldDays(NamedTuple):

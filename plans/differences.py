@@ -10,25 +10,16 @@ from django.db import connection
 from accounts.models import Workspace
 from accounts.months import Calendar
 from plans import day_counts
+from plans.day_counts import COUNTED, PLAN_OF_DAY, QUANTITY
 from plans.models import SEATS
 
 # Primary keys of all tables.
 FIND_DIFFERENCES = f"""
-WITH {day_counts.COUNTED}, due AS (
+WITH {COUNTED}, due AS (
     SELECT counted.bot_id, counted.day, price.meter, plan.version_id, price.amount AS price,
-        CASE price.meter
-            WHEN 'billing_sessions' THEN usage_sessions + alert_sessions
-            WHEN 'conversations' THEN conversations
-            WHEN 'alert_sessions' THEN alert_sessions
-            WHEN 'voice_sessions' THEN voice_sessions
-        END AS quantity
+        {QUANTITY.format(meter="price.meter", of="counted.")} AS quantity
     FROM counted
-    CROSS JOIN LATERAL (
-        SELECT version_id FROM plans_botplan
-        WHERE workspace_id = %(workspace)s AND bot_id = counted.bot_id
-            AND starts_on <= counted.day
-        ORDER BY starts_on DESC LIMIT 1
-    ) plan
+    CROSS JOIN {PLAN_OF_DAY.format(bot="counted.bot_id", day="counted.day")}
     JOIN plans_planversion version ON version.id = plan.version_id AND version.uses_credits
     JOIN plans_planmeter meter ON meter.version_id = version.id
     JOIN plans_price price ON price.version_id = version.id AND price.meter = meter.meter

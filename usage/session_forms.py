@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 
 from accounts.days import DAY, start_of_day
+from accounts.exports import list_sentences
 from accounts.models import Bot, Workspace, known_zone
 from usage.forms import ListField
 from usage.models import SessionKind
@@ -115,11 +116,7 @@ class SessionFilter(forms.Form):
     @property
     def sentences(self) -> list[str]:
         """What is wrong, one sentence for each bad value."""
-        return [
-            f"{self.fields[name].label}: {sentence}" if name in self.fields else sentence
-            for name, errors in self.errors.items()
-            for sentence in map(str, errors)
-        ]
+        return list_sentences(self)
 
     def clean_timezone(self) -> ZoneInfo:
         """Return the zone, or the workspace's where none is given."""

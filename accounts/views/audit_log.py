@@ -10,7 +10,7 @@ from django_tables2 import LazyPaginator
 from accounts import audit_log
 from accounts.access import WorkspaceRequest, workspace_view
 from accounts.audit_log import Sought
-from accounts.exports import AUDIT_COLUMNS, audit_values, record_download, write_csv
+from accounts.exports import AUDIT_COLUMNS, audit_values, record_download, refuse, write_csv
 from accounts.log_filters import AuditFilter
 from accounts.models import AuditEntry, Workspace
 from accounts.tables import AuditTable, show_page
@@ -49,10 +49,7 @@ def audit_log_export(request: WorkspaceRequest) -> HttpResponse | StreamingHttpR
     """Download all entries that the page shows with the same filters, newest first."""
     form = read_filter(request)
     if not form.is_valid():
-        sentences = [str(sentence) for errors in form.errors.values() for sentence in errors]
-        return HttpResponse(
-            " ".join(sentences), status=400, content_type="text/plain; charset=utf-8"
-        )
+        return refuse(form)
     file = f"{request.workspace.slug}-audit-log.csv"
     record_download(
         "audit_log.exported", workspace=request.workspace, file=file, form=form, query=request.GET

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_safe
 from accounts import chips
 from accounts.access import WorkspaceRequest, workspace_view
 from accounts.days import DAY
-from accounts.exports import guard, record_download, write_csv
+from accounts.exports import guard, record_download, refuse, write_csv
 from accounts.models import Bot
 from accounts.months import Calendar, read_calendar
 from invoices import boundary_costs
@@ -173,10 +173,7 @@ def export_sessions(request: WorkspaceRequest) -> HttpResponse:
     now = datetime.now(UTC)
     asked = read_filter(request, calendar=read_calendar(request.workspace), now=now)
     if not asked.is_valid():
-        sentences = [str(one) for errors in asked.errors.values() for one in errors]
-        return HttpResponse(
-            "\n".join(sentences), status=400, content_type="text/plain; charset=utf-8"
-        )
+        return refuse(asked)
     currency = catalog.find_currency(request.workspace)
     values = asked.cleaned_data
     rows = read_rows(request, asked, now=now)

@@ -2,11 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
-from http import HTTPStatus
 
 from django.contrib import messages
 from django.db import transaction
-from django.forms import Form
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -16,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from accounts import audit
 from accounts.access import SignedInRequest, operator_view
-from accounts.exports import Value, write_csv
+from accounts.exports import Value, refuse, write_csv
 from accounts.forms import LARGEST_ID
 from accounts.tables import show_page
 from invoices import downloads
@@ -170,16 +168,6 @@ def receivables_export(request: SignedInRequest) -> HttpResponseBase:
 def list_owed(aged: Aged) -> Iterator[list[Value]]:
     """Yield the values of what is owed."""
     return (receivables.values(item, as_of=aged.as_of) for item in aged.items)
-
-
-def refuse(form: Form) -> HttpResponse:
-    """Answer in words that there is no such file."""
-    sentences = [str(sentence) for errors in form.errors.values() for sentence in errors]
-    return HttpResponse(
-        " ".join(sentences),
-        status=HTTPStatus.BAD_REQUEST,
-        content_type="text/plain; charset=utf-8",
-    )
 
 
 def send(

@@ -1,5 +1,6 @@
 """Operators' page of tie-outs: which workspaces agree, as of the latest check at night."""
 
+from django.db.models import F
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -19,7 +20,7 @@ def tie_out_list(request: SignedInRequest) -> HttpResponse:
     found = Workspace.objects.using("operator").select_related("tie_out")
     if shown:
         found = found.filter(tie_out__differences__gt=0)
-    table = CheckTable(found.order_by("-tie_out__differences", "slug"))
+    table = CheckTable(found.order_by(F("tie_out__differences").desc(nulls_last=True), "slug"))
     show_page(table, request)
     context = {"table": table, "shown": shown, "summary": tie_out_checks.summarize()}
     return render(request, "invoices/operator_tie_out_list.html", context)

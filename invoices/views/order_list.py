@@ -1,7 +1,6 @@
 """Orders & Invoices: the list of orders and its exports."""
 
 from collections.abc import Iterator
-from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -11,7 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_safe
 
 from accounts.access import WorkspaceRequest, may, workspace_view
-from accounts.exports import Value, record_download, write_csv
+from accounts.exports import Value, record_download, refuse, write_csv
 from accounts.models import ADMINS, Bot
 from accounts.tables import show_page
 from accounts.tenancy import in_workspace
@@ -59,11 +58,7 @@ def order_export(request: WorkspaceRequest, format: str) -> HttpResponse | Strea
     """Download all orders that the list shows with the same filters, newest first."""
     form = read_filter(request)
     if not form.is_valid():
-        return HttpResponse(
-            "\n".join(form.sentences),
-            status=HTTPStatus.BAD_REQUEST,
-            content_type="text/plain; charset=utf-8",
-        )
+        return refuse(form)
     orders = order_queries.with_columns(find_orders(request, form)).order_by(
         "-created_at", "-number"
     )

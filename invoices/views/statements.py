@@ -6,13 +6,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.http import Http404, HttpResponse, StreamingHttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_safe
+from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
 from accounts.access import WorkspaceRequest, may, workspace_view
-from accounts.models import Bot
 from accounts.months import read_calendar
 from accounts.tables import show_page
 from invoices import close, contracts, downloads, files, statement_exports, statement_queries
@@ -45,6 +44,7 @@ def show_statement(request: WorkspaceRequest, month: str) -> HttpResponse:
         "statement": statement,
         "said": statement_queries.read(statement, bot_id=bot.bot_id if bot else None),
         "bot": bot,
+        "pdf": files.find_of_statement(statement=statement, bot=bot.bot if bot else None),
         "links": bot is None,
         "sessions": find_sessions(statement, bot),
         "renewal": find_renewal(request, statement),
@@ -54,35 +54,32 @@ def show_statement(request: WorkspaceRequest, month: str) -> HttpResponse:
 
 @workspace_view("statements.view")
 @never_cache
-@require_GET
+@require_http_methods(["GET", "POST"])
 def statement_pdf(request: WorkspaceRequest, month: str) -> HttpResponse:
-    """Download a statement, or the part of one bot, as PDF; the first wish has a worker make it."""
+    """Download a statement, or the part of one bot, as PDF; a POST has a worker make it."""
     statement = find_statement(request, month)
     part = find_bot(request, statement)
-    bot = Bot.objects.for_workspace(request.workspace).get(pk=part.bot_id) if part else None
-    if getattr(request, "viewing", None):  # who only looks has nothing made
-        file = files.find_of_statement(statement=statement, bot=bot)
-    else:
-        file = files.ask_for_statement(statement=statement, bot=bot, at=datetime.now(UTC))
+    bot = part.bot if part else None
+    key = part.key if part else ""
     names = (request.workspace.slug, str(statement))
-    query = f"?{urlencode({'bot': part.key})}" if part else ""
+    query = f"?{urlencode({'bot': key})}" if key else ""
+    address = reverse("invoices:statement_pdf", args=names) + query
+    page = reverse("invoices:statement", args=names) + query
+    if request.method == "POST":
+        files.ask_for_statement(statement=statement, bot=bot, at=datetime.now(UTC))
+        return redirect(address)
+    file = files.find_of_statement(statement=statement, bot=bot)
+    if file is None:
+        return redirect(page)
     pdf = Pdf(
         name=f"the statement of {statement.month:%B %Y}",
         file=name_file(request, statement, part),
-        address=reverse("invoices:statement_pdf", args=names) + query,
-        page=reverse("invoices:statement", args=names) + query,
-        is_made=file is not None and file.stored_at is not None,
+        address=address,
+        page=page,
+        is_made=file.stored_at is not None,
     )
-    if file is None:
-        return render(
-            request, "invoices/pdf_not_asked.html", {"pdf": pdf}, status=HTTPStatus.NOT_FOUND
-        )
     return pdfs.answer(
-        request,
-        pdf,
-        take_out=lambda: downloads.take_out_statement(
-            file, statement, bot=part.key if part else ""
-        ),
+        request, pdf, take_out=lambda: downloads.take_out_statement(file, statement, bot=key)
     )
 
 

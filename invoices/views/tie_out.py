@@ -1,16 +1,14 @@
 """The tie-out: numbers that are kept apart, whether they agree, and where each can be looked at."""
 
 from datetime import UTC, datetime
-from http import HTTPStatus
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_safe
 
 from accounts.access import WorkspaceRequest, workspace_view
-from accounts.exports import record_download, write_csv
+from accounts.exports import record_download, refuse, write_csv
 from accounts.models import Bot
 from accounts.months import read_calendar
 from accounts.tables import show_page
@@ -49,14 +47,13 @@ def show_tie_out(request: WorkspaceRequest) -> HttpResponse:
     """Show the totals of days or the rows that make them."""
     now = datetime.now(UTC)
     form = read_filter(request, now=now)
-    zone = ZoneInfo(request.workspace.timezone)
     context: dict[str, Any] = {  # Any: a template's context is free
         "form": form,
         "tabs": TABS,
         "kinds": KINDS,
         "shown": request.GET.get("show", ""),
         "kind": request.GET.get("kind", ""),
-        "zone": zone.key,
+        "zone": request.workspace.timezone,
         "chips": list(form.list_chips()),
     }
     if form.is_valid():
@@ -64,7 +61,7 @@ def show_tie_out(request: WorkspaceRequest) -> HttpResponse:
         table = TABLES[form.tab](
             find_rows(board, form),
             membership=request.membership,
-            zone=zone,
+            calendar=read_calendar(request.workspace),
             currency=find_currency(request.workspace),
         )
         show_page(table, request)
@@ -85,11 +82,7 @@ def tie_out_export(request: WorkspaceRequest) -> HttpResponse | StreamingHttpRes
     now = datetime.now(UTC)
     form = read_filter(request, now=now)
     if not form.is_valid():
-        return HttpResponse(
-            "\n".join(form.sentences),
-            status=HTTPStatus.BAD_REQUEST,
-            content_type="text/plain; charset=utf-8",
-        )
+        return refuse(form)
     board = read_board(request, form, now=now)
     rows = (tie_out_rows.export_values(row, tab=form.tab) for row in find_rows(board, form))
     file = f"tie-out-{request.workspace.slug}-{form.tab or 'days'}-{board.first}.csv"

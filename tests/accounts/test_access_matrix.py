@@ -127,6 +127,7 @@ PAGES = [
     Page("statements/", "oaf"),
     Page("statements/{statement_shared}/", "oaf"),
     Page("statements/{statement_shared}.pdf", "oaf"),
+    Page("statements/{statement_shared}.pdf", "oaf", {}),
     Page("statements/{statement_shared}.csv", "oaf"),
     Page("usage/statements/", "oafms"),
     Page("usage/statements/{statement_shared}/", "oafms"),

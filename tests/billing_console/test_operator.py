@@ -201,6 +201,20 @@ def test_health_and_a_page_say_which_workspaces_differ(acme: Workspace, operator
     assert "Globex Corp" not in only
 
 
+def test_workspaces_that_differ_stand_before_those_not_checked_yet(
+    acme: Workspace, operator: Client
+) -> None:
+    make.workspace("aaa")  # before the others by its name
+    make.take_in(acme, make.event(), now=datetime.now(UTC))
+    with psycopg.connect(scratch.address("owner")) as owner:
+        owner.execute("DELETE FROM usage_event")
+    tie_out_checks.run(workspace_id=acme.pk, now=datetime.now(UTC))
+
+    listed = words(operator.get("/operator/tie-outs/"))
+
+    assert listed.index("1 difference") < listed.index("Not checked yet")
+
+
 def test_opened_pages_are_in_the_log_of_the_installation(operator: Client) -> None:
     for page in PAGES:
         operator.get(page)

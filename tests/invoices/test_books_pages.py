@@ -130,7 +130,7 @@ def test_odd_months_are_said_in_a_sentence(client: Client, month: str) -> None:
 
     assert "There are no books of this month." in words(page)
     assert (file.status_code, asked.status_code) == (400, 400)
-    assert file.content == b"There are no books of this month."
+    assert file.content == b"Month: There are no books of this month."
     assert audited("journal.exported") == []
 
 

@@ -11,11 +11,11 @@ from django.test import Client
 from accounts import bots
 from accounts.models import Bot, Membership, Role, Workspace
 from accounts.tenancy import in_workspace
-from invoices import files, statement_pdf, tasks
+from invoices import files, tasks
 from invoices.issued import DocumentFile
 from plans.models import WorkspaceBilling
 from tests import make
-from tests.invoices import renewing, stating
+from tests.invoices import renewing
 from tests.invoices.renewing import CLOSE, DAY, MID_MARCH
 from tests.invoices.test_pdf import read_drawn
 from tests.pages import count_reads, sign_in, words
@@ -128,10 +128,18 @@ def test_what_is_not_there_is_404(client: Client, address: str) -> None:
     assert client.get(address).status_code == 404
 
 
-def test_first_wish_for_a_pdf_has_it_made_and_it_is_stored_once(
-    acme: Workspace, client: Client
-) -> None:
-    statuses = [client.get(PDF).status_code for _ in range(2)]
+def test_looking_for_a_pdf_has_none_made(acme: Workspace, client: Client) -> None:
+    answer = client.get(f"{PDF}?bot=support", follow=True)
+
+    assert answer.redirect_chain == [(f"{PAGE}?bot=support", 302)]
+    assert "Make PDF" in words(answer)
+    with in_workspace(acme.pk):
+        assert not DocumentFile.objects.for_workspace(acme).filter(document=None).exists()
+
+
+def test_pdf_that_is_asked_for_is_made_and_stored_once(acme: Workspace, client: Client) -> None:
+    statuses = [client.post(PDF, follow=True).status_code for _ in range(2)]
+    assert "Make PDF" not in said(client, PAGE)
     make_files()
 
     answers = [client.get(PDF) for _ in range(2)]
@@ -147,7 +155,7 @@ def test_first_wish_for_a_pdf_has_it_made_and_it_is_stored_once(
 
 
 def test_pdf_says_what_the_page_says(client: Client) -> None:
-    client.get(PDF)
+    client.post(PDF)
     make_files()
 
     content = client.get(PDF).content
@@ -161,7 +169,7 @@ def test_pdf_says_what_the_page_says(client: Client) -> None:
 
 def test_pdf_of_a_bot_is_a_file_of_its_own(client: Client) -> None:
     for address in (PDF, f"{PDF}?bot=support"):
-        client.get(address)
+        client.post(address)
     make_files()
 
     whole, part = (read_drawn(client.get(at).content) for at in (PDF, f"{PDF}?bot=support"))
@@ -172,7 +180,7 @@ def test_pdf_of_a_bot_is_a_file_of_its_own(client: Client) -> None:
 
 
 def test_lost_wish_is_found_by_the_beat(acme: Workspace, client: Client) -> None:
-    client.get(PDF)
+    client.post(PDF)
 
     tasks.make_file.run(
         **dict(zip(("workspace_id", "file_id"), files.find_unmade()[-1], strict=True))
@@ -182,7 +190,7 @@ def test_lost_wish_is_found_by_the_beat(acme: Workspace, client: Client) -> None
 
 
 def test_altered_pdf_is_not_handed_out(acme: Workspace, client: Client) -> None:
-    client.get(PDF)
+    client.post(PDF)
     make_files()
     with in_workspace(acme.pk):
         name = DocumentFile.objects.for_workspace(acme).get(document=None).name
@@ -285,15 +293,3 @@ def test_counts_of_somebody_without_a_bot_are_none(acme: Workspace) -> None:
     assert "None of your bots is on it" in said(nobody, f"{COUNTS}/")
     assert rows(nobody, f"{COUNTS}.csv") == []
     assert nobody.get(f"{COUNTS}.pdf").status_code == 200
-
-
-def test_large_statement_stays_short_on_paper(acme: Workspace) -> None:
-    renewing.use(support_of(acme), 3000, at=CLOSE + DAY, rolled=CLOSE + 30 * DAY)
-    renewing.run(acme, CLOSE + 30 * DAY)
-    statement = stating.statement(acme, renewing.APRIL)
-
-    with in_workspace(acme.pk):
-        content = statement_pdf.render(statement, bot_id=None)
-
-    with pikepdf.open(BytesIO(content)) as file:
-        assert len(file.pages) <= 2

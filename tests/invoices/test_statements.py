@@ -502,6 +502,43 @@ def test_verification_tells_each_difference_and_fails(acme: Workspace, bot: Bot)
     assert run("verify_statements", "--workspace", "acme", "--month", "2026-04") == ""
 
 
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ("agents = 3", "seats"),
+        ("agents_peak = 3", "seats"),
+        ("content = jsonb_set(content, '{0,included}', '401')", "plans"),
+        ("content = '[]'", "plans"),
+    ],
+)
+def test_verification_compares_seats_and_what_plans_include(
+    acme: Workspace, bot: Bot, change: LiteralString, what: str
+) -> None:
+    renewing.use(renewing.has(bot, "essential"), 405)
+    renewing.hold(bot, 2)
+    renewing.run(acme)
+    assert stating.differences(acme) == []
+
+    with psycopg.connect(scratch.address("owner")) as owner:
+        owner.execute("ALTER TABLE invoices_statementbot DISABLE TRIGGER append_only")
+        owner.execute(SQL("UPDATE invoices_statementbot SET {}").format(SQL(change)))
+        owner.execute("ALTER TABLE invoices_statementbot ENABLE TRIGGER append_only")
+
+    assert stating.differences(acme) == [f"2026-03 {what} of bot {bot.pk}"]
+
+
+def test_verification_knows_seats_that_were_told_of_after_the_statement(
+    acme: Workspace, bot: Bot
+) -> None:
+    renewing.has(bot, "essential")
+    renewing.run(acme)
+
+    renewing.hold(bot, 2, at=renewing.OPENED - 2 * DAY, rolled=CLOSE + DAY)
+    charging.run(workspace_id=acme.pk, now=CLOSE + DAY)
+
+    assert stating.differences(acme) == []
+
+
 def test_verification_knows_sessions_that_came_after_the_statement(
     acme: Workspace, bot: Bot
 ) -> None:

@@ -3,7 +3,8 @@
 import gzip
 import json
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,12 @@ from hypothesis import strategies as st
 from accounts.models import Bot, Workspace
 from accounts.tenancy import in_workspace
 from benchmarks.scratch import address
-from invoices import tie_out
+from invoices import documents, tie_out
 from invoices.board import Board, State
 from invoices.stretch_counts import Stretch
-from plans import billing, charging
-from plans.models import WorkspaceBilling
+from plans import billing, catalog, charging
+from plans.catalog import FEE, Terms
+from plans.models import Plan, WorkspaceBilling
 from tests import make
 from tests.invoices import renewing
 from tests.invoices.renewing import CLOSE, DAY, HOUR, MARCH, MID_MARCH
@@ -79,6 +81,17 @@ def charge(of: Workspace, now: datetime = CLOSE) -> None:
 
 def send(of: Workspace, *events: make.Event, at: datetime = MID_MARCH) -> None:
     make.take_in(of, *events, now=at)
+
+
+@pytest.mark.parametrize("last", [date(2026, 2, 5), date(2026, 1, 31), date(2026, 3, 18)])
+def test_without_first_day_those_before_the_last_are_compared(acme: Workspace, last: date) -> None:
+    at = datetime.combine(last, time(12), UTC)
+    send(acme, make.event(at=at), at=at)
+    alter(f"DELETE FROM usage_event WHERE workspace_id = {acme.pk}")
+
+    found = gaps(acme, now=datetime(2026, 3, 20, tzinfo=UTC), last=last)
+
+    assert found == [("accepted = stored + removed", 1, 0, -1)]
 
 
 def bad(source: str) -> make.Event:
@@ -279,6 +292,26 @@ def test_running_session_and_the_day_itself_are_open(acme: Workspace, bot: Bot) 
     assert (count.counted.sessions, count.counted.running, count.gaps) == (0, 1, [])
     today = check(acme, now=CLOSE + 2 * make.MINUTE).list_days()[-33]
     assert (today.day, today.state) == (CLOSE.date(), State.OPEN)
+
+
+@pytest.mark.usefixtures("own_catalog")
+def test_running_session_is_counted_once_however_many_meters_a_plan_has(acme: Workspace) -> None:
+    meters = ("conversations", "alert_sessions", "voice_sessions")
+    terms = Terms(
+        uses_credits=False,
+        included=dict.fromkeys(meters, 0),
+        prices={("USD", name): Decimal(1) for name in (FEE, *meters)},
+    )
+    plan = Plan.objects.get(code="essential")
+    catalog.publish(plan=plan, terms=terms, replaces=1, at=MID_MARCH)
+    renewing.has(make.bot(acme), "essential")
+    make.take_in(acme, *make.talk(0, 1, start=CLOSE), now=CLOSE)
+    make.roll_up(acme, now=CLOSE + 2 * make.MINUTE)
+
+    board = check(acme, now=CLOSE + 2 * make.MINUTE)
+
+    assert board.add_up().running == 1
+    assert [(of.counted.meter, of.counted.running) for of in board.counts] == [("conversations", 1)]
 
 
 @pytest.mark.parametrize(
@@ -482,6 +515,15 @@ def test_line_that_is_gone_is_missing_from_its_order(acme: Workspace, paid: Bot)
 
     assert gaps(acme) == [("order = its lines", "100.9000", "100.0000", "-0.9000")]
     assert ordered(stretch(acme)) == (405, 400, 0, 0, 0, 5)  # what the next renewal would order
+
+
+def test_order_that_lacks_its_invoice_differs(
+    acme: Workspace, paid: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(documents, "issue_for", lambda **_: None)
+    renewing.run(acme)
+
+    assert gaps(acme) == [("order = its invoice", "100.9000", "0", "-100.9000")]
 
 
 def test_changed_bucket_of_a_plan_with_a_fee_is_a_difference(acme: Workspace, paid: Bot) -> None:

@@ -2,8 +2,10 @@
 
 import csv
 import io
+import re
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from html import unescape
 
 import psycopg
 import pytest
@@ -15,10 +17,12 @@ from benchmarks.scratch import address
 from invoices import tasks, tie_out_checks
 from invoices.tied import TieOutCheck
 from plans import charging
+from plans.models import WorkspaceBilling
 from tests import make
 from tests.invoices import renewing
 from tests.invoices.renewing import CLOSE, HOUR
 from tests.pages import count_reads, sign_in, words
+from usage import zones
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
 
@@ -88,8 +92,24 @@ def test_day_leads_to_its_sources_and_bots_and_these_to_what_they_are_of(
     assert f"show=sessions&amp;kind=all&amp;{day}" in page
     log = "/w/acme/developers/events/?show=batches&amp;source=%2Ftests&amp;first=2026-04-02"
     assert log in received
-    found = f"/w/acme/usage/sessions/?bot=sales&amp;kind=all&amp;state=all&amp;from={IN_MARCH}"
-    assert found in sessions
+    found = "/w/acme/usage/sessions/?bot=sales&amp;kind=all&amp;state=all&amp;timezone=UTC"
+    assert f"{found}&amp;from={IN_MARCH}T00%3A00%3A00%2B00%3A00" in sessions
+
+
+@pytest.mark.parametrize(
+    ("tab", "first", "until"), [("sessions", "16 Mar", "17 Mar"), ("stretches", "1 Mar", "1 Apr")]
+)
+def test_sessions_are_of_the_zone_that_their_month_had(
+    client: Client, acme: Workspace, tab: str, first: str, until: str
+) -> None:
+    renewing.use(renewing.has(make.bot(acme, "sales"), "essential"), 3)
+    zones.change(workspace=acme, zone="Asia/Kolkata", at=CLOSE)
+    page = client.get(f"{PAGE}{MARCH}&show={tab}&kind=all").content.decode()
+    (address,) = re.findall(r'href="(/w/acme/usage/sessions/[^"]+)"', page)
+
+    shown = words(client.get(unescape(address)))
+
+    assert f"from {first} 2026, 00:00 up to {until} 2026, 00:00 (UTC)" in shown
 
 
 def test_only_differences_are_shown_first_and_where_there_are_none_that_is_said(
@@ -185,6 +205,23 @@ def test_plans_with_a_fee_and_their_orders(client: Client, acme: Workspace, bot:
 
     assert "405 sessions of paid 400 5 on order O-000001 0 0 0 Ties" in stretch
     assert "60.90 USD 60.90 USD 60.90 USD Ties" in order.replace("\xa0", " ")
+
+
+def test_under_contract_orders_are_named_and_lead_nowhere(
+    client: Client, acme: Workspace, bot: Bot
+) -> None:
+    renewing.use(renewing.has(make.bot(acme, "paid"), "essential"), 405)
+    renewing.run(acme)
+    with in_workspace(acme.pk):
+        WorkspaceBilling.objects.for_workspace(acme).update(enterprise_from=CLOSE.date())
+
+    pages = [
+        client.get(f"{PAGE}{query}&kind=all").content.decode()
+        for query in (f"{MARCH}&show=stretches", "?month=2026-04&show=orders")
+    ]
+
+    assert "O-000001" in pages[1]
+    assert not any("/w/acme/orders/1/" in page for page in pages)
 
 
 def test_first_page_says_which_differences_are_of_no_day(

@@ -16,7 +16,7 @@ from django_tables2 import LazyPaginator
 
 from accounts import chips
 from accounts.access import WorkspaceRequest, workspace_view
-from accounts.exports import record_download, write_csv
+from accounts.exports import record_download, refuse, write_csv
 from accounts.models import Bot, Workspace
 from accounts.tables import show_page
 from accounts.tenancy import in_workspace
@@ -87,9 +87,7 @@ def session_export(request: WorkspaceRequest) -> HttpResponse | StreamingHttpRes
     """Download all sessions that the list shows with the same filters, oldest first."""
     asked = read_filter(request)
     if not asked.is_valid():
-        return HttpResponse(
-            "\n".join(asked.sentences), status=400, content_type="text/plain; charset=utf-8"
-        )
+        return refuse(asked)
     chosen = asked.cleaned_data["chosen"]
     name = f"sessions-{request.workspace.slug}-{chosen.period.starts_at:%Y-%m-%d}.csv"
     record_download(

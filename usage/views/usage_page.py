@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_safe
 
 from accounts import chips
 from accounts.access import WorkspaceRequest, may, workspace_view
-from accounts.exports import guard, record_download, write_csv
+from accounts.exports import guard, record_download, refuse, write_csv
 from accounts.models import Bot, list_zones
 from accounts.tables import show_page
 from plans import spend
@@ -150,8 +150,7 @@ def usage_export(request: WorkspaceRequest, format: str) -> HttpResponse:
     """Download what the page shows with the same filters, all its rows."""
     asked = UsageFilter(request.GET, membership=request.membership, now=datetime.now(UTC))
     if not asked.is_valid():
-        sentences = [str(sentence) for errors in asked.errors.values() for sentence in errors]
-        return HttpResponse(" ".join(sentences), status=400, content_type="text/plain")
+        return refuse(asked)
     values = asked.cleaned_data
     whole = values["report"].whole
     found, by_bot = read_usage(request, asked), values["rows"] == "bot"

@@ -13,8 +13,8 @@ from usage.management import arguments
 class Command(WorkspaceCommand):
     help = (
         "Compare what came in with what is stored, and what was counted with what is charged and"
-        " ordered; the exit status is 1 where they differ. Without days the last 35 and the month"
-        " that is open."
+        " ordered; the exit status is 1 where they differ. Without --to up to today; without"
+        " --from the 35 days before, and the month that is open."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
