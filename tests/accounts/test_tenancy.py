@@ -397,7 +397,10 @@ def test_row_cannot_name_a_row_of_another_workspace(acme: Workspace) -> None:
 )
 def test_application_may_not(acme: Workspace, statement: str) -> None:
     with (
-        pytest.raises(ProgrammingError, match=r"permission denied|must be owner|must be superuser|must have admin option"),
+        pytest.raises(
+            ProgrammingError,
+            match=r"permission denied|must be owner|must be superuser|must have admin option",
+        ),
         in_workspace(acme.pk),
         connection.cursor() as cursor,
     ):
