@@ -5,6 +5,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from hypothesis import Phase, given, settings
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from accounts.models import AuditEntry, Bot, Workspace
 from accounts.tenancy import in_workspace
-from invoices import close, contents, order_lines, orders, plan_changes, renewals
+from invoices import close, contents, order_lines, orders, plan_changes, renewals, tasks
 from invoices.issued import IssuedDocument, Payback
 from invoices.models import Method, Order, OrderLine
 from plans import billing, charging, subscriptions, verification
@@ -247,6 +248,23 @@ def test_usage_that_waits_to_be_counted_keeps_its_month_open(acme: Workspace, bo
     assert renewing.run(acme, MAY_CLOSE) == 0
     make.roll_up(acme, now=MAY_CLOSE)
     assert renewing.run(acme, MAY_CLOSE) == 1
+
+
+def test_usage_that_came_after_the_clock_keeps_its_month_open(acme: Workspace, bot: Bot) -> None:
+    renewing.use(bot, 1, at=CLOSE, rolled=CLOSE + make.MINUTE)
+    assert renewing.run(acme) == 1  # of March: what came is of April
+
+    renewing.use(bot, 1, at=CLOSE, rolled=MAY_CLOSE + make.MINUTE)
+    assert renewing.run(acme, MAY_CLOSE) == 0
+    assert renewing.run(acme, MAY_CLOSE + make.MINUTE) == 1
+
+
+@pytest.mark.usefixtures("bot")
+def test_task_reads_its_own_clock(acme: Workspace) -> None:
+    with time_machine.travel(CLOSE, tick=False):
+        tasks.run_renewals(workspace_id=acme.pk)
+
+    assert renewing.open_month(acme) == APRIL
 
 
 def test_usage_that_comes_after_the_close_is_booked_in_the_open_month(acme: Workspace) -> None:

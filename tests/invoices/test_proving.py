@@ -145,6 +145,18 @@ def test_late_usage_is_equal_and_what_comes_later_does_not_change_a_proof(
     assert proofs[1].inputs["earlier_lines"] == 2
 
 
+def test_usage_that_came_while_the_close_waited_for_its_turn_is_equal(
+    acme: Workspace, bot: Bot
+) -> None:
+    renewing.use(bot, 405)
+    renewing.use(bot, 1, rolled=CLOSE + make.MINUTE)
+
+    closed = [renewing.run(acme), renewing.run(acme, CLOSE + make.MINUTE)]
+
+    proof = prove(documents(acme)[-1])
+    assert (closed, places(proof), lines(acme)[1].used) == ([0, 1], [], 406)
+
+
 def test_credit_note_of_a_correction_is_equal(acme: Workspace, bot: Bot) -> None:
     note = correct(acme, bot)
 
