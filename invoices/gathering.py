@@ -29,7 +29,14 @@ from invoices.proof.facts import (
     ZoneFact,
 )
 from invoices.proof.rates import Case
-from invoices.proof_claims import find_month, name_version, read_claim, write, write_instant
+from invoices.proof_claims import (
+    OF_PLANS,
+    find_month,
+    name_version,
+    read_claim,
+    write,
+    write_instant,
+)
 from plans.catalog import FEE
 from plans.models import (
     Account,
@@ -42,8 +49,6 @@ from plans.models import (
     WorkspaceBilling,
 )
 from usage.sessions import RULE
-
-OF_PLANS = frozenset({OrderType.SUBSCRIPTION, OrderType.PLAN_CHANGE})
 
 
 @dataclass
@@ -248,7 +253,9 @@ def read_changes(document: IssuedDocument, claim: Claim) -> Iterator[ChangeFact]
         day = str((entry.after or {}).get("from"))
         days = (order["created_on"], order["completed_on"])
         if day in days and before in named and after in named:
-            yield {"day": day, "before": named[before], "after": named[after]}
+            yield {
+                "entry": entry.pk, "day": day, "before": named[before], "after": named[after],
+            }  # fmt: skip
 
 
 def find_transfer(order: Order) -> str | None:

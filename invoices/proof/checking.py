@@ -110,8 +110,9 @@ def check_credits(claim: Claim, case: Case, usage: Usage, findings: Findings) ->
 def check_plan(claim: Claim, case: Case, usage: Usage, findings: Findings) -> None:
     """Check an invoice of an upgrade: its price when it was ordered, and when it was paid."""
     order = claim["order"]
-    ordered = rate_upgrade(case, order, order["created_on"])
-    price = rate_upgrade(case, order, order["completed_on"] or order["created_on"])
+    ordered = rate_upgrade(case, order, order["created_on"], entry=order["placed"])
+    paid_on = order["completed_on"] or order["created_on"]
+    price = rate_upgrade(case, order, paid_on, entry=order["done"])
     price = price if price <= ordered else NONE
     sums = expected.add_tax(claim, ordered)
     compare_order(claim, sums, findings)

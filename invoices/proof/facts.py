@@ -55,7 +55,11 @@ class PostingFact(TypedDict):
 
 
 class OrderFact(TypedDict):
-    """The order of the document. ``lot``: how many credits it loaded; None: none."""
+    """The order of the document. ``lot``: how many credits it loaded; None: none.
+
+    Of an order of a plan, by number of the entry in the audit log: ``placed`` when it was placed,
+    ``done`` when the plan was changed by it or, where it was not, when it was completed.
+    """
 
     number: int
     name: str
@@ -69,6 +73,8 @@ class OrderFact(TypedDict):
     created_on: str
     completed_at: str | None
     completed_on: str | None
+    placed: int | None
+    done: int | None
     due_on: str | None
     month: str | None
     bot: str | None
@@ -119,8 +125,12 @@ class PlanFact(TypedDict):
 
 
 class ChangeFact(TypedDict):
-    """A change of a bot's plan that held from the same day on, as the audit log has it."""
+    """A change of a bot's plan that held from the same day on, as the audit log has it.
 
+    ``entry``: the number of its entry; later ones have higher numbers.
+    """
+
+    entry: int
     day: str
     before: str
     after: str

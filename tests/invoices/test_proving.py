@@ -216,6 +216,36 @@ def test_second_upgrade_of_a_day_is_equal(acme: Workspace) -> None:
     assert proofs[0].sha256 != proofs[1].sha256
 
 
+@pytest.mark.parametrize("code", ["essential", "advanced"])
+def test_upgrade_that_is_paid_after_another_of_its_day_is_equal(acme: Workspace, code: str) -> None:
+    bot = make.bot(acme, "twice")
+    first = upgrade(acme, bot, "essential", at=MID_MARCH)
+    orders.fail(order=first)
+    second = upgrade(acme, bot, code, at=MID_MARCH, key="again")
+    orders.complete(order=second, at=MID_MARCH)
+    orders.complete(order=first, at=MID_MARCH + HOUR)
+
+    proofs = [prove(one) for one in documents(acme)]
+
+    assert [(places(proof), proof.reason) for proof in proofs] == [([], "")] * 2
+    assert first.lot is not None
+    assert first.lot.amount == first.net  # it changes nothing any more
+
+
+def test_upgrade_that_is_paid_after_a_lower_one_of_its_day_is_equal(acme: Workspace) -> None:
+    bot = make.bot(acme, "twice")
+    first = upgrade(acme, bot, "advanced", at=MID_MARCH)
+    orders.cancel(order=first)
+    orders.complete(order=upgrade(acme, bot, "essential", at=MID_MARCH), at=MID_MARCH)
+    orders.complete(order=first, at=MID_MARCH + HOUR)
+
+    proofs = [prove(one) for one in documents(acme)]
+
+    assert [(places(proof), proof.reason) for proof in proofs] == [([], "")] * 2
+    assert first.lot is not None
+    assert 0 < first.lot.amount < first.net
+
+
 # Differences
 
 
@@ -428,13 +458,13 @@ def correct(of: Workspace, bot: Bot) -> IssuedDocument:
     return note
 
 
-def upgrade(of: Workspace, bot: Bot, code: str, *, at: datetime) -> Order:
+def upgrade(of: Workspace, bot: Bot, code: str, *, at: datetime, key: str = "") -> Order:
     """Order an upgrade."""
     version = renewing.version(code)
     quoted = plan_changes.quote(bot=bot, version=version, at=at)
     placed = plan_changes.change(
         bot=bot, version=version, seen=quoted.seen, buyer=make.member(of).user, at=at,
-        key=f"page:{code}", method=Method.SANDBOX,
+        key=key or f"page:{code}", method=Method.SANDBOX,
     )  # fmt: skip
     assert placed is not None
     return placed
