@@ -285,6 +285,7 @@ def read_invoice(document: IssuedDocument) -> InvoiceFact | None:
     sums = given.aggregate(net=Sum("net", default=Decimal(0)), tax=Sum("tax", default=Decimal(0)))
     return {
         "number": invoice.number,
+        "issued_on": invoice.issued_on.isoformat(),
         "net": write(invoice.net - sums["net"]),
         "tax": write(invoice.tax - sums["tax"]),
     }

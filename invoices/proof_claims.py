@@ -56,6 +56,8 @@ def read_claim(document: IssuedDocument, calendar: Calendar) -> Claim:
         "net": write(document.net),
         "tax": write(document.tax),
         "gross": write(document.gross),
+        "issued_at": write_instant(document.issued_at),
+        "issued_on": document.issued_on.isoformat(),
         "content": document.content,
         "order": read_order(document.order, calendar, month=find_month(document)),
         "lines": list(read_lines(document.order)),

@@ -15,6 +15,7 @@ from invoices.proof.comparing import (
     Difference,
     Findings,
     Sums,
+    compare_corrected,
     compare_document,
     compare_lines,
     compare_order,
@@ -79,6 +80,7 @@ def check(
     usage = Usage(case.list_cuts(), as_of=count_from(inputs["as_of"]))
     count_events(events, usage=usage, progress=progress)
     CHECKS[claim["cause"]](claim, case, usage, findings)
+    compare_corrected(claim, inputs["invoice"], findings)
     if usage.late and any(of.where.startswith("line") for of in findings):
         note = f"{note} {LATE.format(usage.late)}".strip()
     prices = sum(1 + len(of["meters"]) for of in inputs["versions"].values())
@@ -148,9 +150,6 @@ def check_correction(claim: Claim, case: Case, usage: Usage, findings: Findings)
     left = Sums(Decimal(invoice["net"]), Decimal(invoice["tax"]))
     parts = expected.fit(claim, expected.arrange(parts, claim["content"]), left)
     sums = expected.take_part(claim, sum((part.net for part in parts), NONE))
-    findings.same(
-        "corrected invoice on the document", claim["content"]["preceding_number"], invoice["number"]
-    )
     compare_document(claim, expected.say_parts(claim, parts), sums, findings)
     posting = expected.post_correction(parts, sums)
     compare_postings(claim, {f"credit_note:{claim['number']}": posting}, findings)
@@ -161,10 +160,6 @@ def check_refund(claim: Claim, case: Case, usage: Usage, findings: Findings) -> 
     balance = -sum((Decimal(amount) for amount in case.inputs["lot"]), NONE)
     net = round_amount(balance, decimals=claim["decimals"])
     sums = expected.take_part(claim, net)
-    invoice = case.inputs["invoice"]
-    if invoice:
-        said = claim["content"]["preceding_number"]
-        findings.same("corrected invoice on the document", said, invoice["number"])
     compare_document(claim, [expected.say_credits(net)], sums, findings)
     key = f"refund:{claim['order']['number']}"
     compare_postings(claim, {key: expected.post_refund(balance, sums)}, findings)

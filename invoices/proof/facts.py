@@ -93,6 +93,8 @@ class Claim(TypedDict):
     net: str
     tax: str
     gross: str
+    issued_at: str
+    issued_on: str
     content: Content
     order: OrderFact
     lines: list[LineFact]
@@ -165,6 +167,7 @@ class InvoiceFact(TypedDict):
     """Of a credit note: the invoice that it corrects, and what was left of it."""
 
     number: str
+    issued_on: str
     net: str
     tax: str
 

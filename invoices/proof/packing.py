@@ -45,9 +45,9 @@ events.ndjson   the events of the bots concerned, one a line, as received up to 
 expected.json   what the console found
 {script}   the program; the modules beside it are those that the console itself runs
 
-Not worked out anew: texts and addresses, which tax category and rate the sale falls under, whether
-the payment came, and whether these are all events that there were. SHA-256 of the inputs
-(document.json, inputs.json and events.ndjson in this order):
+Not worked out anew: texts and addresses, the day of issue, which tax category and rate the sale
+falls under, whether the payment came, and whether these are all events that there were. SHA-256 of
+the inputs (document.json, inputs.json and events.ndjson in this order):
 {digest}
 """
 

@@ -13,6 +13,7 @@ from psycopg.sql import SQL, Identifier
 from accounts.models import AuditEntry, Bot, Workspace
 from accounts.tenancy import in_workspace
 from benchmarks.scratch import address
+from invoices import documents as invoice_writing
 from invoices import orders, plan_changes, proving, refunds, transfers
 from invoices.issued import DocumentKind, IssuedDocument
 from invoices.models import Method, Order, OrderLine, Outcome
@@ -74,6 +75,12 @@ def tamper(table: str, change: str, where: str = "true", **values: Any) -> None:
         )
         assert changed.rowcount >= 1
         owner.execute(SQL("ALTER TABLE {} ENABLE TRIGGER USER").format(name))
+
+
+def rewrite(document: IssuedDocument, said: dict[str, str]) -> None:
+    """Have a document say something else."""
+    tamper("invoices_issueddocument", "content = content || %(said)s::jsonb", "id = %(document)s",
+           document=document.pk, said=json.dumps(said))  # fmt: skip
 
 
 def places(proof: Proof) -> list[str]:
@@ -155,6 +162,25 @@ def test_usage_that_came_while_the_close_waited_for_its_turn_is_equal(
 
     proof = prove(documents(acme)[-1])
     assert (closed, places(proof), lines(acme)[1].used) == ([0, 1], [], 406)
+
+
+@pytest.mark.parametrize("paid", [True, False])
+def test_renewal_that_could_not_be_invoiced_at_once_is_equal(
+    acme: Workspace, bot: Bot, monkeypatch: pytest.MonkeyPatch, *, paid: bool
+) -> None:
+    renewing.use(bot, 412)
+    with monkeypatch.context() as unsold:
+        unsold.setattr(invoice_writing, "issue_for", lambda **_: None)
+        renewing.run(acme)
+        if paid:
+            orders.complete(order=renewing.orders(acme)[-1], at=CLOSE + HOUR)
+    invoice_writing.issue_missing(at=CLOSE + DAY)
+
+    (document,) = documents(acme)
+    assert (document.content["due_on"], document.content["paid"] != "0") == (
+        "2026-04-03" if paid else "2026-04-16", paid,
+    )  # fmt: skip
+    assert places(prove(document)) == []
 
 
 def test_credit_note_of_a_correction_is_equal(acme: Workspace, bot: Bot) -> None:
@@ -304,6 +330,42 @@ def test_line_of_the_document_that_was_changed_is_named(invoice: IssuedDocument)
 
     assert places(prove(invoice)) == [
         "line 3 of the document (Essential, seats), net: 41.00, should be 40.00"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "named"),
+    [
+        (
+            {"paid": "102.16", "due": "0.00"},
+            ["what is paid on the document: 102.16, should be 0"],
+        ),
+        ({"due_on": "2027-04-16"}, ["due day on the document: 2027-04-16, should be 2026-04-16"]),
+        (
+            {"issued_on": "2026-04-01"},
+            ["day of issue on the document: 2026-04-01, should be 2026-04-02"],
+        ),
+        (
+            {"preceding_number": "ACME-2026-000009"},
+            ["corrected invoice on the document: ACME-2026-000009, should be nothing"],
+        ),
+    ],
+)
+def test_payment_and_days_that_were_changed_are_named(
+    invoice: IssuedDocument, said: dict[str, str], named: list[str]
+) -> None:
+    rewrite(invoice, said)
+
+    assert places(prove(invoice)) == named
+
+
+def test_corrected_invoice_that_was_changed_is_named(acme: Workspace, bot: Bot) -> None:
+    note = correct(acme, bot)
+    rewrite(note, {"preceding_on": "2026-04-01", "paid": "0.54", "due": "0.00"})
+
+    assert places(prove(note)) == [
+        "what is paid on the document: 0.54, should be 0",
+        "day of the corrected invoice: 2026-04-01, should be 2026-04-02",
     ]
 
 
