@@ -88,6 +88,23 @@ def test_month_ends_by_the_zone_of_the_workspace_and_the_beat_finds_it(
     assert of.pk not in renewals.find_due(now=closes)
 
 
+@pytest.mark.parametrize(
+    ("zone", "closes"),
+    [
+        ("America/New_York", datetime(2026, 11, 2, 4, tzinfo=UTC)),  # a first of 25 hours
+        ("Australia/Sydney", datetime(2028, 10, 1, 14, tzinfo=UTC)),  # of 23
+    ],
+)
+def test_month_closes_24_hours_after_its_end_also_where_that_is_another_time_of_day(
+    zone: str, closes: datetime
+) -> None:
+    of = renewing.workspace("far", opened=closes - 2 * DAY, timezone=zone)
+
+    assert renewing.run(of, closes - timedelta(microseconds=1)) == 0
+    assert of.pk in renewals.find_due(now=closes)
+    assert renewing.run(of, closes) == 1
+
+
 def test_zone_that_changed_holds_from_the_next_month_on() -> None:
     of = renewing.workspace("far", opened=MID_MARCH, timezone="Pacific/Kiritimati")
     zones.change(workspace=of, zone="Pacific/Pago_Pago", at=MID_MARCH)
