@@ -134,20 +134,48 @@ def find_edges(inputs: Inputs, claim: Claim, calendar: Calendar) -> dict[str, st
 
 
 def read_plans(document: IssuedDocument, claim: Claim, *, month: date | None) -> Iterator[PlanFact]:
-    """Yield the plans of the bots that matter: of an upgrade its bot, else all that pay a fee."""
+    """Yield the plans of the bots that matter: of an upgrade its bot, else all that pay a fee.
+
+    Where one was replaced on the first day of a month after that of before was closed, what it was.
+    """
     rows = BotPlan.objects.for_workspace(document.workspace_id)
+    replaced: dict[str, str] = {}
     if month:
+        replaced = read_replaced(document, month)
         paying = rows.filter(starts_on__lte=month, version__uses_credits=False)
         rows = rows.filter(starts_on__lte=month, bot__in=paying.values("bot"))
     else:
         day = claim["order"]["completed_on"] or claim["order"]["created_on"]
         rows = rows.filter(starts_on__lte=day, bot=document.order.bot_id)
     for row in rows.select_related("bot", "version__plan").order_by("bot__key", "starts_on"):
+        was = replaced.get(row.bot.key) if row.starts_on == month else None
         yield {
             "bot": row.bot.key,
             "day": row.starts_on.isoformat(),
-            "version": name_version(row.version),
+            "version": was or name_version(row.version),
         }
+
+
+def read_replaced(document: IssuedDocument, month: date) -> dict[str, str]:
+    """Return by bot the plan of a month's first day that a change of that day replaced too late.
+
+    A first day is longer than the 24 hours up to the close where clocks are put back, or the zone
+    is another from then on.
+    """
+    entries = AuditEntry.objects.for_workspace(document.workspace_id)
+    closed = entries.filter(action="month.closed", target=f"{month - DAY:%Y-%m}").first()
+    if closed is None:
+        return {}
+    named = name_versions()
+    changed = entries.filter(action="plan.changed", after__from=month.isoformat())
+    # Nobody changes a plan while the month is closed, so that later entries have higher numbers.
+    latest_first = changed.filter(pk__gt=closed.pk).order_by("-pk")
+    return {of.target: named.get((of.before or {}).get("plan", ""), "") for of in latest_first}
+
+
+def name_versions() -> dict[str, str]:
+    """Return what versions are called in proofs by what the audit log calls them."""
+    return {str(of): name_version(of) for of in PlanVersion.objects.select_related("plan")}
 
 
 def read_versions(named: set[str], claim: Claim) -> dict[str, VersionFact]:
@@ -228,23 +256,25 @@ def oldest_day(month: date) -> date:
 
 
 def read_paid(document: IssuedDocument, month: date) -> Iterator[PlanPaidFact]:
-    """Yield what upgrades on the first day of a month paid of its fee."""
-    postings = Posting.objects.for_workspace(document.workspace_id).filter(
-        kind=PostingKind.SUBSCRIPTION, service_day=month, key__startswith="order:"
+    """Yield what upgrades on the first day of a month paid of its fee before its renewal."""
+    posted = Posting.objects.for_workspace(document.workspace_id)
+    paid = posted.filter(kind=PostingKind.SUBSCRIPTION, service_day=month, bot__isnull=False)
+    paid = paid.filter(key__startswith="order:").select_related("bot")
+    renewal = posted.filter(key=f"renewal:{document.order.number}").first()
+    postings = {of.id: of for of in (paid.filter(id__lt=renewal.id) if renewal else paid)}
+    entries = LedgerEntry.objects.for_workspace(document.workspace_id).filter(
+        posting_id__in=list(postings), account=Account.REVENUE_SUBSCRIPTIONS
     )
-    for posting in postings.exclude(bot=None).select_related("bot").order_by("id"):
-        entries = LedgerEntry.objects.for_workspace(document.workspace_id).filter(
-            posting_id=posting.id, account=Account.REVENUE_SUBSCRIPTIONS
-        )
-        for amount in entries.values_list("amount", flat=True):
-            bot = posting.bot.key if posting.bot else ""
-            yield {"bot": bot, "posting": posting.key, "net": write(-amount)}
+    for entry in entries.order_by("posting_id", "number"):
+        posting = postings[entry.posting_id]
+        bot = posting.bot.key if posting.bot else ""
+        yield {"bot": bot, "posting": posting.key, "net": write(-entry.amount)}
 
 
 def read_changes(document: IssuedDocument, claim: Claim) -> Iterator[ChangeFact]:
     """Yield which plans a bot changed on the days of its order, as the audit log has it."""
     order = claim["order"]
-    named = {str(of): name_version(of) for of in PlanVersion.objects.select_related("plan")}
+    named = name_versions()
     changed = AuditEntry.objects.for_workspace(document.workspace_id).filter(
         action="plan.changed", target=order["bot"]
     )

@@ -18,7 +18,7 @@ from invoices import orders, plan_changes, proving, refunds, transfers
 from invoices.issued import DocumentKind, IssuedDocument
 from invoices.models import Method, Order, OrderLine, Outcome
 from invoices.proving import Proof
-from plans import catalog
+from plans import catalog, subscriptions
 from plans.catalog import FEE, Terms
 from plans.models import Plan
 from tests import make
@@ -135,6 +135,29 @@ def test_months_with_changes_of_plan_and_zone_are_equal() -> None:
 
     proofs = [prove(one) for one in documents(of)]
     assert [(places(proof), proof.reason) for proof in proofs] == [([], "")] * 2
+
+
+def test_plans_that_change_after_the_close_on_a_longer_first_day_are_equal() -> None:
+    of = renewing.workspace("far", timezone="Asia/Tokyo")
+    zones.change(workspace=of, zone="America/Los_Angeles", at=MID_MARCH)
+    names = ("before", "after", "back", "new")
+    early, late, back, new = (make.bot(of, name) for name in names)
+    for bot, code in ((early, "essential"), (late, "essential"), (back, "advanced")):
+        renewing.has(bot, code)
+    essential = renewing.version("essential")
+    subscriptions.schedule(bot=back, version=essential, day=renewing.APRIL, at=MID_MARCH)
+    closes = datetime(2026, 4, 1, 15, tzinfo=UTC)  # 1 April began 24 hours before, and has 40
+
+    orders.complete(order=upgrade(of, early, "advanced", at=closes - HOUR), at=closes - HOUR)
+    renewing.run(of, closes)
+    for bot, code in ((late, "advanced"), (back, "advanced"), (new, "essential")):
+        placed = upgrade(of, bot, code, at=closes + HOUR, key=f"page:{bot.key}")
+        orders.complete(order=placed, at=closes + HOUR)
+    renewing.run(of, closes + 31 * DAY)
+
+    found = documents(of)
+    assert [one.net for one in found] == [340, 180, 340, 340, 60, 1260]
+    assert [places(prove(one)) for one in found] == [[]] * 6
 
 
 def test_late_usage_is_equal_and_what_comes_later_does_not_change_a_proof(
