@@ -16,7 +16,7 @@ from django.test import Client
 
 from accounts.models import AuditEntry, Membership, Role, Workspace
 from accounts.tenancy import in_workspace
-from invoices import bundles, bundling
+from invoices import bundles, bundling, proof_files
 from invoices.bundled import DocumentBundle
 from invoices.issued import IssuedDocument
 from invoices.proof import packing
@@ -222,6 +222,20 @@ def test_bundle_that_was_tampered_with_is_named(
     assert status == 1
     assert named in said
     assert "SHA-256" in said or "missing" in said
+
+
+def test_worker_gives_signs_of_life_while_it_packs(
+    acme: Workspace, client: Client, invoice: IssuedDocument, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packing, "AT_ONCE", 1000)
+    client.post(page(invoice))
+    said: list[int] = []
+
+    with io.BytesIO() as file:
+        proof_files.pack(latest(acme), file, progress=said.append)
+        events = zipfile.ZipFile(file).getinfo(packing.EVENTS).file_size
+
+    assert said.count(411) > 2 * events / 1000  # each piece is hashed, then packed
 
 
 def test_difference_is_named_on_the_page(
