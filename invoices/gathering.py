@@ -1,7 +1,7 @@
 """What the proof of a document reads from the database: what is claimed, and its inputs.
 
-Rows as they are, read one by one: nothing here is counted, rated or added up, which the proof
-(`invoices.proof`) does anew. What came after the document was made is left out.
+Rows as they are, one by one: nothing here is counted or rated, which the proof (`invoices.proof`)
+does anew. What came after the document was made is left out.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,6 +27,7 @@ from invoices.proof.facts import (
     PlanPaidFact,
     VersionFact,
     ZoneFact,
+    list_months,
 )
 from invoices.proof.rates import Case
 from invoices.proof_claims import (
@@ -182,22 +183,29 @@ def read_versions(named: set[str], claim: Claim) -> dict[str, VersionFact]:
     """Return versions with their prices; one that has not all of them in the currency is not."""
     if claim["order"]["version"]:
         named = {*named, claim["order"]["version"]}
-    found: dict[str, VersionFact] = {}
-    for version in PlanVersion.objects.select_related("plan").prefetch_related("meters"):
-        prices = Price.objects.filter(version=version, currency=claim["currency"])
-        amounts = dict(prices.values_list("meter", "amount"))
-        included = {of.meter: of.included for of in version.meters.all()}
-        if name_version(version) in named and amounts.keys() >= {FEE, *included}:
-            found[name_version(version)] = {
-                "plan": version.plan.name,
-                "uses_credits": version.uses_credits,
-                "fee": write(amounts[FEE]),
-                "meters": [
-                    {"meter": meter, "included": number, "price": write(amounts[meter])}
-                    for meter, number in sorted(included.items())
-                ],
-            }
-    return found
+    versions = PlanVersion.objects.select_related("plan").prefetch_related("meters")
+    amounts: dict[int, dict[str, Decimal]] = {}
+    for price in Price.objects.filter(currency=claim["currency"]):
+        amounts.setdefault(price.version_id, {})[price.meter] = price.amount
+    return {
+        name_version(version): describe_version(version, amounts[version.pk])
+        for version in versions
+        if name_version(version) in named
+        and amounts.get(version.pk, {}).keys() >= {FEE, *(of.meter for of in version.meters.all())}
+    }
+
+
+def describe_version(version: PlanVersion, amounts: Mapping[str, Decimal]) -> VersionFact:
+    """Return a version with its prices."""
+    included = sorted((of.meter, of.included) for of in version.meters.all())
+    return {
+        "uses_credits": version.uses_credits,
+        "fee": write(amounts[FEE]),
+        "meters": [
+            {"meter": meter, "included": number, "price": write(amounts[meter])}
+            for meter, number in included
+        ],
+    }
 
 
 def find_contract(document: IssuedDocument, claim: Claim) -> str | None:
@@ -213,7 +221,7 @@ def read_ordered(document: IssuedDocument, month: date) -> Iterator[OrderedFact]
         kind__in=IN_ARREARS,
         order__type=OrderType.RENEWAL,
         order__key__lt=f"renewal:{month:%Y-%m}",
-        first_day__gte=oldest_day(month),
+        first_day__gte=list_months(month.isoformat())[0],
     )
     rows = rows.select_related("bot", "version__plan", "order")
     for row in rows.order_by("order__number", "number"):
@@ -223,7 +231,8 @@ def read_ordered(document: IssuedDocument, month: date) -> Iterator[OrderedFact]
 def read_given(document: IssuedDocument, month: date) -> Iterator[OrderedFact]:
     """Yield what closes before that of a month gave back."""
     rows = CreditedService.objects.for_workspace(document.workspace_id).filter(
-        document__key__lt=f"correction:{month:%Y-%m}", first_day__gte=oldest_day(month)
+        document__key__lt=f"correction:{month:%Y-%m}",
+        first_day__gte=list_months(month.isoformat())[0],
     )
     rows = rows.select_related("bot", "version__plan", "document__order")
     for row in rows.order_by("pk"):
@@ -247,12 +256,6 @@ def describe_service(
         "price": write(price),
         "net": write(row.net),
     }
-
-
-def oldest_day(month: date) -> date:
-    """Return the first day of the oldest month that is compared with what was ordered."""
-    number = month.year * 12 + month.month - 1 - 13
-    return date(number // 12, number % 12 + 1, 1)
 
 
 def read_paid(document: IssuedDocument, month: date) -> Iterator[PlanPaidFact]:

@@ -59,20 +59,19 @@ def read_claim(document: IssuedDocument, calendar: Calendar) -> Claim:
         "issued_at": write_instant(document.issued_at),
         "issued_on": document.issued_on.isoformat(),
         "content": document.content,
-        "order": read_order(document.order, calendar, month=find_month(document)),
+        "order": read_order(document.order, calendar),
         "lines": list(read_lines(document.order)),
         "postings": list(read_postings(document)),
     }
 
 
-def read_order(order: Order, calendar: Calendar, *, month: date | None) -> OrderFact:
+def read_order(order: Order, calendar: Calendar) -> OrderFact:
     """Return an order."""
     completed = order.completed_at
     of_plan = order.type in OF_PLANS
     return {
         "number": order.number,
         "name": str(order),
-        "type": order.type,
         "net": write(order.net),
         "tax": write(order.tax),
         "gross": write(order.gross),
@@ -85,7 +84,6 @@ def read_order(order: Order, calendar: Calendar, *, month: date | None) -> Order
         "placed": find_placed(order) if of_plan else None,
         "done": find_done(order) if of_plan else None,
         "due_on": order.due_on.isoformat() if order.due_on else None,
-        "month": month.isoformat() if month else None,
         "bot": order.bot.key if order.bot else None,
         "version": name_version(order.version) if order.version else None,
         "lot": write(order.lot.amount) if order.lot else None,

@@ -63,7 +63,6 @@ class OrderFact(TypedDict):
 
     number: int
     name: str
-    type: str
     net: str
     tax: str
     gross: str
@@ -76,7 +75,6 @@ class OrderFact(TypedDict):
     placed: int | None
     done: int | None
     due_on: str | None
-    month: str | None
     bot: str | None
     version: str | None
     lot: str | None
@@ -112,7 +110,6 @@ class MeterFact(TypedDict):
 class VersionFact(TypedDict):
     """A version of a plan with its prices in the currency of the document."""
 
-    plan: str
     uses_credits: bool
     fee: str
     meters: list[MeterFact]
