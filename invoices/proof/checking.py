@@ -37,8 +37,8 @@ from usage.sessions import RULE
 
 DUE_AFTER = 14 * DAY
 LATE = (
-    "{} of the events were received in the hour before the clock. Those of an import that ran"
-    " meanwhile may have been stored after it."
+    "Events of before the month began that came in the 24 hours before the clock: {}. An import or"
+    " a request that was still running by then may have stored some after it."
 )
 Progress = Callable[[int], None]
 

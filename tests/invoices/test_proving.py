@@ -20,7 +20,7 @@ from invoices.models import Method, Order, OrderLine, Outcome
 from invoices.proving import Proof
 from plans import catalog, subscriptions
 from plans.catalog import FEE, Terms
-from plans.models import Plan
+from plans.models import Currency, Plan
 from tests import make
 from tests.invoices import buying, renewing
 from tests.invoices.renewing import CLOSE, DAY, HOUR, MID_MARCH
@@ -242,6 +242,36 @@ def test_credits_for_money_that_came_by_wire_are_equal(acme: Workspace) -> None:
     assert (places(proof), proof.reason) == ([], "")
 
 
+@pytest.mark.usefixtures("own_catalog")
+def test_documents_in_yen_are_equal() -> None:
+    Currency.objects.using("operator").create(
+        code="JPY", decimals=0, free_credits=0, top_up_from=1000, top_up_to=10**6, low_balance=500
+    )
+    for code, fee, included in (("standard", 0, 0), ("essential", 9000, 400)):
+        terms = Terms(
+            uses_credits=not fee,
+            included={"billing_sessions": included},
+            prices={
+                (currency, meter): amount
+                for currency in ("EUR", "JPY", "USD")
+                for meter, amount in ((FEE, Decimal(fee)), ("billing_sessions", Decimal("20.5")))
+            },
+        )
+        plan = Plan.objects.get(code=code)
+        catalog.publish(plan=plan, terms=terms, replaces=1, at=renewing.OPENED)
+    of = renewing.workspace("yen", currency="JPY")
+    bot = renewing.has(make.bot(of), "essential")
+    renewing.use(bot, 403)
+    order = buying.paid(of, "10000", at=MID_MARCH)
+    refunds.refund(order=order, expected=order.gross, reason="Odd.", at=MID_MARCH)
+    renewing.run(of)
+
+    proofs = [prove(one) for kind in DocumentKind for one in documents(of, kind)]
+
+    assert [(places(proof), proof.reason) for proof in proofs] == [([], "")] * 3
+    assert documents(of)[-1].net == 9000 + 62  # 3 x 20.5, rounded to whole yen
+
+
 @pytest.mark.parametrize("days", [0, 2, 40])
 def test_upgrade_is_equal_also_where_it_was_paid_later(
     acme: Workspace, bot: Bot, days: int
@@ -296,6 +326,23 @@ def test_upgrade_that_is_paid_after_a_lower_one_of_its_day_is_equal(acme: Worksp
 
 
 # Differences
+
+
+def test_event_that_was_stored_after_the_close_differs_and_the_note_says_why(
+    acme: Workspace, bot: Bot
+) -> None:
+    renewing.use(bot, 405, rolled=MID_MARCH)
+    renewing.use(bot, 1, at=CLOSE - HOUR)  # what is used since does not matter
+    renewing.run(acme)
+    renewing.use(bot, 1)  # an import that began before
+
+    proof = prove(documents(acme)[-1])
+
+    assert places(proof)[0].endswith("used: 405, should be 406")
+    assert proof.note == (
+        "Events of before the month began that came in the 24 hours before the clock: 1. An import"
+        " or a request that was still running by then may have stored some after it."
+    )
 
 
 def test_event_that_was_changed_is_named_by_its_line(invoice: IssuedDocument) -> None:
