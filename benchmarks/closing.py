@@ -59,7 +59,7 @@ def measure_closing(*, full: bool) -> Iterator[Result]:
     with scratch.files(), celery_worker(WORKERS):
         start = time.perf_counter()
         for workspace_id in renewals.find_due(now=now):
-            tasks.run_renewals.delay(workspace_id=workspace_id, now=now.isoformat())
+            tasks.run_renewals.delay(workspace_id=workspace_id)
         wait_until_none(FIND_OPEN, month=month)
         closed_in = time.perf_counter() - start
         wait_until_none(FIND_UNMADE)

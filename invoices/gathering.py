@@ -1,7 +1,7 @@
 """What the proof of a document reads from the database: what is claimed, and its inputs.
 
-Rows as they are, read one by one: nothing here is counted, rated or added up, which the proof
-(`invoices.proof`) does anew. What came after the document was made is left out.
+Rows as they are, one by one: nothing here is counted or rated, which the proof (`invoices.proof`)
+does anew. What came after the document was made is left out.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,9 +27,17 @@ from invoices.proof.facts import (
     PlanPaidFact,
     VersionFact,
     ZoneFact,
+    list_months,
 )
 from invoices.proof.rates import Case
-from invoices.proof_claims import find_month, name_version, read_claim, write, write_instant
+from invoices.proof_claims import (
+    OF_PLANS,
+    find_month,
+    name_version,
+    read_claim,
+    write,
+    write_instant,
+)
 from plans.catalog import FEE
 from plans.models import (
     Account,
@@ -42,8 +50,6 @@ from plans.models import (
     WorkspaceBilling,
 )
 from usage.sessions import RULE
-
-OF_PLANS = frozenset({OrderType.SUBSCRIPTION, OrderType.PLAN_CHANGE})
 
 
 @dataclass
@@ -129,42 +135,77 @@ def find_edges(inputs: Inputs, claim: Claim, calendar: Calendar) -> dict[str, st
 
 
 def read_plans(document: IssuedDocument, claim: Claim, *, month: date | None) -> Iterator[PlanFact]:
-    """Yield the plans of the bots that matter: of an upgrade its bot, else all that pay a fee."""
+    """Yield the plans of the bots that matter: of an upgrade its bot, else all that pay a fee.
+
+    Where one was replaced on the first day of a month after that of before was closed, what it was.
+    """
     rows = BotPlan.objects.for_workspace(document.workspace_id)
+    replaced: dict[str, str] = {}
     if month:
+        replaced = read_replaced(document, month)
         paying = rows.filter(starts_on__lte=month, version__uses_credits=False)
         rows = rows.filter(starts_on__lte=month, bot__in=paying.values("bot"))
     else:
         day = claim["order"]["completed_on"] or claim["order"]["created_on"]
         rows = rows.filter(starts_on__lte=day, bot=document.order.bot_id)
     for row in rows.select_related("bot", "version__plan").order_by("bot__key", "starts_on"):
+        was = replaced.get(row.bot.key) if row.starts_on == month else None
         yield {
             "bot": row.bot.key,
             "day": row.starts_on.isoformat(),
-            "version": name_version(row.version),
+            "version": was or name_version(row.version),
         }
+
+
+def read_replaced(document: IssuedDocument, month: date) -> dict[str, str]:
+    """Return by bot the plan of a month's first day that a change of that day replaced too late.
+
+    A first day is longer than the 24 hours up to the close where clocks are put back, or the zone
+    is another from then on.
+    """
+    entries = AuditEntry.objects.for_workspace(document.workspace_id)
+    closed = entries.filter(action="month.closed", target=f"{month - DAY:%Y-%m}").first()
+    if closed is None:
+        return {}
+    named = name_versions()
+    changed = entries.filter(action="plan.changed", after__from=month.isoformat())
+    # Nobody changes a plan while the month is closed, so that later entries have higher numbers.
+    latest_first = changed.filter(pk__gt=closed.pk).order_by("-pk")
+    return {of.target: named.get((of.before or {}).get("plan", ""), "") for of in latest_first}
+
+
+def name_versions() -> dict[str, str]:
+    """Return what versions are called in proofs by what the audit log calls them."""
+    return {str(of): name_version(of) for of in PlanVersion.objects.select_related("plan")}
 
 
 def read_versions(named: set[str], claim: Claim) -> dict[str, VersionFact]:
     """Return versions with their prices; one that has not all of them in the currency is not."""
     if claim["order"]["version"]:
         named = {*named, claim["order"]["version"]}
-    found: dict[str, VersionFact] = {}
-    for version in PlanVersion.objects.select_related("plan").prefetch_related("meters"):
-        prices = Price.objects.filter(version=version, currency=claim["currency"])
-        amounts = dict(prices.values_list("meter", "amount"))
-        included = {of.meter: of.included for of in version.meters.all()}
-        if name_version(version) in named and amounts.keys() >= {FEE, *included}:
-            found[name_version(version)] = {
-                "plan": version.plan.name,
-                "uses_credits": version.uses_credits,
-                "fee": write(amounts[FEE]),
-                "meters": [
-                    {"meter": meter, "included": number, "price": write(amounts[meter])}
-                    for meter, number in sorted(included.items())
-                ],
-            }
-    return found
+    versions = PlanVersion.objects.select_related("plan").prefetch_related("meters")
+    amounts: dict[int, dict[str, Decimal]] = {}
+    for price in Price.objects.filter(currency=claim["currency"]):
+        amounts.setdefault(price.version_id, {})[price.meter] = price.amount
+    return {
+        name_version(version): describe_version(version, amounts[version.pk])
+        for version in versions
+        if name_version(version) in named
+        and amounts.get(version.pk, {}).keys() >= {FEE, *(of.meter for of in version.meters.all())}
+    }
+
+
+def describe_version(version: PlanVersion, amounts: Mapping[str, Decimal]) -> VersionFact:
+    """Return a version with its prices."""
+    included = sorted((of.meter, of.included) for of in version.meters.all())
+    return {
+        "uses_credits": version.uses_credits,
+        "fee": write(amounts[FEE]),
+        "meters": [
+            {"meter": meter, "included": number, "price": write(amounts[meter])}
+            for meter, number in included
+        ],
+    }
 
 
 def find_contract(document: IssuedDocument, claim: Claim) -> str | None:
@@ -180,7 +221,7 @@ def read_ordered(document: IssuedDocument, month: date) -> Iterator[OrderedFact]
         kind__in=IN_ARREARS,
         order__type=OrderType.RENEWAL,
         order__key__lt=f"renewal:{month:%Y-%m}",
-        first_day__gte=oldest_day(month),
+        first_day__gte=list_months(month.isoformat())[0],
     )
     rows = rows.select_related("bot", "version__plan", "order")
     for row in rows.order_by("order__number", "number"):
@@ -190,7 +231,8 @@ def read_ordered(document: IssuedDocument, month: date) -> Iterator[OrderedFact]
 def read_given(document: IssuedDocument, month: date) -> Iterator[OrderedFact]:
     """Yield what closes before that of a month gave back."""
     rows = CreditedService.objects.for_workspace(document.workspace_id).filter(
-        document__key__lt=f"correction:{month:%Y-%m}", first_day__gte=oldest_day(month)
+        document__key__lt=f"correction:{month:%Y-%m}",
+        first_day__gte=list_months(month.isoformat())[0],
     )
     rows = rows.select_related("bot", "version__plan", "document__order")
     for row in rows.order_by("pk"):
@@ -216,30 +258,26 @@ def describe_service(
     }
 
 
-def oldest_day(month: date) -> date:
-    """Return the first day of the oldest month that is compared with what was ordered."""
-    number = month.year * 12 + month.month - 1 - 13
-    return date(number // 12, number % 12 + 1, 1)
-
-
 def read_paid(document: IssuedDocument, month: date) -> Iterator[PlanPaidFact]:
-    """Yield what upgrades on the first day of a month paid of its fee."""
-    postings = Posting.objects.for_workspace(document.workspace_id).filter(
-        kind=PostingKind.SUBSCRIPTION, service_day=month, key__startswith="order:"
+    """Yield what upgrades on the first day of a month paid of its fee before its renewal."""
+    posted = Posting.objects.for_workspace(document.workspace_id)
+    paid = posted.filter(kind=PostingKind.SUBSCRIPTION, service_day=month, bot__isnull=False)
+    paid = paid.filter(key__startswith="order:").select_related("bot")
+    renewal = posted.filter(key=f"renewal:{document.order.number}").first()
+    postings = {of.id: of for of in (paid.filter(id__lt=renewal.id) if renewal else paid)}
+    entries = LedgerEntry.objects.for_workspace(document.workspace_id).filter(
+        posting_id__in=list(postings), account=Account.REVENUE_SUBSCRIPTIONS
     )
-    for posting in postings.exclude(bot=None).select_related("bot").order_by("id"):
-        entries = LedgerEntry.objects.for_workspace(document.workspace_id).filter(
-            posting_id=posting.id, account=Account.REVENUE_SUBSCRIPTIONS
-        )
-        for amount in entries.values_list("amount", flat=True):
-            bot = posting.bot.key if posting.bot else ""
-            yield {"bot": bot, "posting": posting.key, "net": write(-amount)}
+    for entry in entries.order_by("posting_id", "number"):
+        posting = postings[entry.posting_id]
+        bot = posting.bot.key if posting.bot else ""
+        yield {"bot": bot, "posting": posting.key, "net": write(-entry.amount)}
 
 
 def read_changes(document: IssuedDocument, claim: Claim) -> Iterator[ChangeFact]:
     """Yield which plans a bot changed on the days of its order, as the audit log has it."""
     order = claim["order"]
-    named = {str(of): name_version(of) for of in PlanVersion.objects.select_related("plan")}
+    named = name_versions()
     changed = AuditEntry.objects.for_workspace(document.workspace_id).filter(
         action="plan.changed", target=order["bot"]
     )
@@ -248,7 +286,9 @@ def read_changes(document: IssuedDocument, claim: Claim) -> Iterator[ChangeFact]
         day = str((entry.after or {}).get("from"))
         days = (order["created_on"], order["completed_on"])
         if day in days and before in named and after in named:
-            yield {"day": day, "before": named[before], "after": named[after]}
+            yield {
+                "entry": entry.pk, "day": day, "before": named[before], "after": named[after],
+            }  # fmt: skip
 
 
 def find_transfer(order: Order) -> str | None:
@@ -278,6 +318,7 @@ def read_invoice(document: IssuedDocument) -> InvoiceFact | None:
     sums = given.aggregate(net=Sum("net", default=Decimal(0)), tax=Sum("tax", default=Decimal(0)))
     return {
         "number": invoice.number,
+        "issued_on": invoice.issued_on.isoformat(),
         "net": write(invoice.net - sums["net"]),
         "tax": write(invoice.tax - sums["tax"]),
     }

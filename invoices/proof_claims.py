@@ -4,11 +4,16 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+from django.db.models import Q
+
+from accounts.models import AuditEntry
 from accounts.months import Calendar
 from invoices.issued import DocumentKind, IssuedDocument
 from invoices.models import Order, OrderLine, OrderType
 from invoices.proof.facts import CannotProve, Claim, LineFact, OrderFact, PostingFact
 from plans.models import LedgerEntry, PlanVersion, Posting
+
+OF_PLANS = frozenset({OrderType.SUBSCRIPTION, OrderType.PLAN_CHANGE})
 
 
 def find_cause(document: IssuedDocument) -> str:
@@ -51,20 +56,22 @@ def read_claim(document: IssuedDocument, calendar: Calendar) -> Claim:
         "net": write(document.net),
         "tax": write(document.tax),
         "gross": write(document.gross),
+        "issued_at": write_instant(document.issued_at),
+        "issued_on": document.issued_on.isoformat(),
         "content": document.content,
-        "order": read_order(document.order, calendar, month=find_month(document)),
+        "order": read_order(document.order, calendar),
         "lines": list(read_lines(document.order)),
         "postings": list(read_postings(document)),
     }
 
 
-def read_order(order: Order, calendar: Calendar, *, month: date | None) -> OrderFact:
+def read_order(order: Order, calendar: Calendar) -> OrderFact:
     """Return an order."""
     completed = order.completed_at
+    of_plan = order.type in OF_PLANS
     return {
         "number": order.number,
         "name": str(order),
-        "type": order.type,
         "net": write(order.net),
         "tax": write(order.tax),
         "gross": write(order.gross),
@@ -74,12 +81,40 @@ def read_order(order: Order, calendar: Calendar, *, month: date | None) -> Order
         "created_on": calendar.day_of(order.created_at).isoformat(),
         "completed_at": write_instant(completed) if completed else None,
         "completed_on": calendar.day_of(completed).isoformat() if completed else None,
+        "placed": find_placed(order) if of_plan else None,
+        "done": find_done(order) if of_plan else None,
         "due_on": order.due_on.isoformat() if order.due_on else None,
-        "month": month.isoformat() if month else None,
         "bot": order.bot.key if order.bot else None,
         "version": name_version(order.version) if order.version else None,
         "lot": write(order.lot.amount) if order.lot else None,
     }
+
+
+def find_placed(order: Order) -> int | None:
+    """Return the number of the entry in the audit log that an order was placed with."""
+    entries = AuditEntry.objects.for_workspace(order.workspace_id)
+    placed = entries.filter(action="order.placed", target=str(order))
+    return placed.values_list("pk", flat=True).first()
+
+
+def find_done(order: Order) -> int | None:
+    """Return the number of the entry of the change of plan by an order, else of its completion.
+
+    The change is the entry before: nobody else completes orders of the workspace or changes its
+    plans meanwhile. Where that is another change, or another order, this one changed nothing.
+    """
+    entries = AuditEntry.objects.for_workspace(order.workspace_id)
+    done = entries.filter(action="order.completed", target=str(order)).first()
+    if done is None or order.bot is None:
+        return None
+    orders = Order.objects.for_workspace(order.workspace_id)
+    names = [str(of) for of in orders.filter(bot=order.bot, type__in=OF_PLANS)]
+    changed = Q(action="plan.changed", target=order.bot.key)
+    completed = Q(action="order.completed", target__in=names)
+    before = entries.filter(changed | completed, pk__lt=done.pk).order_by("pk").last()
+    if before and before.action == "plan.changed":
+        done = before if (before.after or {}).get("plan") == str(order.version) else done
+    return done.pk
 
 
 def read_lines(order: Order) -> Iterator[LineFact]:

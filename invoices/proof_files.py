@@ -6,6 +6,7 @@ memory than a few.
 
 import hashlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any
@@ -27,7 +28,10 @@ ORDER = (packing.README, packing.SCRIPT, packing.DOCUMENT, packing.INPUTS, packi
 def pack(
     bundle: DocumentBundle, file: IO[bytes], *, progress: Callable[[int], None]
 ) -> dict[str, Any]:  # Any: JSON
-    """Prove the document of a bundle, write the ZIP file, and return what came of the proof."""
+    """Prove the document of a bundle, write the ZIP file, and return what came of the proof.
+
+    ``progress`` hears of the events counted and, while files are packed, again and again of all.
+    """
     with TemporaryDirectory() as name:
         folder = Path(name)
         proof = proving.prove_in(
@@ -37,15 +41,17 @@ def pack(
             progress=progress,
         )
         proving.record(proof, workspace_id=bundle.workspace_id)
-        write_rest(bundle, proof, folder)
+        alive = partial(progress, proof.inputs.get("events", 0))
+        write_rest(bundle, proof, folder, alive=alive)
         with ZipFile(file, "w", ZIP_DEFLATED) as archive:
             for path in list_files(folder):
-                add(archive, path, path.relative_to(folder).as_posix())
-                progress(proof.inputs.get("events", 0))
+                add(archive, path, path.relative_to(folder).as_posix(), alive=alive)
     return proof.describe()
 
 
-def write_rest(bundle: DocumentBundle, proof: Proof, folder: Path) -> None:
+def write_rest(
+    bundle: DocumentBundle, proof: Proof, folder: Path, *, alive: Callable[[], None]
+) -> None:
     """Write what came of a proof, the program, and the manifest of all files."""
     with in_workspace(bundle.workspace_id):
         document = proving.read_document(bundle.workspace_id, bundle.documents[0])
@@ -64,7 +70,8 @@ def write_rest(bundle: DocumentBundle, proof: Proof, folder: Path) -> None:
         about = f"{proof.number} cannot be proved: {proof.reason}\n"
     (folder / packing.README).write_text(about, "utf-8")
     manifest = "".join(
-        f"{digest(path)}  {path.relative_to(folder).as_posix()}\n" for path in list_files(folder)
+        f"{digest(path, alive=alive)}  {path.relative_to(folder).as_posix()}\n"
+        for path in list_files(folder)
     )
     (folder / packing.MANIFEST).write_text(manifest, "utf-8")
 
@@ -88,17 +95,27 @@ def list_files(folder: Path) -> Iterator[Path]:
     yield from (named[name] for name in [*first, *sorted(named.keys() - set(first))])
 
 
-def add(archive: ZipFile, path: Path, name: str) -> None:
+def add(archive: ZipFile, path: Path, name: str, *, alive: Callable[[], None]) -> None:
     """Add a file to the ZIP file, piece by piece."""
     entry = ZipInfo(name, WRITTEN_AT)
     entry.compress_type = ZIP_DEFLATED
     entry.external_attr = 0o644 << 16
     with path.open("rb") as source, archive.open(entry, "w", force_zip64=True) as target:
-        while part := source.read(packing.AT_ONCE):
-            target.write(part)
+        for piece in read_pieces(source, alive=alive):
+            target.write(piece)
 
 
-def digest(path: Path) -> str:
+def digest(path: Path, *, alive: Callable[[], None]) -> str:
     """Return the SHA-256 of a file."""
+    digest = hashlib.sha256()
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        for piece in read_pieces(file, alive=alive):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def read_pieces(file: IO[bytes], *, alive: Callable[[], None]) -> Iterator[bytes]:
+    """Yield a file piece by piece, with a sign of life after each."""
+    while piece := file.read(packing.AT_ONCE):
+        yield piece
+        alive()

@@ -259,5 +259,5 @@ def read_back(path: Path) -> Iterator[Event]:
 
 
 def digest_xml(document: IssuedDocument) -> str:
-    """Return the SHA-256 of the XML of a document, as it lies in its PDF."""
+    """Return the SHA-256 of the XML of a document, written anew from all that it says."""
     return hashlib.sha256(facturx.write(contents.read(document))).hexdigest()

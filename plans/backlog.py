@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from accounts.models import Workspace
 from accounts.tenancy import read_as_operator
-from usage.models import ChangedBot, DirtyStream
+from usage.models import ChangedBot, DirtyStream, Event
 
 # The zone that is ahead of all others. There a last day is over first, and credits lapse on the
 # second day after it: where they are not due yet, a run finds nothing.
@@ -42,10 +42,15 @@ def count_waiting() -> int:
 
 
 def is_outstanding(workspace: Workspace, *, end: datetime, now: datetime) -> bool:
-    """Tell whether something waits to be counted or charged that may be of before ``end``."""
+    """Tell whether something waits to be counted or charged that may be of before ``end``.
+
+    Also whether such an event came after the clock, as it may be counted already: what is made as
+    of ``now`` is to be of what had come by then.
+    """
     waiting = DirtyStream.objects.for_workspace(workspace)
     due = waiting.filter(due_at__lte=now, touched_from__lt=end)
-    return is_marked(workspace, end=end) or due.exists()
+    came = Event.objects.for_workspace(workspace).filter(received_at__gt=now, at__lt=end)
+    return is_marked(workspace, end=end) or due.exists() or came.exists()
 
 
 def is_marked(workspace: Workspace, *, end: datetime) -> bool:

@@ -16,11 +16,11 @@ CLOSES_AFTER = timedelta(hours=24)  # a month, after its local end
 
 
 def closes_at(calendar: Calendar, month: date) -> datetime:
-    """Return when a month is to be closed.
+    """Return when a month is to be closed: in UTC, since its next day may be of another length.
 
     Source: product doc, "A month of a workspace closes 24 hours after its local end".
     """
-    return calendar.start_of(next_month(month)) + CLOSES_AFTER
+    return calendar.start_of(next_month(month)).astimezone(UTC) + CLOSES_AFTER
 
 
 def closes_under_contract(held: WorkspaceBilling, month: date, *, calendar: Calendar) -> bool:

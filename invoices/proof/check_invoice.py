@@ -20,6 +20,8 @@ from invoices.proof import packing  # noqa: E402
 from invoices.proof.checking import check  # noqa: E402
 from invoices.proof.facts import CannotProve, Event  # noqa: E402
 
+UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)  # of other shape
+
 
 def main(arguments: list[str]) -> int:
     """Check the bundle in a folder and say what was found."""
@@ -36,7 +38,7 @@ def main(arguments: list[str]) -> int:
     except CannotProve as error:
         say(f"Cannot be proved: {error}")
         return 1
-    except (OSError, ValueError, KeyError, TypeError, ArithmeticError) as error:
+    except (OSError, *UNREADABLE) as error:
         say(f"The files cannot be read: {error!r}.")
         return 1
     return 1 if faults or differs else 0

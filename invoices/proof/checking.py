@@ -15,6 +15,7 @@ from invoices.proof.comparing import (
     Difference,
     Findings,
     Sums,
+    compare_corrected,
     compare_document,
     compare_lines,
     compare_order,
@@ -36,8 +37,8 @@ from usage.sessions import RULE
 
 DUE_AFTER = 14 * DAY
 LATE = (
-    "{} of the events were received in the hour before the clock. Those of an import that ran"
-    " meanwhile may have been stored after it."
+    "Events of before the month began that came in the 24 hours before the clock: {}. An import or"
+    " a request that was still running by then may have stored some after it."
 )
 Progress = Callable[[int], None]
 
@@ -79,6 +80,7 @@ def check(
     usage = Usage(case.list_cuts(), as_of=count_from(inputs["as_of"]))
     count_events(events, usage=usage, progress=progress)
     CHECKS[claim["cause"]](claim, case, usage, findings)
+    compare_corrected(claim, inputs["invoice"], findings)
     if usage.late and any(of.where.startswith("line") for of in findings):
         note = f"{note} {LATE.format(usage.late)}".strip()
     prices = sum(1 + len(of["meters"]) for of in inputs["versions"].values())
@@ -110,8 +112,9 @@ def check_credits(claim: Claim, case: Case, usage: Usage, findings: Findings) ->
 def check_plan(claim: Claim, case: Case, usage: Usage, findings: Findings) -> None:
     """Check an invoice of an upgrade: its price when it was ordered, and when it was paid."""
     order = claim["order"]
-    ordered = rate_upgrade(case, order, order["created_on"])
-    price = rate_upgrade(case, order, order["completed_on"] or order["created_on"])
+    ordered = rate_upgrade(case, order, order["created_on"], entry=order["placed"])
+    paid_on = order["completed_on"] or order["created_on"]
+    price = rate_upgrade(case, order, paid_on, entry=order["done"])
     price = price if price <= ordered else NONE
     sums = expected.add_tax(claim, ordered)
     compare_order(claim, sums, findings)
@@ -147,9 +150,6 @@ def check_correction(claim: Claim, case: Case, usage: Usage, findings: Findings)
     left = Sums(Decimal(invoice["net"]), Decimal(invoice["tax"]))
     parts = expected.fit(claim, expected.arrange(parts, claim["content"]), left)
     sums = expected.take_part(claim, sum((part.net for part in parts), NONE))
-    findings.same(
-        "corrected invoice on the document", claim["content"]["preceding_number"], invoice["number"]
-    )
     compare_document(claim, expected.say_parts(claim, parts), sums, findings)
     posting = expected.post_correction(parts, sums)
     compare_postings(claim, {f"credit_note:{claim['number']}": posting}, findings)
@@ -160,10 +160,6 @@ def check_refund(claim: Claim, case: Case, usage: Usage, findings: Findings) -> 
     balance = -sum((Decimal(amount) for amount in case.inputs["lot"]), NONE)
     net = round_amount(balance, decimals=claim["decimals"])
     sums = expected.take_part(claim, net)
-    invoice = case.inputs["invoice"]
-    if invoice:
-        said = claim["content"]["preceding_number"]
-        findings.same("corrected invoice on the document", said, invoice["number"])
     compare_document(claim, [expected.say_credits(net)], sums, findings)
     key = f"refund:{claim['order']['number']}"
     compare_postings(claim, {key: expected.post_refund(balance, sums)}, findings)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from invoices.proof.facts import NONE, Claim, Line, LineFact, PostingFact
+from invoices.proof.facts import NONE, Claim, InvoiceFact, Line, LineFact, PostingFact
 
 MISSING, NOT_THERE = "missing", "nothing"
 
@@ -120,6 +120,7 @@ def compare_document(
             findings.append(Difference(f"{where}, text", said["text"], f"with {line.says}"))
     findings.same("lines of the document", len(content["lines"]), len(lines))
     compare_sums(claim, sums, findings)
+    compare_payment(claim, findings)
 
 
 def compare_sums(claim: Claim, sums: Sums, findings: Findings) -> None:
@@ -135,8 +136,39 @@ def compare_sums(claim: Claim, sums: Sums, findings: Findings) -> None:
     for name, amount in (("net", sums.net), ("tax", sums.tax), ("gross", sums.gross)):
         findings.same(f"{name} of the document", content[name], amount)
         findings.same(f"{name} of the document's row", claim[name], amount)  # type: ignore[literal-required]
-    due = Decimal(content["gross"]) - Decimal(content["paid"])
-    findings.same("what is due on the document", content["due"], due)
+
+
+def compare_payment(claim: Claim, findings: Findings) -> None:
+    """Compare what a document says of its payment: nothing is paid, or all of it."""
+    content, order = claim["content"], claim["order"]
+    gross = Decimal(content["gross"])
+    paid, due_on = (NONE, order["due_on"]) if is_owed(claim) else (gross, claim["issued_on"])
+    if claim["kind"] == "credit_note":
+        paid, due_on = NONE, None
+    findings.same("what is paid on the document", content["paid"], paid)
+    findings.same("what is due on the document", content["due"], gross - Decimal(content["paid"]))
+    findings.same("due day on the document", content["due_on"], due_on)
+    findings.same("day of issue on the document", content["issued_on"], claim["issued_on"])
+
+
+def is_owed(claim: Claim) -> bool:
+    """Tell whether an invoice was issued before it was paid, as those of renewals are.
+
+    Unless it could not be issued when its order was placed, and was so late that it was paid.
+    """
+    order = claim["order"]
+    if claim["cause"] != "renewal":
+        return False
+    paid_at = order["completed_at"]
+    return claim["issued_at"] == order["created_at"] or not paid_at or paid_at > claim["issued_at"]
+
+
+def compare_corrected(claim: Claim, invoice: InvoiceFact | None, findings: Findings) -> None:
+    """Compare which invoice a document says that it corrects; None: none."""
+    content = claim["content"]
+    number, day = (invoice["number"], invoice["issued_on"]) if invoice else ("", None)
+    findings.same("corrected invoice on the document", content["preceding_number"], number)
+    findings.same("day of the corrected invoice", content["preceding_on"], day)
 
 
 def compare_order(claim: Claim, sums: Sums, findings: Findings) -> None:

@@ -13,7 +13,6 @@ from typing import NamedTuple
 from invoices.proof.facts import CannotProve, Event, count_from
 from usage.sessions import DAY, LAST_OF_STREAM, EventType, StreamEvent, count_sessions
 
-HOUR = DAY // 24
 OF_AGENTS = range(EventType.SEAT_ASSIGNED, EventType.SIGNED_OUT + 1)
 
 StreamName = tuple[str, str, str, str, str]
@@ -34,7 +33,7 @@ class Usage:
         self.seats: dict[str, list[list[Held]]] = {}
         self.signed_in: dict[str, list[Held]] = {}
         self.events = 0
-        self.late = 0  # events that were received in the hour before the clock
+        self.late = 0  # events that came so late that they may have been stored after the clock
         self.sessions = 0
 
     def add(self, bot: str, at: int, meter: str) -> None:
@@ -43,6 +42,13 @@ class Usage:
         if 0 <= place < len(self.cuts[bot]) - 1:
             self.counted[bot, place, meter] += 1
             self.sessions += meter != "conversations"
+
+    def take(self, event: Event) -> None:
+        """Note that an event was read."""
+        self.events += 1
+        if count_from(event["received_at"]) > self.as_of - DAY:
+            ends = self.cuts.get(event["bot"], ())[-1:]  # of what is counted: the month begins
+            self.late += any(count_from(event["at"]) < end for end in ends)
 
     def count(self, bot: str, meter: str, start: int, end: int) -> int:
         """Return how many of a meter started from a cut up to another, or held a seat between."""
@@ -106,8 +112,7 @@ def in_order(events: Iterable[Event], usage: Usage) -> Iterator[Event]:
     """Yield events, counted, as long as each comes after the one before."""
     before: tuple[str | int, ...] = ()
     for event in events:
-        usage.events += 1
-        usage.late += count_from(event["received_at"]) > usage.as_of - HOUR
+        usage.take(event)
         key = sort_key(event)
         if key <= before:
             raise CannotProve(f"Event {event['id']} of {event['source']} is not in its place.")

@@ -55,11 +55,14 @@ class PostingFact(TypedDict):
 
 
 class OrderFact(TypedDict):
-    """The order of the document. ``lot``: how many credits it loaded; None: none."""
+    """The order of the document. ``lot``: how many credits it loaded; None: none.
+
+    Of an order of a plan, by number of the entry in the audit log: ``placed`` when it was placed,
+    ``done`` when the plan was changed by it or, where it was not, when it was completed.
+    """
 
     number: int
     name: str
-    type: str
     net: str
     tax: str
     gross: str
@@ -69,8 +72,9 @@ class OrderFact(TypedDict):
     created_on: str
     completed_at: str | None
     completed_on: str | None
+    placed: int | None
+    done: int | None
     due_on: str | None
-    month: str | None
     bot: str | None
     version: str | None
     lot: str | None
@@ -87,6 +91,8 @@ class Claim(TypedDict):
     net: str
     tax: str
     gross: str
+    issued_at: str
+    issued_on: str
     content: Content
     order: OrderFact
     lines: list[LineFact]
@@ -104,7 +110,6 @@ class MeterFact(TypedDict):
 class VersionFact(TypedDict):
     """A version of a plan with its prices in the currency of the document."""
 
-    plan: str
     uses_credits: bool
     fee: str
     meters: list[MeterFact]
@@ -119,8 +124,12 @@ class PlanFact(TypedDict):
 
 
 class ChangeFact(TypedDict):
-    """A change of a bot's plan that held from the same day on, as the audit log has it."""
+    """A change of a bot's plan that held from the same day on, as the audit log has it.
 
+    ``entry``: the number of its entry; later ones have higher numbers.
+    """
+
+    entry: int
     day: str
     before: str
     after: str
@@ -155,6 +164,7 @@ class InvoiceFact(TypedDict):
     """Of a credit note: the invoice that it corrects, and what was left of it."""
 
     number: str
+    issued_on: str
     net: str
     tax: str
 

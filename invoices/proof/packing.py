@@ -9,6 +9,7 @@ EXPECTED, MANIFEST, README = "expected.json", "MANIFEST", "README.txt"
 SCRIPT = "check_invoice.py"
 # What the script needs, byte for byte as the console has it, from the folder of the project.
 MODULES = (
+    "invoices/__init__.py",
     "invoices/proof/__init__.py",
     "invoices/proof/checking.py",
     "invoices/proof/comparing.py",
@@ -17,7 +18,9 @@ MODULES = (
     "invoices/proof/facts.py",
     "invoices/proof/packing.py",
     "invoices/proof/rates.py",
+    "plans/__init__.py",
     "plans/money.py",
+    "usage/__init__.py",
     "usage/sessions.py",
 )
 AT_ONCE = 1 << 20
@@ -37,17 +40,18 @@ postings of the ledger with them. It says "Equal." or names each difference: whe
 there, and what should be.
 
 document.json   what is to be proved: the document as it was issued, its order with its lines, and
-                the postings of the ledger; with the SHA-256 of its PDF and of its XML
+                the postings of the ledger
 inputs.json     from what it follows: the rule, the clock, plans of the bots by day, prices, time
                 zones, what was ordered and given back before
 events.ndjson   the events of the bots concerned, one a line, as received up to that clock. Users,
                 conversations and agents are the ids that the bot platform sent; there are no texts
-expected.json   what the console found
+expected.json   what the console found; with the SHA-256 of the document's PDF as it is stored
+                (empty: not made yet) and of its XML, written anew. The program checks neither
 {script}   the program; the modules beside it are those that the console itself runs
 
-Not worked out anew: texts and addresses, which tax category and rate the sale falls under, whether
-the payment came, and whether these are all events that there were. SHA-256 of the inputs
-(document.json, inputs.json and events.ndjson in this order):
+Not worked out anew: texts and addresses, the day of issue, which tax category and rate the sale
+falls under, whether the payment came, and whether these are all events that there were. SHA-256 of
+the inputs (document.json, inputs.json and events.ndjson in this order):
 {digest}
 """
 

@@ -224,10 +224,13 @@ def rate_further(
         yield Line(bot, kind, stretch.version, *days, meter, used, included, quantity, price, net)
 
 
-def rate_upgrade(case: Case, order: OrderFact, day: str) -> Decimal:
-    """Return what an upgrade costs on a local day; 0: it is none, or a contract holds."""
+def rate_upgrade(case: Case, order: OrderFact, day: str, *, entry: int | None) -> Decimal:
+    """Return what an upgrade costs on a local day; 0: it is none, or a contract holds.
+
+    ``entry``: in the audit log, before which the plan is that it replaces.
+    """
     version, known = order["version"] or "", case.inputs["versions"]
-    old = find_replaced(case, order, day)
+    old = find_replaced(case, order, day, entry or 0)
     contract = case.inputs["contract_from"]
     if old not in known or version not in known or (contract and contract <= day):
         return NONE
@@ -240,16 +243,14 @@ def rate_upgrade(case: Case, order: OrderFact, day: str) -> Decimal:
     return round_amount(part, decimals=case.inputs["decimals"])
 
 
-def find_replaced(case: Case, order: OrderFact, day: str) -> str:
-    """Return the version that an upgrade replaced on a day, or would have; empty: none.
+def find_replaced(case: Case, order: OrderFact, day: str, entry: int) -> str:
+    """Return the version that a bot had on a day before an entry of the audit log; empty: none.
 
-    The plan of a bot that began on that day is not there any more where the upgrade replaced it;
-    then the audit log has it.
+    What began on that day may have been replaced since: then the next change of that day says what
+    it replaced. Without one it is what the bot has on that day.
     """
-    for change in case.inputs["changes"]:
-        if change["day"] == day and change["after"] == order["version"]:
+    for change in sorted(case.inputs["changes"], key=lambda of: of["entry"]):
+        if change["day"] == day and change["entry"] >= entry:
             return change["before"]
     begun = [of for of in case.plans.get(order["bot"] or "", []) if of["day"] <= day]
-    if begun and (begun[-1]["day"], begun[-1]["version"]) == (day, order["version"]):
-        begun.pop()
     return begun[-1]["version"] if begun else ""

@@ -5,6 +5,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from hypothesis import Phase, given, settings
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from accounts.models import AuditEntry, Bot, Workspace
 from accounts.tenancy import in_workspace
-from invoices import close, contents, order_lines, orders, plan_changes, renewals
+from invoices import close, contents, order_lines, orders, plan_changes, renewals, tasks
 from invoices.issued import IssuedDocument, Payback
 from invoices.models import Method, Order, OrderLine
 from plans import billing, charging, subscriptions, verification
@@ -85,6 +86,23 @@ def test_month_ends_by_the_zone_of_the_workspace_and_the_beat_finds_it(
     assert of.pk in renewals.find_due(now=closes)
     assert renewing.run(of, closes) == 1
     assert of.pk not in renewals.find_due(now=closes)
+
+
+@pytest.mark.parametrize(
+    ("zone", "closes"),
+    [
+        ("America/New_York", datetime(2026, 11, 2, 4, tzinfo=UTC)),  # a first of 25 hours
+        ("Australia/Sydney", datetime(2028, 10, 1, 14, tzinfo=UTC)),  # of 23
+    ],
+)
+def test_month_closes_24_hours_after_its_end_also_where_that_is_another_time_of_day(
+    zone: str, closes: datetime
+) -> None:
+    of = renewing.workspace("far", opened=closes - 2 * DAY, timezone=zone)
+
+    assert renewing.run(of, closes - timedelta(microseconds=1)) == 0
+    assert of.pk in renewals.find_due(now=closes)
+    assert renewing.run(of, closes) == 1
 
 
 def test_zone_that_changed_holds_from_the_next_month_on() -> None:
@@ -247,6 +265,23 @@ def test_usage_that_waits_to_be_counted_keeps_its_month_open(acme: Workspace, bo
     assert renewing.run(acme, MAY_CLOSE) == 0
     make.roll_up(acme, now=MAY_CLOSE)
     assert renewing.run(acme, MAY_CLOSE) == 1
+
+
+def test_usage_that_came_after_the_clock_keeps_its_month_open(acme: Workspace, bot: Bot) -> None:
+    renewing.use(bot, 1, at=CLOSE, rolled=CLOSE + make.MINUTE)
+    assert renewing.run(acme) == 1  # of March: what came is of April
+
+    renewing.use(bot, 1, at=CLOSE, rolled=MAY_CLOSE + make.MINUTE)
+    assert renewing.run(acme, MAY_CLOSE) == 0
+    assert renewing.run(acme, MAY_CLOSE + make.MINUTE) == 1
+
+
+@pytest.mark.usefixtures("bot")
+def test_task_reads_its_own_clock(acme: Workspace) -> None:
+    with time_machine.travel(CLOSE, tick=False):
+        tasks.run_renewals(workspace_id=acme.pk)
+
+    assert renewing.open_month(acme) == APRIL
 
 
 def test_usage_that_comes_after_the_close_is_booked_in_the_open_month(acme: Workspace) -> None:

@@ -16,7 +16,7 @@ from django.test import Client
 
 from accounts.models import AuditEntry, Membership, Role, Workspace
 from accounts.tenancy import in_workspace
-from invoices import bundles, bundling
+from invoices import bundles, bundling, proof_files
 from invoices.bundled import DocumentBundle
 from invoices.issued import IssuedDocument
 from invoices.proof import packing
@@ -155,6 +155,8 @@ def test_manifest_is_that_of_all_files_and_holds_the_modules_that_run_here(
     assert names | {packing.MANIFEST} == files
     for name in packing.MODULES:
         assert (folder / name).read_bytes() == Path(name).read_bytes()
+    for name in names - {packing.SCRIPT}:  # no package that happens to be there takes its place
+        assert not name.endswith(".py") or (folder / name).with_name("__init__.py").is_file()
     package = {path.as_posix() for path in Path("invoices/proof").glob("*.py")}
     assert package <= {*packing.MODULES, f"invoices/proof/{packing.SCRIPT}"}
 
@@ -202,6 +204,15 @@ def drop_event(folder: Path) -> None:
             edit_json(packing.INPUTS, lambda it: it.update(rule=2)),
             "Cannot be proved: Sessions were counted by rule 2",
         ),
+        (
+            edit_json(packing.INPUTS, lambda it: it.update(zones=[])),
+            "The files cannot be read: IndexError",
+        ),
+        (
+            edit_json(packing.INPUTS, lambda it: it.update(versions=[])),
+            "The files cannot be read: AttributeError",
+        ),
+        (edit_json(packing.EXPECTED, dict.clear), "The files cannot be read: KeyError"),
         (lambda folder: (folder / packing.EXPECTED).write_text("{}"), "expected.json: its SHA-256"),
         (lambda folder: (folder / packing.README).unlink(), "File README.txt: missing."),
     ],
@@ -222,6 +233,20 @@ def test_bundle_that_was_tampered_with_is_named(
     assert status == 1
     assert named in said
     assert "SHA-256" in said or "missing" in said
+
+
+def test_worker_gives_signs_of_life_while_it_packs(
+    acme: Workspace, client: Client, invoice: IssuedDocument, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packing, "AT_ONCE", 1000)
+    client.post(page(invoice))
+    said: list[int] = []
+
+    with io.BytesIO() as file:
+        proof_files.pack(latest(acme), file, progress=said.append)
+        events = zipfile.ZipFile(file).getinfo(packing.EVENTS).file_size
+
+    assert said.count(411) > 2 * events / 1000  # each piece is hashed, then packed
 
 
 def test_difference_is_named_on_the_page(

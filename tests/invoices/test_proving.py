@@ -13,13 +13,14 @@ from psycopg.sql import SQL, Identifier
 from accounts.models import AuditEntry, Bot, Workspace
 from accounts.tenancy import in_workspace
 from benchmarks.scratch import address
+from invoices import documents as invoice_writing
 from invoices import orders, plan_changes, proving, refunds, transfers
 from invoices.issued import DocumentKind, IssuedDocument
 from invoices.models import Method, Order, OrderLine, Outcome
 from invoices.proving import Proof
-from plans import catalog
+from plans import catalog, subscriptions
 from plans.catalog import FEE, Terms
-from plans.models import Plan
+from plans.models import Currency, Plan
 from tests import make
 from tests.invoices import buying, renewing
 from tests.invoices.renewing import CLOSE, DAY, HOUR, MID_MARCH
@@ -76,6 +77,12 @@ def tamper(table: str, change: str, where: str = "true", **values: Any) -> None:
         owner.execute(SQL("ALTER TABLE {} ENABLE TRIGGER USER").format(name))
 
 
+def rewrite(document: IssuedDocument, said: dict[str, str]) -> None:
+    """Have a document say something else."""
+    tamper("invoices_issueddocument", "content = content || %(said)s::jsonb", "id = %(document)s",
+           document=document.pk, said=json.dumps(said))  # fmt: skip
+
+
 def places(proof: Proof) -> list[str]:
     return [str(of) for of in proof.differences]
 
@@ -130,6 +137,29 @@ def test_months_with_changes_of_plan_and_zone_are_equal() -> None:
     assert [(places(proof), proof.reason) for proof in proofs] == [([], "")] * 2
 
 
+def test_plans_that_change_after_the_close_on_a_longer_first_day_are_equal() -> None:
+    of = renewing.workspace("far", timezone="Asia/Tokyo")
+    zones.change(workspace=of, zone="America/Los_Angeles", at=MID_MARCH)
+    names = ("before", "after", "back", "new")
+    early, late, back, new = (make.bot(of, name) for name in names)
+    for bot, code in ((early, "essential"), (late, "essential"), (back, "advanced")):
+        renewing.has(bot, code)
+    essential = renewing.version("essential")
+    subscriptions.schedule(bot=back, version=essential, day=renewing.APRIL, at=MID_MARCH)
+    closes = datetime(2026, 4, 1, 15, tzinfo=UTC)  # 1 April began 24 hours before, and has 40
+
+    orders.complete(order=upgrade(of, early, "advanced", at=closes - HOUR), at=closes - HOUR)
+    renewing.run(of, closes)
+    for bot, code in ((late, "advanced"), (back, "advanced"), (new, "essential")):
+        placed = upgrade(of, bot, code, at=closes + HOUR, key=f"page:{bot.key}")
+        orders.complete(order=placed, at=closes + HOUR)
+    renewing.run(of, closes + 31 * DAY)
+
+    found = documents(of)
+    assert [one.net for one in found] == [340, 180, 340, 340, 60, 1260]
+    assert [places(prove(one)) for one in found] == [[]] * 6
+
+
 def test_late_usage_is_equal_and_what_comes_later_does_not_change_a_proof(
     acme: Workspace, bot: Bot, invoice: IssuedDocument
 ) -> None:
@@ -143,6 +173,37 @@ def test_late_usage_is_equal_and_what_comes_later_does_not_change_a_proof(
     assert [(places(proof), proof.reason) for proof in proofs] == [([], "")] * 2
     assert (proofs[0].sha256, proofs[0].inputs) == (before.sha256, before.inputs)
     assert proofs[1].inputs["earlier_lines"] == 2
+
+
+def test_usage_that_came_while_the_close_waited_for_its_turn_is_equal(
+    acme: Workspace, bot: Bot
+) -> None:
+    renewing.use(bot, 405)
+    renewing.use(bot, 1, rolled=CLOSE + make.MINUTE)
+
+    closed = [renewing.run(acme), renewing.run(acme, CLOSE + make.MINUTE)]
+
+    proof = prove(documents(acme)[-1])
+    assert (closed, places(proof), lines(acme)[1].used) == ([0, 1], [], 406)
+
+
+@pytest.mark.parametrize("paid", [True, False])
+def test_renewal_that_could_not_be_invoiced_at_once_is_equal(
+    acme: Workspace, bot: Bot, monkeypatch: pytest.MonkeyPatch, *, paid: bool
+) -> None:
+    renewing.use(bot, 412)
+    with monkeypatch.context() as unsold:
+        unsold.setattr(invoice_writing, "issue_for", lambda **_: None)
+        renewing.run(acme)
+        if paid:
+            orders.complete(order=renewing.orders(acme)[-1], at=CLOSE + HOUR)
+    invoice_writing.issue_missing(at=CLOSE + DAY)
+
+    (document,) = documents(acme)
+    assert (document.content["due_on"], document.content["paid"] != "0") == (
+        "2026-04-03" if paid else "2026-04-16", paid,
+    )  # fmt: skip
+    assert places(prove(document)) == []
 
 
 def test_credit_note_of_a_correction_is_equal(acme: Workspace, bot: Bot) -> None:
@@ -181,6 +242,36 @@ def test_credits_for_money_that_came_by_wire_are_equal(acme: Workspace) -> None:
     assert (places(proof), proof.reason) == ([], "")
 
 
+@pytest.mark.usefixtures("own_catalog")
+def test_documents_in_yen_are_equal() -> None:
+    Currency.objects.using("operator").create(
+        code="JPY", decimals=0, free_credits=0, top_up_from=1000, top_up_to=10**6, low_balance=500
+    )
+    for code, fee, included in (("standard", 0, 0), ("essential", 9000, 400)):
+        terms = Terms(
+            uses_credits=not fee,
+            included={"billing_sessions": included},
+            prices={
+                (currency, meter): amount
+                for currency in ("EUR", "JPY", "USD")
+                for meter, amount in ((FEE, Decimal(fee)), ("billing_sessions", Decimal("20.5")))
+            },
+        )
+        plan = Plan.objects.get(code=code)
+        catalog.publish(plan=plan, terms=terms, replaces=1, at=renewing.OPENED)
+    of = renewing.workspace("yen", currency="JPY")
+    bot = renewing.has(make.bot(of), "essential")
+    renewing.use(bot, 403)
+    order = buying.paid(of, "10000", at=MID_MARCH)
+    refunds.refund(order=order, expected=order.gross, reason="Odd.", at=MID_MARCH)
+    renewing.run(of)
+
+    proofs = [prove(one) for kind in DocumentKind for one in documents(of, kind)]
+
+    assert [(places(proof), proof.reason) for proof in proofs] == [([], "")] * 3
+    assert documents(of)[-1].net == 9000 + 62  # 3 x 20.5, rounded to whole yen
+
+
 @pytest.mark.parametrize("days", [0, 2, 40])
 def test_upgrade_is_equal_also_where_it_was_paid_later(
     acme: Workspace, bot: Bot, days: int
@@ -204,7 +295,54 @@ def test_second_upgrade_of_a_day_is_equal(acme: Workspace) -> None:
     assert proofs[0].sha256 != proofs[1].sha256
 
 
+@pytest.mark.parametrize("code", ["essential", "advanced"])
+def test_upgrade_that_is_paid_after_another_of_its_day_is_equal(acme: Workspace, code: str) -> None:
+    bot = make.bot(acme, "twice")
+    first = upgrade(acme, bot, "essential", at=MID_MARCH)
+    orders.fail(order=first)
+    second = upgrade(acme, bot, code, at=MID_MARCH, key="again")
+    orders.complete(order=second, at=MID_MARCH)
+    orders.complete(order=first, at=MID_MARCH + HOUR)
+
+    proofs = [prove(one) for one in documents(acme)]
+
+    assert [(places(proof), proof.reason) for proof in proofs] == [([], "")] * 2
+    assert first.lot is not None
+    assert first.lot.amount == first.net  # it changes nothing any more
+
+
+def test_upgrade_that_is_paid_after_a_lower_one_of_its_day_is_equal(acme: Workspace) -> None:
+    bot = make.bot(acme, "twice")
+    first = upgrade(acme, bot, "advanced", at=MID_MARCH)
+    orders.cancel(order=first)
+    orders.complete(order=upgrade(acme, bot, "essential", at=MID_MARCH), at=MID_MARCH)
+    orders.complete(order=first, at=MID_MARCH + HOUR)
+
+    proofs = [prove(one) for one in documents(acme)]
+
+    assert [(places(proof), proof.reason) for proof in proofs] == [([], "")] * 2
+    assert first.lot is not None
+    assert 0 < first.lot.amount < first.net
+
+
 # Differences
+
+
+def test_event_that_was_stored_after_the_close_differs_and_the_note_says_why(
+    acme: Workspace, bot: Bot
+) -> None:
+    renewing.use(bot, 405, rolled=MID_MARCH)
+    renewing.use(bot, 1, at=CLOSE - HOUR)  # what is used since does not matter
+    renewing.run(acme)
+    renewing.use(bot, 1)  # an import that began before
+
+    proof = prove(documents(acme)[-1])
+
+    assert places(proof)[0].endswith("used: 405, should be 406")
+    assert proof.note == (
+        "Events of before the month began that came in the 24 hours before the clock: 1. An import"
+        " or a request that was still running by then may have stored some after it."
+    )
 
 
 def test_event_that_was_changed_is_named_by_its_line(invoice: IssuedDocument) -> None:
@@ -262,6 +400,42 @@ def test_line_of_the_document_that_was_changed_is_named(invoice: IssuedDocument)
 
     assert places(prove(invoice)) == [
         "line 3 of the document (Essential, seats), net: 41.00, should be 40.00"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "named"),
+    [
+        (
+            {"paid": "102.16", "due": "0.00"},
+            ["what is paid on the document: 102.16, should be 0"],
+        ),
+        ({"due_on": "2027-04-16"}, ["due day on the document: 2027-04-16, should be 2026-04-16"]),
+        (
+            {"issued_on": "2026-04-01"},
+            ["day of issue on the document: 2026-04-01, should be 2026-04-02"],
+        ),
+        (
+            {"preceding_number": "ACME-2026-000009"},
+            ["corrected invoice on the document: ACME-2026-000009, should be nothing"],
+        ),
+    ],
+)
+def test_payment_and_days_that_were_changed_are_named(
+    invoice: IssuedDocument, said: dict[str, str], named: list[str]
+) -> None:
+    rewrite(invoice, said)
+
+    assert places(prove(invoice)) == named
+
+
+def test_corrected_invoice_that_was_changed_is_named(acme: Workspace, bot: Bot) -> None:
+    note = correct(acme, bot)
+    rewrite(note, {"preceding_on": "2026-04-01", "paid": "0.54", "due": "0.00"})
+
+    assert places(prove(note)) == [
+        "what is paid on the document: 0.54, should be 0",
+        "day of the corrected invoice: 2026-04-01, should be 2026-04-02",
     ]
 
 
@@ -416,13 +590,13 @@ def correct(of: Workspace, bot: Bot) -> IssuedDocument:
     return note
 
 
-def upgrade(of: Workspace, bot: Bot, code: str, *, at: datetime) -> Order:
+def upgrade(of: Workspace, bot: Bot, code: str, *, at: datetime, key: str = "") -> Order:
     """Order an upgrade."""
     version = renewing.version(code)
     quoted = plan_changes.quote(bot=bot, version=version, at=at)
     placed = plan_changes.change(
         bot=bot, version=version, seen=quoted.seen, buyer=make.member(of).user, at=at,
-        key=f"page:{code}", method=Method.SANDBOX,
+        key=key or f"page:{code}", method=Method.SANDBOX,
     )  # fmt: skip
     assert placed is not None
     return placed
