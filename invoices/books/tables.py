@@ -1,16 +1,16 @@
 """The operators' table of receivables."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 import django_tables2 as tables
 from django.urls import reverse
 
 from accounts.tables import Table
 from invoices.books.receivables import Age, Owing, Receivables
+from plans.tables import label
 from plans.wording import say_exactly
 
-AMOUNT = {"th": {"class": "amount"}, "td": {"class": "amount"}}
 NOTHING = "\N{EN DASH}"
 
 
@@ -20,7 +20,9 @@ class AgeColumn(tables.Column):
     def __init__(self, age: Age) -> None:
         """Show the amount at the place of the age."""
         place = list(Age).index(age)
-        super().__init__(accessor=f"amounts__{place}", verbose_name=age.label, attrs=AMOUNT)
+        super().__init__(
+            accessor=f"amounts__{place}", verbose_name=age.label, attrs=label(age.label, "amount")
+        )
 
 
 def link_workspace(record: Owing) -> str:
@@ -44,7 +46,10 @@ class ReceivablesTable(Table):
     to_90 = AgeColumn(Age.TO_90)
     older = AgeColumn(Age.OLDER)
     to_pay_back = AgeColumn(Age.TO_PAY_BACK)
-    total = tables.Column(verbose_name="Total", attrs=AMOUNT)
+    total = tables.Column(verbose_name="Total", attrs=label("Total", "amount"))
+
+    class Meta:
+        attrs: ClassVar = {"class": "table card-table dense"}
 
     def __init__(self, of: Receivables, **options: Any) -> None:  # Any: the base class has it
         """Show what is owed in one currency."""
