@@ -62,9 +62,11 @@ def test_nothing_of_others_is_shown_where_the_filter_was_forgotten(
 
     for address, (status, said) in answers.items():
         # 202: the PDF is not made yet (counts are drawn at once); 302: without a contract orders
-        # have the documents, and what was begun leads to its provider.
+        # have the documents, what was begun leads to its provider, and a statement without a PDF to
+        # its page.
         path = address.partition("?")[0]
-        leads_on = path.endswith(("/documents", "/payment")) or "/setups/" in path
+        of_statement = path.startswith(f"{PLACE}statements/") and path.endswith(".pdf")
+        leads_on = path.endswith(("/documents", "/payment")) or "/setups/" in path or of_statement
         waits = ".pdf" in address and "usage/" not in address
         assert status == (302 if leads_on else 202 if waits else 200)
         for name in OF_OTHERS:

@@ -550,6 +550,7 @@ def test_pack_has_the_documents_of_its_month_as_they_stood_at_its_end() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.usefixtures("own_catalog")
 def test_document_of_a_month_that_is_over_for_the_buyer_stands_as_it_was_issued() -> None:
     make.seller(timezone="America/Los_Angeles")
     acme = books.open_without_credits(make.workspace("acme", timezone="Asia/Tokyo"))
