@@ -257,6 +257,7 @@ def test_error_is_said_and_can_be_tried_again(
     bundle = ask(owner)
     with monkeypatch.context() as broken:
         broken.setattr(default_storage, "save", fill_disk)
+        broken.setattr(bundling, "WAITS", 0.0)
         assert not make_it(bundle)
 
     assert stored(bundle).state == BundleState.FAILED
