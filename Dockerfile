@@ -41,4 +41,4 @@ EXPOSE 8000
 # For the web server; worker and beat bring checks of their own.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "deploy/ask_health.py", "8000"]
-CMD ["gunicorn", "-c", "gunicorn.conf.py", "--bind", "0.0.0.0:8000", "billing_console.wsgi"]
+CMD ["python", "-m", "billing_console.web", "--bind", "0.0.0.0:8000"]

@@ -216,9 +216,8 @@ def celery_worker(processes: int) -> Iterator[int]:
 @contextmanager
 def web_server() -> Iterator[str]:
     """Run the web server on the scratch database; yield its address."""
-    command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "--bind"]
     server = subprocess.Popen(
-        [*command, "127.0.0.1:8765", "--log-level", "error", "billing_console.wsgi"],
+        [sys.executable, "-m", "billing_console.web", "--bind", "127.0.0.1:8765"],
         cwd=ROOT,
         env=process_environment(),
     )

@@ -46,9 +46,8 @@ def make_settings(*, format: str, level: str) -> dict[str, Any]:  # Any: logging
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             "django": {"handlers": [], "propagate": True},
-            "gunicorn.error": {"handlers": [], "propagate": True},
-            # A line for each request is the reverse proxy's.
-            "gunicorn.access": {"handlers": [], "propagate": False},
+            # The web server, which puts handlers of its own where none are named.
+            "_granian": {"handlers": [], "propagate": True},
             # Each step of each invoice, and letters that no font has, which `invoices.pdf` sees to.
             "weasyprint": {"level": "ERROR"},
             "weasyprint.progress": {"level": "ERROR"},

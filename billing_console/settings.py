@@ -57,6 +57,10 @@ CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS")
 # Reverse proxies between people and the console; each adds to X-Forwarded-For.
 PROXIES = number("PROXIES", default=0)
 
+# Where the web server listens, and in how many processes.
+BIND = os.environ.get("BIND") or "127.0.0.1:8000"
+WEB_CONCURRENCY = number("WEB_CONCURRENCY", default=2)
+
 # What links in mails begin with: workers know no request.
 PUBLIC_ADDRESS = os.environ.get("PUBLIC_ADDRESS", "").rstrip("/") or (
     f"{'https' if HTTPS else 'http'}://{ALLOWED_HOSTS[0]}"

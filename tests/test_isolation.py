@@ -81,8 +81,8 @@ def port() -> Iterator[int]:
     port = free_port()
     web = subprocess.Popen(
         [
-            *(sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "--workers", "1"),
-            *("--bind", f"127.0.0.1:{port}", "--log-level", "warning", "billing_console.wsgi"),
+            *(sys.executable, "-m", "billing_console.web", "--workers", "1"),
+            *("--bind", f"127.0.0.1:{port}", "--log-level", "warning"),
         ],
         cwd=ROOT,
         env={**process_environment(), "DATABASE_POOL_SIZE": "1"},

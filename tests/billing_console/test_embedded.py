@@ -476,7 +476,7 @@ def test_web_application_does_not_start_without_a_secret_key(installation: Insta
         "import billing_console.wsgi", DATABASE_URL=REFUSED, REDIS_URL="redis://127.0.0.1:1/0"
     )
 
-    assert status == 3  # gunicorn does not try again
+    assert status == 3
     assert errors.endswith("The SECRET_KEY setting must not be empty.\n")
 
 

@@ -311,8 +311,8 @@ def test_whichever_web_process_is_asked_has_the_numbers_of_all(tmp_path: Path) -
     environment = {**process_environment(), "METRICS_TOKEN": "token", "TMPDIR": str(tmp_path)}
     web = subprocess.Popen(
         [
-            *(sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "--workers", "2"),
-            *("--bind", f"127.0.0.1:{port}", "--log-level", "warning", "billing_console.wsgi"),
+            *(sys.executable, "-m", "billing_console.web", "--workers", "2"),
+            *("--bind", f"127.0.0.1:{port}", "--log-level", "warning"),
         ],
         cwd=ROOT,
         env=environment,

@@ -38,7 +38,7 @@ print(make.api_key(acme, Scope.WRITE_EVENTS), flush=True)
 
 
 class Site:
-    """A console behind gunicorn, and a person's browser without scripts."""
+    """A console of one web process, and a person's browser without scripts."""
 
     def __init__(self, installation: Installation) -> None:
         self.installation = installation
@@ -53,9 +53,8 @@ class Site:
         with self.log.open("wb") as log:
             self.web = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"),
-                    *("--workers", "1", "--bind", self.address.removeprefix("http://")),
-                    "billing_console.wsgi",
+                    *(sys.executable, "-m", "billing_console.web", "--workers", "1"),
+                    *("--bind", self.address.removeprefix("http://")),
                 ],
                 cwd=ROOT,
                 env=installation.environment(**self.environment),

@@ -109,9 +109,8 @@ def web(stripe: Account) -> Iterator[str]:
     address = f"http://127.0.0.1:{free_port()}"
     server = subprocess.Popen(
         [
-            *(sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "--workers", "2"),
-            *("--threads", "8", "--bind", address.removeprefix("http://")),
-            *("--log-level", "warning", "billing_console.wsgi"),
+            *(sys.executable, "-m", "billing_console.web", "--workers", "2", "--threads", "8"),
+            *("--bind", address.removeprefix("http://"), "--log-level", "warning"),
         ],
         cwd=ROOT,
         env={

@@ -79,10 +79,9 @@ def list_commands(*, port: int, schedule: Path) -> dict[str, list[str]]:
     # can write to the broker gets code to run; and only the same user reaches the demo's sockets.
     celery += ["-W", "ignore:You're running the worker with superuser privileges"]
     celery += ["-m", "celery", "--quiet", "-A", "billing_console"]
-    web = [*run_module, "gunicorn", "-c", "gunicorn.conf.py", "--bind", f"127.0.0.1:{port}"]
-    web += ["--log-level", "warning"]
+    web = [*run_module, "billing_console.web", "--bind", f"127.0.0.1:{port}"]
     return {
-        "The web server": [*web, "billing_console.wsgi"],
+        "The web server": [*web, "--log-level", "warning"],
         "The worker": [*celery, "worker", "--concurrency", "2", "--loglevel", "warning"],
         "The beat": [
             *celery, "beat", "--schedule", str(schedule), "--pidfile=", "--loglevel", "warning",
