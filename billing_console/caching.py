@@ -45,16 +45,16 @@ class ForgivingCache(RedisCache):
             warn(error)
             return False
 
-    def count(self, key: str, *, seconds: int) -> int | None:
-        """Return how often something was counted, now included; None: nothing can be counted.
+    def count(self, key: str, *, seconds: int, by: int = 1) -> int | None:
+        """Return how often something was counted, now ``by`` times; None: nothing can be counted.
 
         It is forgotten ``seconds`` after it was counted first. One trip to Redis after that, by a
         client that is kept: Django's own makes one for each call, and takes two trips.
         """
         name = self.make_and_validate_key(key)
         try:
-            counted = int(self.client.incr(name))
-            if counted == 1:
+            counted = int(self.client.incrby(name, by))
+            if counted == by:
                 self.client.expire(name, seconds)
             return counted
         except RedisError as error:

@@ -1,5 +1,6 @@
 """How much an API key may ask, and until when."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -93,7 +94,7 @@ def test_events_get_through_while_nothing_can_be_counted(
     def fail(*args: object, **kwargs: object) -> None:
         raise RedisError
 
-    monkeypatch.setattr(Redis, "incr", fail)
+    monkeypatch.setattr(Redis, "incrby", fail)
 
     answers = [ask(secret) for _ in range(5)]
 
@@ -147,6 +148,23 @@ def test_refused_keys_are_in_the_audit_log(secret: str) -> None:
     for _ in range(20):
         ask("bck_forged", at=later)
     assert everything.count() == audit.REFUSALS_NOTED
+
+
+def test_processes_together_let_no_more_through(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.API_REQUESTS_PER_MINUTE = 350  # each takes three at a time
+    key_id = next(make.numbers)
+    processes: list[dict[int, tuple[int, Iterator[int]]]] = [{}, {}]
+    let_through = 0
+
+    for number in range(700):
+        monkeypatch.setattr(limits, "taken", processes[number % 5 == 0])
+        budget = limits.count_request(key_id, at=NOW)
+        assert budget is not None
+        let_through += not budget.spent
+
+    assert 348 <= let_through <= 350
 
 
 def test_counts_are_forgotten_when_their_minute_is_long_over() -> None:
