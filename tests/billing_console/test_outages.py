@@ -13,6 +13,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from email.message import Message
 from pathlib import Path
 
 import pytest
@@ -71,9 +72,7 @@ class Site:
             "DJANGO_SETTINGS_MODULE": "billing_console.settings",
         }
 
-    def ask(
-        self, path: str, data: bytes | None = None, **headers: str
-    ) -> tuple[int, str, dict[str, str]]:
+    def ask(self, path: str, data: bytes | None = None, **headers: str) -> tuple[int, str, Message]:
         """Return status, text and headers of an answer."""
         request = urllib.request.Request(self.address + path, data, headers)
         try:
@@ -81,9 +80,9 @@ class Site:
         except urllib.error.HTTPError as error:
             answer = error
         except OSError:
-            return 0, "", {}
+            return 0, "", Message()
         with answer:
-            return answer.status, answer.read().decode(), dict(answer.headers)
+            return answer.status, answer.read().decode(), answer.headers
 
     def wait_for(self, path: str, status: int) -> None:
         give_up = time.monotonic() + 60
@@ -102,7 +101,7 @@ class Site:
         }
         assert self.ask("/sign-in", urllib.parse.urlencode(values).encode())[0] == 200
 
-    def send_event(self) -> tuple[int, str, dict[str, str]]:
+    def send_event(self) -> tuple[int, str, Message]:
         (event,) = make.encode(make.event(id="once", at=datetime.now(UTC)))
         return self.ask(
             "/api/v1/events",
