@@ -344,12 +344,21 @@ class ApiRequest(HttpRequest):
     auth: ApiKey
 
 
+KeyFinder = Callable[[HttpRequest, str, datetime], ApiKey | None]
+
+
+def find_key(request: HttpRequest, secret: str, at: datetime) -> ApiKey | None:
+    """Return the API key that was presented, if it is valid."""
+    return keys.find(secret, at=at)
+
+
 class ApiKeyAccess(HttpBearer):
     """Lets programs in whose API key may do something; it also says which workspace."""
 
-    def __init__(self, permission: str) -> None:
+    def __init__(self, permission: str, *, find: KeyFinder = find_key) -> None:
         super().__init__()
         self.scopes = API_ACCESS[permission]
+        self.find = find
 
     def authenticate(self, request: HttpRequest, token: str) -> ApiKey | None:
         """Return the key; None: it is unknown, expired or revoked.
@@ -358,7 +367,7 @@ class ApiKeyAccess(HttpBearer):
             ApiRefused: it lacks the scope, or sends too much.
         """
         now = datetime.now(UTC)
-        key = keys.find(token, at=now)
+        key = self.find(request, token, now)
         if key is None:
             keys.record_refused(token)
             return None

@@ -2,15 +2,16 @@
 
 import hashlib
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Q
 
 from accounts import audit
 from accounts.models import ApiKey, Workspace
-from accounts.prepared import Prepared
-from accounts.tenancy import API_KEY, admitted, in_workspace
+from accounts.prepared import Parameter, Prepared, execute_all
+from accounts.tenancy import API_KEY, WORKSPACE, admitted, in_workspace
 
 PREFIX = "bck_"  # lets scanners of repositories recognize a key that was left there
 USE_NOTED_EVERY = timedelta(minutes=1)
@@ -21,13 +22,21 @@ COLUMNS = (
     "revoked_at", "last_used_at",
 )  # fmt: skip
 # By the unique key of the hash.
+OF_HASH = """
+FROM accounts_apikey
+WHERE hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)
+"""
 FIND = Prepared(
     "api_key_of_hash",
     types=["text", "timestamptz"],
-    text=f"""
-SELECT {", ".join(COLUMNS)} FROM accounts_apikey
-WHERE hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)
-""",
+    text=f"SELECT {', '.join(COLUMNS)} {OF_HASH}",
+)
+# What comes after it in the transaction sees the key's workspace.
+FIND_AND_ADMIT = Prepared(
+    "api_key_of_hash_and_workspace",
+    types=["text", "timestamptz"],
+    text=f"SELECT {', '.join(COLUMNS)},"
+    f" set_config('{WORKSPACE}', workspace_id::text, true) {OF_HASH}",
 )
 
 
@@ -67,7 +76,26 @@ def find(secret: str, *, at: datetime) -> ApiKey | None:
     """Return the key that a program presented, if it is valid at ``at``."""
     hash = digest(secret)
     row = FIND.fetch_one([hash, at], admitting=(API_KEY, hash))
-    return None if row is None else ApiKey.from_db("default", COLUMNS, row)
+    return None if row is None else read(row)
+
+
+def find_and_ask(
+    secret: str, *, at: datetime, statement: Prepared, parameters: Sequence[Parameter]
+) -> tuple[ApiKey | None, tuple[Any, ...] | None]:
+    """Return a key as `find` does, and the first row that a statement finds in its workspace.
+
+    In one trip to the database, so never within a transaction.
+    """
+    hash = digest(secret)
+    row, found = execute_all(
+        [(FIND_AND_ADMIT, [hash, at]), (statement, parameters)], setting=API_KEY, value=hash
+    )
+    return (None, None) if row is None else (read(row), found)
+
+
+def read(row: tuple[Any, ...]) -> ApiKey:
+    """Return the key of a row."""
+    return ApiKey.from_db("default", COLUMNS, row[: len(COLUMNS)])
 
 
 def record_refused(secret: str) -> None:

@@ -2,16 +2,28 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from enum import Enum, auto
+from typing import Any, Literal
 from weakref import WeakSet
 
 import psycopg
 from django.db import connection
+from psycopg import abc
 from psycopg.adapt import Transformer
 from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus
 
-from accounts.tenancy import admitted
+from accounts.tenancy import WORKSPACE, admitted
+
+
+class Admitted(Enum):
+    """Parameters that PostgreSQL fills in."""
+
+    WORKSPACE = auto()  # that a statement before has admitted, or null
+
+
+Parameter = str | int | datetime | Literal[Admitted.WORKSPACE]
+ADMITTED_WORKSPACE = f"nullif(current_setting('{WORKSPACE}', true), '')::bigint".encode()
 
 
 class Prepared:
@@ -27,7 +39,7 @@ class Prepared:
         self.sessions: WeakSet[object] = WeakSet()  # of the database that have it
 
     def fetch_one(
-        self, parameters: Sequence[str | int | datetime], *, admitting: tuple[str, object]
+        self, parameters: Sequence[Parameter], *, admitting: tuple[str, object]
     ) -> tuple[Any, ...] | None:
         """Return the first row that a setting lets one see (`accounts.tenancy`); None: no row.
 
@@ -40,39 +52,60 @@ class Prepared:
         return self.execute(parameters, setting=setting, value=str(value))
 
     def execute(
-        self, parameters: Sequence[str | int | datetime], *, setting: str = "", value: str = ""
+        self, parameters: Sequence[Parameter], *, setting: str = "", value: str = ""
     ) -> tuple[Any, ...] | None:
-        """Run the statement, with a setting of its transaction.
+        """Run the statement, with a setting of its transaction."""
+        (row,) = execute_all([(self, parameters)], setting=setting, value=value)
+        return row
 
-        By libpq alone: cursors of Django and psycopg take longer than the statement does.
-        """
-        connection.ensure_connection()
-        session: psycopg.Connection[Any] = connection.connection
-        with connection.wrap_database_errors:
-            if session not in self.sessions:
-                ask(session, self.prepare)
-                self.sessions.add(session)
-            values = Transformer.from_context(session)
-            literals = b", ".join(values.as_literal(parameter) for parameter in parameters)
-            statement = b"EXECUTE %b (%b)" % (self.name, literals)
-            if setting:
-                statement = b"SET LOCAL %b = %b; %b" % (
-                    setting.encode(),
-                    values.as_literal(value),
-                    statement,
-                )
-            rows = ask(session, statement)
-            values.set_pgresult(rows)
-            return values.load_row(0, tuple) if rows.ntuples else None
+    def write(self, values: abc.Transformer, parameters: Sequence[Parameter]) -> bytes:
+        """Return what runs the statement with some parameters."""
+        literals = (
+            ADMITTED_WORKSPACE if parameter is Admitted.WORKSPACE else values.as_literal(parameter)
+            for parameter in parameters
+        )
+        return b"EXECUTE %b (%b)" % (self.name, b", ".join(literals))
 
 
-def ask(session: psycopg.Connection[Any], statement: bytes) -> psycopg.pq.abc.PGresult:
-    """Return the result of the last of some statements.
+def execute_all(
+    calls: Sequence[tuple[Prepared, Sequence[Parameter]]], *, setting: str = "", value: str = ""
+) -> list[tuple[Any, ...] | None]:
+    """Run statements one after the other in one trip; return the first row of each, or None.
+
+    Outside of a transaction they are one of their own, with a setting. By libpq alone: cursors of
+    Django and psycopg take longer than the statements do.
+    """
+    connection.ensure_connection()
+    session: psycopg.Connection[Any] = connection.connection
+    with connection.wrap_database_errors:
+        values = Transformer.from_context(session)
+        parts = [statement.write(values, parameters) for statement, parameters in calls]
+        if setting:
+            parts.insert(0, b"SET LOCAL %b = %b" % (setting.encode(), values.as_literal(value)))
+        for statement, _ in calls:
+            if session not in statement.sessions:
+                ask(session, statement.prepare)
+                statement.sessions.add(session)
+        results = ask(session, b"; ".join(parts))[-len(calls) :]
+        return [load_first(values, result) for result in results]
+
+
+def load_first(values: abc.Transformer, result: psycopg.pq.abc.PGresult) -> tuple[Any, ...] | None:
+    """Return the first row of a result; None: it has none."""
+    values.set_pgresult(result)
+    return values.load_row(0, tuple) if result.ntuples else None
+
+
+def ask(session: psycopg.Connection[Any], statements: bytes) -> list[psycopg.pq.abc.PGresult]:
+    """Return the results of some statements.
 
     Raises:
         psycopg.Error: one of them fails.
     """
-    result = session.pgconn.exec_(statement)
-    if result.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
-        raise error_from_result(result)
-    return result
+    session.pgconn.send_query(statements)
+    results = []
+    while (result := session.pgconn.get_result()) is not None:
+        results.append(result)
+    if results[-1].status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
+        raise error_from_result(results[-1])
+    return results

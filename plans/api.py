@@ -3,14 +3,15 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, cast
 
-from django.http import Http404
+from django.http import Http404, HttpRequest
+from django.urls import ResolverMatch
 from ninja import Field, Path, Router, Schema, Status
 
 from accounts.access import ApiKeyAccess, ApiRequest
 from accounts.api import REFUSALS, BotAnswer, BotValues, Refusal, put_bot
-from accounts.models import Bot
+from accounts.models import ApiKey, Bot
 from plans import entitlements
 from plans.balances import BalanceStatus
 from plans.entitlements import Reason, UnknownBot
@@ -35,9 +36,17 @@ class EntitlementAnswer(Schema):
     as_of: datetime = Field(description="What was completed before is in the balance.")
 
 
+def find_key(request: HttpRequest, secret: str, at: datetime) -> ApiKey | None:
+    """Return the API key that was presented; read what is asked for in the same trip."""
+    match = cast(ResolverMatch, request.resolver_match)
+    key, found = entitlements.find_with_api_key(secret, key=match.kwargs["key"], now=at)
+    request.entitlement = found  # type: ignore[attr-defined]  # for the operation below
+    return key
+
+
 @router.get(
     ADDRESS,
-    auth=ApiKeyAccess("entitlement.view"),
+    auth=ApiKeyAccess("entitlement.view", find=find_key),
     response={
         HTTPStatus.OK: EntitlementAnswer,
         REFUSALS | {HTTPStatus.NOT_FOUND}: Refusal,
@@ -53,7 +62,10 @@ def get_entitlement(
     """
     try:
         found = entitlements.find(
-            workspace_id=request.auth.workspace_id, key=key, now=datetime.now(UTC)
+            workspace_id=request.auth.workspace_id,
+            key=key,
+            now=datetime.now(UTC),
+            known=getattr(request, "entitlement", None),
         )
     except UnknownBot:
         raise Http404 from None

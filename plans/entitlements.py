@@ -6,8 +6,11 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from accounts.models import PublishStatus, Workspace
-from accounts.prepared import Prepared
+from django.db import connection
+
+from accounts import keys as api_keys
+from accounts.models import ApiKey, PublishStatus, Workspace
+from accounts.prepared import Admitted, Prepared
 from accounts.tenancy import WORKSPACE, in_workspace
 from plans import billing
 from plans.balances import Balance, BalanceStatus
@@ -73,6 +76,9 @@ CROSS JOIN LATERAL (
 )
 
 
+Row = tuple[Any, ...]  # of `FIND`; Any: what stands in its columns
+
+
 class Reason(StrEnum):
     """Why a bot may answer (`OK`) or may not."""
 
@@ -116,15 +122,27 @@ class Entitlement:
         return self.balance.status
 
 
-def find(*, workspace_id: int, key: str, now: datetime) -> Entitlement:
+def find_with_api_key(secret: str, *, key: str, now: datetime) -> tuple[ApiKey | None, Row | None]:
+    """Return the API key that was presented, if it is valid, and what `find` takes for known.
+
+    In one trip to the database, which takes as long as all else of an answer.
+    """
+    if "\0" in key or connection.in_atomic_block:
+        return api_keys.find(secret, at=now), None
+    return api_keys.find_and_ask(
+        secret, at=now, statement=FIND, parameters=[Admitted.WORKSPACE, key, now]
+    )
+
+
+def find(*, workspace_id: int, key: str, now: datetime, known: Row | None = None) -> Entitlement:
     """Return whether the bot of a key may begin a conversation at ``now``.
 
-    An archived bot may not: it counts as suspended.
+    An archived bot may not: it counts as suspended. ``known``: what was read of it before.
 
     Raises:
         UnknownBot: the workspace has no such bot.
     """
-    row = read(workspace_id, key=key, now=now)
+    row = known or read(workspace_id, key=key, now=now)
     if not row[1]:  # the beat opens the billing of a new workspace within a minute
         with in_workspace(workspace_id):
             billing.open_billing(workspace=Workspace.objects.get(pk=workspace_id), at=now)
@@ -162,7 +180,7 @@ def choose_reason(*, publish_status: str, expired: bool, remaining: Decimal | No
     return Reason.OK if remaining > 0 else Reason.NO_CREDIT
 
 
-def read(workspace_id: int, *, key: str, now: datetime) -> tuple[Any, ...]:
+def read(workspace_id: int, *, key: str, now: datetime) -> Row:
     """Return the row of a bot.
 
     Raises:

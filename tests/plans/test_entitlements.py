@@ -251,23 +251,60 @@ def test_the_day_is_that_of_charging(zone: str, after: str) -> None:
         assert find(bot, at).allowed == (calendar.day_of(at) <= last), at
 
 
-def test_it_is_one_trip_to_the_database(
-    acme: Workspace, bot: Bot, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    find(bot)
-    trips: list[bytes] = []
+@pytest.fixture
+def trips(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Return what goes to the database by libpq alone, to be filled."""
+    asked: list[bytes] = []
 
-    def ask(session: psycopg.Connection[Any], statement: bytes) -> psycopg.pq.abc.PGresult:
-        trips.append(statement)
-        return prepared_ask(session, statement)
+    def ask(session: psycopg.Connection[Any], text: bytes) -> list[psycopg.pq.abc.PGresult]:
+        asked.append(text)
+        return prepared_ask(session, text)
 
     prepared_ask = prepared.ask
     monkeypatch.setattr(prepared, "ask", ask)
+    return asked
+
+
+def test_it_is_one_trip_to_the_database(acme: Workspace, bot: Bot, trips: list[bytes]) -> None:
+    find(bot)
+    trips.clear()
+
     with CaptureQueriesContext(connection) as others:
         find(bot)
 
     assert len(trips) == 1
     assert len(others) == 0
+
+
+def test_over_http_too_the_api_key_included(acme: Workspace, bot: Bot, trips: list[bytes]) -> None:
+    secret = make.api_key(acme, Scope.READ_ENTITLEMENT)
+    client = Client(headers={"Authorization": f"Bearer {secret}"})
+    address = f"/api/v1/bots/{bot.key}/entitlement"
+    first = client.get(address)  # notes that the key is used
+    trips.clear()
+
+    with CaptureQueriesContext(connection) as others:
+        second = client.get(address)
+
+    assert second.json() | {"as_of": ""} == first.json() | {"as_of": ""}
+    assert second.json()["bot"] == bot.key
+    assert len(trips) == 1
+    assert len(others) == 0
+
+
+def test_an_api_key_sees_the_bots_of_its_workspace_alone(acme: Workspace, bot: Bot) -> None:
+    globex = books.open_without_credits(make.workspace("globex"))
+    theirs = make.bot(globex, "theirs")
+    for of, key in ((acme, theirs.key), (globex, bot.key)):
+        assert ask(of, key)[0] == 404
+    for secret in ("bck_forged", "bck_\0"):
+        answer = Client().get(
+            f"/api/v1/bots/{bot.key}/entitlement", headers={"Authorization": f"Bearer {secret}"}
+        )
+        assert answer.status_code == 401
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT coalesce(current_setting('app.workspace_id', true), '')")
+        assert cursor.fetchone() == ("",)  # nothing stays admitted
 
 
 def test_an_unknown_bot_is_said_to_be_so(acme: Workspace) -> None:
