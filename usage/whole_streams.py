@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from usage.plain_sessions import Counts, Letters, PlainEvents, Truths
+from usage.plain_sessions import Counts, Letters, PlainEvents, Truths, find_disorder
 from usage.postgres_time import (
     FUTURE,
     PAST,
@@ -74,11 +74,26 @@ class WholeStreams(NamedTuple):
     def find_simple(self) -> Truths:
         """Tell which streams `count_plain_sessions` counts: whole, and all voice or all text."""
         calls = self.find_calls()
-        other = ~np.isin(self.letters | SMALL, list(PLAIN_LETTERS.encode()))
-        simple = ~self.have(other) & (calls | ~self.voice)
+        handled = self.have(~np.isin(self.letters | SMALL, list(PLAIN_LETTERS.encode())))
+        simple = ~handled & (calls | ~self.voice)
         if self.reading.more_before:
-            simple &= (self.instants[self.starts[:-1]] > self.reading.since + DAY) & ~self.voice
-        return simple
+            return (
+                simple & (self.instants[self.starts[:-1]] > self.reading.since + DAY) & ~self.voice
+            )
+        text = ~(calls | self.voice)
+        return simple | (handled & text & ~self.find_disorderly(handled & text))
+
+    def find_disorderly(self, streams: Truths) -> Truths:
+        """Tell which of some text streams have agents that do not come one after another."""
+        events = np.repeat(streams, np.diff(self.starts))
+        named = np.isin(self.letters | SMALL, list(b"te"))
+        numbers = {"": 0}
+        agents = [numbers.setdefault(agent, len(numbers)) for agent in self.agents]
+        disorder = np.zeros(len(self.letters), dtype=np.bool_)
+        disorder[events] = find_disorder(
+            self.take(streams), np.array(agents, dtype=np.int64)[events[named]]
+        )
+        return self.have(disorder)
 
     def find_calls(self) -> Truths:
         """Tell which streams are on a channel of calls."""

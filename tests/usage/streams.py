@@ -55,8 +55,32 @@ def streams_of(facts: SearchStrategy[Fact]) -> SearchStrategy[list[StreamEvent]]
     return st.lists(st.tuples(st.sampled_from(STEPS), facts), max_size=14).map(lay)
 
 
+spoken: SearchStrategy[Fact] = st.sampled_from("uba").map(
+    lambda letter: (*LETTERS[letter], "", False)
+)
+names = st.sampled_from(["", "a"])
+
+
+def hand_over(start: str, said: list[Fact], end: str | None) -> list[Fact]:
+    """Return what comes of an agent who takes over, with or without an end."""
+    ends = [] if end is None else [(*LETTERS["e"], end, False)]
+    return [(*LETTERS["t"], start, False), *said, *ends]
+
+
+handovers = st.builds(hand_over, names, st.lists(spoken, max_size=3), st.none() | names)
 any_streams = streams_of(messages | turns)
 plain_streams = streams_of(plain)
+# Most of them with agents who follow one another.
+handled_streams = (
+    st.lists(handovers | plain.map(lambda fact: [fact]), max_size=6)
+    .map(lambda parts: [fact for part in parts for fact in part])
+    .flatmap(
+        lambda facts: st.tuples(
+            *(st.tuples(st.sampled_from(STEPS), st.just(fact)) for fact in facts)
+        )
+    )
+    .map(lambda steps_and_facts: lay(list(steps_and_facts)))
+)
 
 
 def spell(events: list[StreamEvent]) -> str:

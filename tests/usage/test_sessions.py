@@ -12,9 +12,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.usage.streams import START, any_streams, channels, plain_streams, spell
+from tests.usage.streams import START, any_streams, channels, handled_streams, plain_streams, spell
 from usage.event_format import TYPES
-from usage.plain_sessions import PlainConversations, PlainEvents, count_plain_sessions
+from usage.plain_sessions import (
+    Counts,
+    PlainConversations,
+    PlainEvents,
+    count_plain_sessions,
+    find_disorder,
+)
 from usage.sessions import (
     DAY,
     LAST_OF_STREAM,
@@ -154,6 +160,41 @@ def test_rule_for_many_plain_streams_equals_the_rule(
         for conversation in count_sessions(events, channel="ivr" if voice else "web", now=now)
         if conversation.usage or conversation.voice_blocks
     ]
+
+
+@given(st.lists(handled_streams, max_size=3), st.integers(0, 3))
+def test_rule_for_many_streams_with_agents_in_order_equals_the_rule(
+    streams: list[list[StreamEvent]], sessions: int
+) -> None:
+    latest = max((event.at for events in streams for event in events), default=START)
+    now = latest + sessions * SESSION // 2
+    orderly = [events for events in streams if not find_disorder(*pack([events])).any()]
+
+    found = count_plain_sessions(pack(orderly)[0], now=now)
+
+    assert not find_disorder(*pack(orderly)).any()
+    assert list(unpack(found)) == [
+        (owner, *conversation[:4], conversation.bot_time, *conversation[-2:])
+        for owner, events in enumerate(orderly)
+        for conversation in count_sessions(events, channel="web", now=now)
+        if conversation.usage
+    ]
+
+
+def pack(streams: list[list[StreamEvent]]) -> tuple[PlainEvents, Counts]:
+    """Return text streams in arrays, with the numbers of the agents of their transfers."""
+    every = [(owner, event) for owner, events in enumerate(streams) for event in events]
+    letters = "".join(map(spell, streams)).encode()
+    agents = [len(event.agent) and ord(event.agent) for _, event in every if event.type in (3, 4)]
+    return (
+        PlainEvents(
+            np.array([owner for owner, _ in every], dtype=np.int64),
+            np.array([event.at for _, event in every], dtype=np.int64),
+            np.frombuffer(letters, np.uint8),
+            np.zeros(len(every), dtype=np.bool_),
+        ),
+        np.array(agents, dtype=np.int64),
+    )
 
 
 def unpack(found: PlainConversations) -> Iterator[tuple[object, ...]]:
