@@ -12,7 +12,6 @@ from threading import Lock
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-import numpy as np
 from django.db import connection
 
 from accounts.models import Workspace
@@ -205,7 +204,7 @@ def rebuild_bots(
         for rolled in locked:
             clocks.setdefault(rolled.advance(now), []).append(rolled.bot_id)
         first = empty and not has_sessions_or_totals(workspace, locked)
-        sessions = CountedSessions() if first else None
+        sessions = CountedSessions([of.bot_id for of in locked]) if first else None
         for clock, alike in clocks.items():
             claim = open_claim(workspace=workspace, now=clock)
             differences += rebuild_streams(
@@ -249,7 +248,7 @@ def rebuild_streams(
         staged = counting.count_claimed(claim, whole=True)
         agents = reading.find_agents(claim)
         changed = counting.count_agents(claim, streams=agents)
-        for stream_id in np.setdiff1d(changed, due).tolist():
+        for stream_id in set(changed).difference(due.tolist() if changed else ()):
             yield Difference(keys[agents[stream_id]], "agent", "different", None)
         staging.write(claim, staged, first=sessions is not None)
         if sessions:
@@ -269,7 +268,7 @@ def take_marks(claim: Claim, bots: list[int]) -> Counts:
     The caller counts all of them in this transaction. What lies ahead of the clock is marked again.
     """
     [(due,)] = claim.execute(TAKE_MARKS, bots=bots)
-    return np.unique(unpack_counts(due))
+    return unpack_counts(due)
 
 
 def claim_streams(claim: Claim, bots: list[int], *, after: tuple[int, int]) -> int:

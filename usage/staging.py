@@ -15,6 +15,7 @@ from psycopg import Cursor
 from usage.models import SessionKind
 from usage.plain_sessions import Counts, PlainConversations
 from usage.postgres_time import from_count
+from usage.queries import bind_numbers
 from usage.reading import ALERT, Claim, Sent
 from usage.sessions import RULE, SESSION, Conversation
 
@@ -318,8 +319,10 @@ def write_first(claim: Claim, staged: Staged, *, due: Counts) -> None:
     """
     claim.execute(INSERT_CONVERSATIONS.format(changed=""))
     claim.execute(INSERT_SESSIONS.format(changed=""), rule=RULE)
-    if len(missing := np.setdiff1d(staged.list_streams(), due)):
-        claim.execute(LIST_MISSING, streams=missing.tolist())
+    streams = staged.list_streams()
+    missing = streams[np.isin(streams, due, invert=True)]
+    if len(missing):
+        claim.execute(LIST_MISSING, streams=bind_numbers(set(missing.tolist())))
     claim.execute(INSERT_MARKS)
 
 

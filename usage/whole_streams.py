@@ -62,6 +62,7 @@ class WholeStreams(NamedTuple):
 
     ids: Counts
     channels: Sequence[str]
+    calls: Truths
     voice: Truths
     starts: Counts
     instants: Counts
@@ -73,14 +74,13 @@ class WholeStreams(NamedTuple):
 
     def find_simple(self) -> Truths:
         """Tell which streams `count_plain_sessions` counts: whole, and all voice or all text."""
-        calls = self.find_calls()
         handled = self.have(~np.isin(self.letters | SMALL, list(PLAIN_LETTERS.encode())))
-        simple = ~handled & (calls | ~self.voice)
+        simple = ~handled & (self.calls | ~self.voice)
         if self.reading.more_before:
             return (
                 simple & (self.instants[self.starts[:-1]] > self.reading.since + DAY) & ~self.voice
             )
-        text = ~(calls | self.voice)
+        text = ~(self.calls | self.voice)
         return simple | (handled & text & ~self.find_disorderly(handled & text))
 
     def find_disorderly(self, streams: Truths) -> Truths:
@@ -95,10 +95,6 @@ class WholeStreams(NamedTuple):
         )
         return self.have(disorder)
 
-    def find_calls(self) -> Truths:
-        """Tell which streams are on a channel of calls."""
-        return np.array([channel in VOICE_CHANNELS for channel in self.channels], dtype=np.bool_)
-
     def have(self, events: Truths) -> Truths:
         """Tell which streams have one of some events."""
         return np.logical_or.reduceat(events, self.starts[:-1]) if len(events) else events
@@ -111,7 +107,7 @@ class WholeStreams(NamedTuple):
             owners=np.repeat(self.ids, lengths)[taken],
             instants=self.instants[taken],
             letters=self.letters[taken] | SMALL,
-            calls=np.repeat(self.find_calls(), lengths)[taken],
+            calls=np.repeat(self.calls, lengths)[taken],
         )
 
     def read_each(self, streams: Truths) -> Iterator[StreamReading]:
@@ -146,17 +142,19 @@ def read_whole(claim: Claim, *, streams: Sequence[int] | None = None) -> WholeSt
     starts = np.flatnonzero(np.append(True, owners[1:] != owners[:-1])[: len(owners)])
     found = owners[starts]
     places = np.searchsorted(ids, found)
+    channels = [channels[place] for place in places.tolist()]
     since = PAST if claim.counted_from is None else to_count(claim.counted_from)
     whole = WholeStreams(
         ids=found,
-        channels=[channels[place] for place in places.tolist()],
+        channels=channels,
+        calls=np.array([channel in VOICE_CHANNELS for channel in channels], dtype=np.bool_),
         voice=unpack_truths(spoken)[places],
         starts=np.append(starts, len(owners)),
         instants=instants,
         letters=letters,
         agents=agents,
         reading=Reading(since, more_before=claim.counted_from is not None, more_after=False),
-        silent=np.setdiff1d(ids, found),
+        silent=ids[~np.isin(ids, found, assume_unique=True)],
         sent=sent,
     )
     # An event that was committed after the claim may be the stream's first one with voice.

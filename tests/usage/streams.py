@@ -18,6 +18,7 @@ from usage.sessions import (
 
 START = 800_000_000 * SECOND
 STEPS = (0, 1, SECOND, 5 * 60 * SECOND, SESSION - 1, SESSION, SESSION + 1, SESSION + SECOND, DAY)
+FEW_STEPS = (0, 5 * 60 * SECOND, SESSION, SESSION + 1, DAY)
 Fact = tuple[int, int, str, bool]
 
 channels = st.sampled_from(["web", "ivr"])
@@ -58,7 +59,7 @@ def streams_of(facts: SearchStrategy[Fact]) -> SearchStrategy[list[StreamEvent]]
 spoken: SearchStrategy[Fact] = st.sampled_from("uba").map(
     lambda letter: (*LETTERS[letter], "", False)
 )
-names = st.sampled_from(["", "a"])
+names = st.sampled_from(["", "a", "b"])
 
 
 def hand_over(start: str, said: list[Fact], end: str | None) -> list[Fact]:
@@ -70,17 +71,17 @@ def hand_over(start: str, said: list[Fact], end: str | None) -> list[Fact]:
 handovers = st.builds(hand_over, names, st.lists(spoken, max_size=3), st.none() | names)
 any_streams = streams_of(messages | turns)
 plain_streams = streams_of(plain)
-# Most of them with agents who follow one another.
-handled_streams = (
-    st.lists(handovers | plain.map(lambda fact: [fact]), max_size=6)
-    .map(lambda parts: [fact for part in parts for fact in part])
-    .flatmap(
-        lambda facts: st.tuples(
-            *(st.tuples(st.sampled_from(STEPS), st.just(fact)) for fact in facts)
-        )
-    )
-    .map(lambda steps_and_facts: lay(list(steps_and_facts)))
-)
+
+
+@st.composite
+def handled_streams(draw: st.DrawFn) -> list[StreamEvent]:
+    """Return a text stream with agents, who mostly come one after another.
+
+    With these few steps blocks are often full just where an agent takes over.
+    """
+    alone = (plain | spoken).map(lambda fact: [fact])
+    parts = draw(st.lists(handovers | alone, max_size=6))
+    return lay([(draw(st.sampled_from(FEW_STEPS)), fact) for part in parts for fact in part])
 
 
 def spell(events: list[StreamEvent]) -> str:

@@ -162,7 +162,17 @@ def test_rule_for_many_plain_streams_equals_the_rule(
     ]
 
 
-@given(st.lists(handled_streams, max_size=3), st.integers(0, 3))
+# A block is full just where an agent takes over: it ends there, and the next one starts after it.
+FULL_AT_TRANSFER = [
+    StreamEvent(START, EventType.MESSAGE, Direction.USER),
+    StreamEvent(START + SESSION, EventType.TRANSFER_STARTED),
+    StreamEvent(START + SESSION + 1, EventType.TRANSFER_ENDED),
+    StreamEvent(START + 2 * SESSION, EventType.MESSAGE, Direction.USER),
+]
+
+
+@given(st.lists(handled_streams(), max_size=3), st.integers(0, 3))
+@example([FULL_AT_TRANSFER], 3)
 def test_rule_for_many_streams_with_agents_in_order_equals_the_rule(
     streams: list[list[StreamEvent]], sessions: int
 ) -> None:
