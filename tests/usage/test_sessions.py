@@ -171,8 +171,22 @@ FULL_AT_TRANSFER = [
 ]
 
 
+# An agent who does not hand back is gone with the end of the conversation, and speaks again.
+SPEAKS_AFTER_END = [
+    StreamEvent(START, EventType.MESSAGE, Direction.USER),
+    StreamEvent(START + 1, EventType.TRANSFER_STARTED),
+    StreamEvent(START + 2, EventType.ENDED),
+    StreamEvent(START + 3, EventType.MESSAGE, Direction.USER),
+    StreamEvent(START + 4, EventType.MESSAGE, Direction.AGENT),
+    StreamEvent(START + 5, EventType.MESSAGE, Direction.USER),
+]
+# Nothing of it is billed, so its agent time is nobody's.
+NOBODY_SPOKE = FULL_AT_TRANSFER[1:3]
+
+
 @given(st.lists(handled_streams(), max_size=3), st.integers(0, 3))
-@example([FULL_AT_TRANSFER], 3)
+@example([FULL_AT_TRANSFER, NOBODY_SPOKE], 3)
+@example([SPEAKS_AFTER_END], 3)
 def test_rule_for_many_streams_with_agents_in_order_equals_the_rule(
     streams: list[list[StreamEvent]], sessions: int
 ) -> None:
