@@ -180,13 +180,20 @@ SPEAKS_AFTER_END = [
     StreamEvent(START + 4, EventType.MESSAGE, Direction.AGENT),
     StreamEvent(START + 5, EventType.MESSAGE, Direction.USER),
 ]
+# The end is another agent's, so it ends nothing.
+ENDED_BY_OTHER = [
+    StreamEvent(START, EventType.MESSAGE, Direction.USER),
+    StreamEvent(START + 1, EventType.TRANSFER_STARTED, agent="a"),
+    StreamEvent(START + 2, EventType.TRANSFER_ENDED, agent="b"),
+    StreamEvent(START + 3, EventType.MESSAGE, Direction.USER),
+]
 # Nothing of it is billed, so its agent time is nobody's.
 NOBODY_SPOKE = FULL_AT_TRANSFER[1:3]
 
 
 @given(st.lists(handled_streams(), max_size=3), st.integers(0, 3))
 @example([FULL_AT_TRANSFER, NOBODY_SPOKE], 3)
-@example([SPEAKS_AFTER_END], 3)
+@example([SPEAKS_AFTER_END, ENDED_BY_OTHER], 3)
 def test_rule_for_many_streams_with_agents_in_order_equals_the_rule(
     streams: list[list[StreamEvent]], sessions: int
 ) -> None:
