@@ -85,6 +85,7 @@ LIMIT 1
 )
 LAST_CLAIMED = "SELECT bot_id, stream_id FROM stage_claim ORDER BY 1 DESC, 2 DESC LIMIT 1"
 
+HAS_CHANGES = "SELECT FROM stage_change LIMIT 1"  # else the streams that were due need not be sent
 # Conversations are of kind 0 here.
 READ_DIFFERENCES = f"""
 SELECT stream.bot_id, stream.channel, stream."user", stream.conversation, claim.kind, claim.number,
@@ -281,6 +282,8 @@ def claim_streams(claim: Claim, bots: list[int], *, after: tuple[int, int]) -> i
 
 def read_differences(claim: Claim, keys: dict[int, str], *, due: Counts) -> Iterator[Difference]:
     """Yield what was changed in streams that were not due."""
+    if not claim.execute(HAS_CHANGES).rowcount:
+        return
     for bot_id, channel, user, conversation, kind, number, start, stored, counted in claim.execute(
         READ_DIFFERENCES, due=bind_numbers(due.tolist())
     ):
