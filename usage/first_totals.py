@@ -21,6 +21,7 @@ from usage.six_hours import QUARTER, SIX_HOURS
 from usage.staging import Staged
 
 IN_ALL = 0  # the number of no channel
+LENGTH = QUARTER // MICROSECOND
 
 READ_OWNERS = """
 SELECT array_agg(stream_id ORDER BY stream_id), array_agg(bot_id ORDER BY stream_id),
@@ -30,7 +31,10 @@ FROM stage_claim
 
 
 class Totals(NamedTuple):
-    """Totals in order of bots, places and channels; ``counts`` has a row with all five of each."""
+    """Totals in order of bots, places and channels; ``counts`` has a row with all five of each.
+
+    ``bots`` are numbers, as small as ``channels``: together they fit into one of 64 bits.
+    """
 
     bots: Counts
     places: Counts
@@ -40,15 +44,16 @@ class Totals(NamedTuple):
     def add_up(self, places: Counts, *, in_all: bool = False) -> "Totals":
         """Return the totals of other ``places``, one for each row; ``in_all``: of all channels."""
         channels = np.full_like(self.channels, IN_ALL) if in_all else self.channels
-        order = np.lexsort((channels, places, self.bots))
-        keys = np.stack((self.bots, places, channels))[:, order]
-        others = np.any(keys[:, 1:] != keys[:, :-1], axis=0)
-        firsts = np.flatnonzero(np.append(True, others)[: len(order)])
-        counts = self.counts[order]
-        if len(firsts):
-            counts = np.add.reduceat(counts, firsts)
-        bots, places, channels = keys[:, firsts]
-        return Totals(bots, places, channels, counts)
+        if not len(places):
+            return self
+        quarters = (places - places.min()) // LENGTH
+        keys = (self.bots * (quarters.max() + 1) + quarters) * (channels.max() + 1) + channels
+        order = np.argsort(keys)
+        keys = keys[order]
+        firsts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1]))
+        counts = np.add.reduceat(self.counts[order], firsts)
+        found = order[firsts]
+        return Totals(self.bots[found], places[found], channels[found], counts)
 
 
 class LevelsOfTotals(NamedTuple):
@@ -64,8 +69,9 @@ class LevelsOfTotals(NamedTuple):
 class CountedSessions:
     """Gathers what the sessions of some bots add to their totals."""
 
-    def __init__(self) -> None:
-        """Start with nothing; ``channels`` are numbered from 1 in their order."""
+    def __init__(self, bots: Sequence[int]) -> None:
+        """Start with nothing; ``bots`` are in order, channels are numbered from 1 in theirs."""
+        self.bots = np.array(bots, dtype=np.int64)
         self.channels: dict[str, int] = {}
         nothing = np.zeros(0, dtype=np.int64)
         self.parts = [Totals(nothing, nothing, nothing, nothing.reshape(0, 5))]
@@ -73,7 +79,7 @@ class CountedSessions:
     def add(self, claim: Claim, staged: Staged) -> None:
         """Add the sessions that were counted of the claimed streams."""
         [(ids, bots, channels)] = claim.execute(READ_OWNERS)
-        ids, bots = unpack_counts(ids), unpack_counts(bots)
+        ids, bots = unpack_counts(ids), np.searchsorted(self.bots, unpack_counts(bots))
         numbers = [self.channels.setdefault(name, len(self.channels) + 1) for name in channels]
         for rows in (staged.blocks.read(), staged.instants.read()):
             kind, completed = rows["kind"], rows["completed"].astype(np.bool_)
@@ -88,7 +94,7 @@ class CountedSessions:
             counts = np.stack(adds, axis=1).astype(np.int64)
             counting = counts.any(axis=1)
             places = np.searchsorted(ids, rows["stream_id"][counting])
-            starts = floor(rows["started_at"][counting].astype(np.int64), QUARTER // MICROSECOND)
+            starts = floor(rows["started_at"][counting].astype(np.int64), LENGTH)
             of = Totals(bots[places], starts, np.array(numbers)[places], counts[counting])
             self.parts.append(of.add_up(starts))
 

@@ -32,8 +32,7 @@ STAGES = """
 SET LOCAL enable_nestloop = off;
 CREATE TEMP TABLE IF NOT EXISTS stage_claim (
     stream_id bigint, bot_id bigint, of_agent boolean, channel text, voice boolean,
-    touched_from timestamptz, touched_to timestamptz, due boolean, ahead_from timestamptz,
-    ahead_to timestamptz
+    touched_from timestamptz, touched_to timestamptz
 ) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS stage_stretch (
     stream_id bigint, after timestamptz, before timestamptz, instants boolean
@@ -77,6 +76,18 @@ SELECT *,
         ELSE touched_to + %(reach)s * interval '1 microsecond' END AS until
 FROM stage_claim
 WHERE %(streams)s::bigint[] IS NULL OR stream_id = ANY(%(streams)s)
+"""
+
+# For a statement that took marks: what lies ahead of the clock is left out; the stream is counted
+# again when the clock gets there. Whatever lies there has a mark that reaches to it, so no events
+# need to be looked at.
+MARK_AHEAD = """
+INSERT INTO usage_dirtystream
+    (workspace_id, bot_id, stream_id, due_at, touched_from, touched_to)
+SELECT %(workspace)s, bot_id, stream_id,
+    greatest(min(touched_from), %(now)s + interval '1 second'), min(touched_from), max(touched_to)
+FROM taken WHERE touched_to > %(now)s
+GROUP BY bot_id, stream_id
 """
 
 STREAM_OF_CLAIM = """

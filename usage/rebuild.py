@@ -19,8 +19,10 @@ from accounts.tenancy import in_workspace
 from usage import counting, reading, staging, totals
 from usage.first_totals import CountedSessions
 from usage.models import RolledBot
-from usage.postgres_time import from_count
-from usage.reading import STREAM_OF_CLAIM, Claim, clear_claim, open_claim
+from usage.plain_sessions import Counts
+from usage.postgres_time import from_count, unpack_counts
+from usage.queries import bind_numbers
+from usage.reading import MARK_AHEAD, STREAM_OF_CLAIM, Claim, clear_claim, open_claim
 
 STREAMS_AT_ONCE = 40_000
 WORKERS = 3  # two that keep both cores of a small machine busy while one waits for the disk
@@ -41,31 +43,22 @@ WHERE workspace_id = %(workspace)s
 GROUP BY bot_id ORDER BY bot_id
 """
 
-# Marks go before anything is read, as in the rollup: from the first stream to the last by primary
-# key, which is cheaper than a join. Index stream_of_bot.
-CLAIM_STREAMS = """
-WITH portion AS MATERIALIZED (
-    SELECT bot_id, id, agent <> '' AS of_agent, channel, voice FROM usage_stream
-    WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s)
-        AND (bot_id, id) > (%(after_bot)s, %(after)s)
-    ORDER BY bot_id, id LIMIT %(limit)s
-), taken AS (
+# Marks go before anything is read, as in the rollup, and those of all streams at once.
+TAKE_MARKS = f"""
+WITH taken AS (
     DELETE FROM usage_dirtystream
     WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s)
-        AND (bot_id, stream_id) > (%(after_bot)s, %(after)s)
-        AND (bot_id, stream_id)
-            <= (SELECT bot_id, id FROM portion ORDER BY bot_id DESC, id DESC LIMIT 1)
-    RETURNING stream_id, due_at, touched_from, touched_to
-)
+    RETURNING bot_id, stream_id, due_at, touched_from, touched_to
+), ahead AS ({MARK_AHEAD})
+SELECT array_agg(stream_id) FROM taken WHERE due_at <= %(now)s
+"""
+# Index stream_of_bot.
+CLAIM_STREAMS = """
 INSERT INTO stage_claim
-SELECT id, bot_id, of_agent, channel, voice, '-infinity', 'infinity', coalesce(due, false),
-    ahead_from, ahead_to
-FROM portion LEFT JOIN (
-    SELECT stream_id, bool_or(due_at <= %(now)s) AS due,
-        min(touched_from) FILTER (WHERE touched_to > %(now)s) AS ahead_from,
-        max(touched_to) FILTER (WHERE touched_to > %(now)s) AS ahead_to
-    FROM taken GROUP BY stream_id
-) taken ON taken.stream_id = id
+SELECT id, bot_id, agent <> '', channel, voice, '-infinity', 'infinity' FROM usage_stream
+WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s)
+    AND (bot_id, id) > (%(after_bot)s, %(after)s)
+ORDER BY bot_id, id LIMIT %(limit)s
 """
 # Conversations always stand with their sessions, so once there are none in the workspace, bots
 # without sessions have none. Index session_of_bot and primary keys.
@@ -92,12 +85,13 @@ LIMIT 1
 )
 LAST_CLAIMED = "SELECT bot_id, stream_id FROM stage_claim ORDER BY 1 DESC, 2 DESC LIMIT 1"
 
+HAS_CHANGES = "SELECT FROM stage_change LIMIT 1"  # else the streams that were due need not be sent
 # Conversations are of kind 0 here.
 READ_DIFFERENCES = f"""
 SELECT stream.bot_id, stream.channel, stream."user", stream.conversation, claim.kind, claim.number,
     claim.started_at, claim.stored, claim.counted
 FROM (
-    SELECT change.* FROM stage_change change JOIN stage_claim USING (stream_id) WHERE NOT due
+    SELECT * FROM stage_change WHERE stream_id <> ALL(%(due)s::bigint[])
 ) claim
 {STREAM_OF_CLAIM}
 ORDER BY stream.bot_id, claim.started_at, stream.id, claim.kind, claim.number
@@ -211,7 +205,7 @@ def rebuild_bots(
         for rolled in locked:
             clocks.setdefault(rolled.advance(now), []).append(rolled.bot_id)
         first = empty and not has_sessions_or_totals(workspace, locked)
-        sessions = CountedSessions() if first else None
+        sessions = CountedSessions([of.bot_id for of in locked]) if first else None
         for clock, alike in clocks.items():
             claim = open_claim(workspace=workspace, now=clock)
             differences += rebuild_streams(
@@ -249,44 +243,49 @@ def rebuild_streams(
 
     ``sessions`` gathers them for the totals where nothing that was counted is stored yet.
     """
+    due = take_marks(claim, bots)
     last = (0, 0)
     while streams := claim_streams(claim, bots, after=last):
         staged = counting.count_claimed(claim, whole=True)
         agents = reading.find_agents(claim)
-        due = read_due(claim) if agents else set()
-        for stream_id in counting.count_agents(claim, streams=agents):
-            if stream_id not in due:
-                yield Difference(keys[agents[stream_id]], "agent", "different", None)
+        changed = counting.count_agents(claim, streams=agents)
+        for stream_id in set(changed).difference(due.tolist() if changed else ()):
+            yield Difference(keys[agents[stream_id]], "agent", "different", None)
         staging.write(claim, staged, first=sessions is not None)
         if sessions:
-            staging.write_first(claim)
+            staging.write_first(claim, staged, due=due)
             sessions.add(claim, staged)
         else:
             staging.replace_stored(claim)
-        yield from read_differences(claim, keys)
+        yield from read_differences(claim, keys, due=due)
         [last] = claim.execute(LAST_CLAIMED)
         clear_claim(claim)
         report(streams)
 
 
+def take_marks(claim: Claim, bots: list[int]) -> Counts:
+    """Remove the marks of all streams of bots; return the streams that were due.
+
+    The caller counts all of them in this transaction. What lies ahead of the clock is marked again.
+    """
+    [(due,)] = claim.execute(TAKE_MARKS, bots=bots)
+    return unpack_counts(due)
+
+
 def claim_streams(claim: Claim, bots: list[int], *, after: tuple[int, int]) -> int:
-    """Claim the next streams whole, after a bot and stream, and take their marks; count them."""
+    """Claim the next streams whole, after a bot and stream; count them."""
     after_bot, after_stream = after
     return claim.execute(
         CLAIM_STREAMS, bots=bots, after_bot=after_bot, after=after_stream, limit=STREAMS_AT_ONCE
     ).rowcount
 
 
-def read_due(claim: Claim) -> set[int]:
-    """Return the claimed streams that had a due mark."""
-    rows = claim.execute("SELECT stream_id FROM stage_claim WHERE due")
-    return {stream_id for (stream_id,) in rows}
-
-
-def read_differences(claim: Claim, keys: dict[int, str]) -> Iterator[Difference]:
+def read_differences(claim: Claim, keys: dict[int, str], *, due: Counts) -> Iterator[Difference]:
     """Yield what was changed in streams that were not due."""
+    if not claim.execute(HAS_CHANGES).rowcount:
+        return
     for bot_id, channel, user, conversation, kind, number, start, stored, counted in claim.execute(
-        READ_DIFFERENCES
+        READ_DIFFERENCES, due=bind_numbers(due.tolist())
     ):
         found = "superfluous" if not counted else "different" if stored else "missing"
         yield Difference(

@@ -16,7 +16,7 @@ from accounts.tenancy import in_workspace
 from usage import counting, staging, totals
 from usage.models import RolledBot
 from usage.postgres_time import from_count
-from usage.reading import STREAM_OF_CLAIM, find_agents, open_claim
+from usage.reading import MARK_AHEAD, STREAM_OF_CLAIM, find_agents, open_claim
 
 STREAMS_AT_ONCE = 2000
 
@@ -36,15 +36,12 @@ WITH taken AS (
         SELECT DISTINCT stream_id FROM usage_dirtystream
         WHERE workspace_id = %(workspace)s AND bot_id = %(bot)s AND due_at <= %(now)s
         ORDER BY stream_id LIMIT %(limit)s))
-    RETURNING stream_id, due_at, marked_at, touched_from, touched_to
-), claimed AS (
+    RETURNING bot_id, stream_id, due_at, marked_at, touched_from, touched_to
+), ahead AS ({MARK_AHEAD}), claimed AS (
     INSERT INTO stage_claim
-    SELECT stream_id, %(bot)s, agent <> '', channel, voice, touched_from, touched_to, true,
-        ahead_from, ahead_to
+    SELECT stream_id, %(bot)s, agent <> '', channel, voice, touched_from, touched_to
     FROM (
-        SELECT stream_id, min(touched_from) AS touched_from, max(touched_to) AS touched_to,
-            min(touched_from) FILTER (WHERE touched_to > %(now)s) AS ahead_from,
-            max(touched_to) FILTER (WHERE touched_to > %(now)s) AS ahead_to
+        SELECT stream_id, min(touched_from) AS touched_from, max(touched_to) AS touched_to
         FROM taken GROUP BY stream_id
     ) claim
     {STREAM_OF_CLAIM}

@@ -65,6 +65,7 @@ LETTERS = {
     "x": (EventType.ENDED, Direction.NONE),
 }
 PLAIN_LETTERS = "subx"
+ORDERLY_LETTERS = PLAIN_LETTERS + "ate"
 
 
 class Interval(NamedTuple):

@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from psycopg import Cursor
 
 from usage.models import SessionKind
-from usage.plain_sessions import PlainConversations
+from usage.plain_sessions import Counts, PlainConversations
 from usage.postgres_time import from_count
+from usage.queries import bind_numbers
 from usage.reading import ALERT, Claim, Sent
 from usage.sessions import RULE, SESSION, Conversation
 
@@ -128,8 +129,7 @@ FROM (
     UNION ALL
     SELECT stream_id, started_at, kind, number FROM stage_session
 ) counted
-JOIN stage_claim USING (stream_id)
-WHERE NOT due
+WHERE stream_id = ANY(%(streams)s::bigint[])
 """
 
 TOUCH_SLOTS = """
@@ -145,16 +145,6 @@ INSERT INTO usage_dirtystream
     (workspace_id, bot_id, stream_id, due_at, touched_from, touched_to)
 SELECT %(workspace)s, bot_id, stream_id, due_at, mark.touched_from, mark.touched_to
 FROM stage_mark mark JOIN stage_claim USING (stream_id)
-"""
-
-# What lies ahead of the clock is left out; the stream is counted again when the clock gets there.
-# Whatever lies there has a mark that reaches to it, so no events need to be looked at.
-MARK_AHEAD = """
-INSERT INTO usage_dirtystream
-    (workspace_id, bot_id, stream_id, due_at, touched_from, touched_to)
-SELECT %(workspace)s, bot_id, stream_id, greatest(ahead_from, %(now)s + interval '1 second'),
-    ahead_from, ahead_to
-FROM stage_claim WHERE ahead_to IS NOT NULL
 """
 
 
@@ -226,7 +216,9 @@ class Rows:
         if self.single:
             self.extend(*np.array(self.single, dtype=np.int64).T)
             self.single = []
-        return b"".join(self.parts)
+        # Joined once, however often it is asked for.
+        self.parts = [b"".join(self.parts)]
+        return self.parts[0]
 
     def read(self) -> NDArray[Any]:  # Any: the fields are those of the layout
         """Return all rows as a structured array."""
@@ -243,6 +235,11 @@ class Staged:
         self.blocks = Rows(BLOCK)
         self.instants = Rows(INSTANT)
         self.marks = Rows(MARK)
+
+    def list_streams(self) -> Counts:
+        """Return the streams of all sessions; some come more than once."""
+        rows = (self.blocks.read(), self.instants.read())
+        return np.concatenate([each["stream_id"] for each in rows]).astype(np.int64)
 
     def add_stretch(self, stream_id: int, *, after: int, before: int) -> None:
         """Replace what is stored of a stream's conversations that start between two instants."""
@@ -315,15 +312,18 @@ def copy_rows(cursor: Cursor[Any], table: str, rows: bytes) -> None:  # Any: it 
         copy.write(b"".join((COPY_HEADER, rows, COPY_TRAILER)))
 
 
-def write_first(claim: Claim) -> None:
+def write_first(claim: Claim, staged: Staged, *, due: Counts) -> None:
     """Write what was staged where nothing is stored yet; see `replace_stored`.
 
-    Only what was not due stands in stage_change.
+    Only what is not of ``due`` streams stands in stage_change.
     """
     claim.execute(INSERT_CONVERSATIONS.format(changed=""))
     claim.execute(INSERT_SESSIONS.format(changed=""), rule=RULE)
-    claim.execute(LIST_MISSING)
-    write_marks(claim)
+    streams = staged.list_streams()
+    missing = streams[np.isin(streams, due, invert=True)]
+    if len(missing):
+        claim.execute(LIST_MISSING, streams=bind_numbers(set(missing.tolist())))
+    claim.execute(INSERT_MARKS)
 
 
 def replace_stored(claim: Claim) -> None:
@@ -342,13 +342,7 @@ def replace_stored(claim: Claim) -> None:
         claim.execute(WRITE_CONVERSATIONS)
         claim.execute(WRITE_SESSIONS, rule=RULE)
         claim.execute(TOUCH_SLOTS)
-    write_marks(claim)
-
-
-def write_marks(claim: Claim) -> None:
-    """Mark the claimed streams that have to be counted again at a later instant."""
     claim.execute(INSERT_MARKS)
-    claim.execute(MARK_AHEAD)
 
 
 def read_slots(claim: Claim) -> list[datetime]:

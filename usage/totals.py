@@ -273,9 +273,10 @@ def write_first(*, rolled: Sequence[RolledBot], zone: ZoneInfo, sessions: Counte
     values = {"workspace": rolled[0].workspace_id, "channels": list(sessions.channels)}
     levels = zip(INSERTS, sessions.finish(zone=zone), strict=True)
     # The fewest first, since those of all levels stay in the table.
-    for level, (insert, (bots, places, channels, counts)) in reversed(list(enumerate(levels))):
-        if len(bots):
-            copy_rows(cursor, "stage_total", TOTAL.pack([bots, level, places, channels, *counts.T]))
+    for level, (insert, (numbers, places, channels, counts)) in reversed(list(enumerate(levels))):
+        if len(numbers):
+            columns = [sessions.bots[numbers], level, places, channels, *counts.T]
+            copy_rows(cursor, "stage_total", TOTAL.pack(columns))
             cursor.execute(insert.encode(), {**values, "level": level}, prepare=False)
     note_zone(rolled, zone=zone)
     note_changed(workspace_id=rolled[0].workspace_id, bots=[of.bot_id for of in rolled])

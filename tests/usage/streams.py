@@ -18,6 +18,7 @@ from usage.sessions import (
 
 START = 800_000_000 * SECOND
 STEPS = (0, 1, SECOND, 5 * 60 * SECOND, SESSION - 1, SESSION, SESSION + 1, SESSION + SECOND, DAY)
+FEW_STEPS = (0, 5 * 60 * SECOND, SESSION, SESSION + 1, DAY)
 Fact = tuple[int, int, str, bool]
 
 channels = st.sampled_from(["web", "ivr"])
@@ -55,8 +56,32 @@ def streams_of(facts: SearchStrategy[Fact]) -> SearchStrategy[list[StreamEvent]]
     return st.lists(st.tuples(st.sampled_from(STEPS), facts), max_size=14).map(lay)
 
 
+spoken: SearchStrategy[Fact] = st.sampled_from("uba").map(
+    lambda letter: (*LETTERS[letter], "", False)
+)
+names = st.sampled_from(["", "a", "b"])
+
+
+def hand_over(start: str, said: list[Fact], end: str | None) -> list[Fact]:
+    """Return what comes of an agent who takes over, with or without an end."""
+    ends = [] if end is None else [(*LETTERS["e"], end, False)]
+    return [(*LETTERS["t"], start, False), *said, *ends]
+
+
+handovers = st.builds(hand_over, names, st.lists(spoken, max_size=3), st.none() | names)
 any_streams = streams_of(messages | turns)
 plain_streams = streams_of(plain)
+
+
+@st.composite
+def handled_streams(draw: st.DrawFn) -> list[StreamEvent]:
+    """Return a text stream with agents, who mostly come one after another.
+
+    With these few steps blocks are often full just where an agent takes over.
+    """
+    alone = (plain | spoken).map(lambda fact: [fact])
+    parts = draw(st.lists(handovers | alone, max_size=6))
+    return lay([(draw(st.sampled_from(FEW_STEPS)), fact) for part in parts for fact in part])
 
 
 def spell(events: list[StreamEvent]) -> str:

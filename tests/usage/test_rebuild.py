@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from collections import Counter
 from datetime import datetime
 
 import pytest
@@ -13,7 +14,7 @@ from accounts.models import Workspace
 from accounts.tenancy import in_workspace
 from tests import make
 from tests.conftest import process_environment
-from tests.make import HOUR, LONG_AFTER, NOON
+from tests.make import HOUR, LONG_AFTER, MINUTE, NOON
 from usage import rebuild, rollup, totals, whole_streams
 from usage.models import (
     BillingSession,
@@ -107,6 +108,28 @@ def remove_all(of: Workspace) -> None:
             UsageMonth,
         ):
             table.objects.for_workspace(of).delete()
+
+
+def test_agents_are_told_apart_in_each_of_many_streams(acme: Workspace) -> None:
+    make.take_in(
+        acme,
+        make.event("agent.transfer_started", user="u0", channel="ivr", agent="a"),
+        make.event("agent.transfer_ended", user="u0", channel="ivr", agent="b"),
+    )
+    agents = {"u4": ("a", "a"), "u5": ("a", "b"), "u6": ("", "b"), "u7": ("b", "")}
+    for user, (started, ended) in agents.items():
+        make.take_in(
+            acme,
+            *make.talk(0, 26, 36, 46, user=user),
+            make.event("agent.transfer_started", at=NOON + 5 * MINUTE, user=user, agent=started),
+            make.event("agent.transfer_ended", at=NOON + 25 * MINUTE, user=user, agent=ended),
+        )
+
+    run(acme)
+
+    users = Counter(user for _, _, user, _, _ in make.blocks(acme))
+    # The other agent's end ends nothing: 5 minutes, and after the pause another 20.
+    assert {user: users[user] for user in agents} == {"u4": 2, "u5": 3, "u6": 2, "u7": 2}
 
 
 def test_difference_is_reported_for_its_bot_only(acme: Workspace) -> None:

@@ -12,9 +12,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.usage.streams import START, any_streams, channels, plain_streams, spell
+from tests.usage.streams import START, any_streams, channels, handled_streams, plain_streams, spell
 from usage.event_format import TYPES
-from usage.plain_sessions import PlainConversations, PlainEvents, count_plain_sessions
+from usage.plain_sessions import (
+    Counts,
+    PlainConversations,
+    PlainEvents,
+    count_plain_sessions,
+    find_disorder,
+)
 from usage.sessions import (
     DAY,
     LAST_OF_STREAM,
@@ -154,6 +160,72 @@ def test_rule_for_many_plain_streams_equals_the_rule(
         for conversation in count_sessions(events, channel="ivr" if voice else "web", now=now)
         if conversation.usage or conversation.voice_blocks
     ]
+
+
+# A block is full just where an agent takes over: it ends there, and the next one starts after it.
+FULL_AT_TRANSFER = [
+    StreamEvent(START, EventType.MESSAGE, Direction.USER),
+    StreamEvent(START + SESSION, EventType.TRANSFER_STARTED),
+    StreamEvent(START + SESSION + 1, EventType.TRANSFER_ENDED),
+    StreamEvent(START + 2 * SESSION, EventType.MESSAGE, Direction.USER),
+]
+
+
+# An agent who does not hand back is gone with the end of the conversation, and speaks again.
+SPEAKS_AFTER_END = [
+    StreamEvent(START, EventType.MESSAGE, Direction.USER),
+    StreamEvent(START + 1, EventType.TRANSFER_STARTED),
+    StreamEvent(START + 2, EventType.ENDED),
+    StreamEvent(START + 3, EventType.MESSAGE, Direction.USER),
+    StreamEvent(START + 4, EventType.MESSAGE, Direction.AGENT),
+    StreamEvent(START + 5, EventType.MESSAGE, Direction.USER),
+]
+# The end is another agent's, so it ends nothing.
+ENDED_BY_OTHER = [
+    StreamEvent(START, EventType.MESSAGE, Direction.USER),
+    StreamEvent(START + 1, EventType.TRANSFER_STARTED, agent="a"),
+    StreamEvent(START + 2, EventType.TRANSFER_ENDED, agent="b"),
+    StreamEvent(START + 3, EventType.MESSAGE, Direction.USER),
+]
+# Nothing of it is billed, so its agent time is nobody's.
+NOBODY_SPOKE = FULL_AT_TRANSFER[1:3]
+
+
+@given(st.lists(handled_streams(), max_size=3), st.integers(0, 3))
+@example([FULL_AT_TRANSFER, NOBODY_SPOKE], 3)
+@example([SPEAKS_AFTER_END, ENDED_BY_OTHER], 3)
+def test_rule_for_many_streams_with_agents_in_order_equals_the_rule(
+    streams: list[list[StreamEvent]], sessions: int
+) -> None:
+    latest = max((event.at for events in streams for event in events), default=START)
+    now = latest + sessions * SESSION // 2
+    orderly = [events for events in streams if not find_disorder(*pack([events])).any()]
+
+    found = count_plain_sessions(pack(orderly)[0], now=now)
+
+    assert not find_disorder(*pack(orderly)).any()
+    assert list(unpack(found)) == [
+        (owner, *conversation[:4], conversation.bot_time, *conversation[-2:])
+        for owner, events in enumerate(orderly)
+        for conversation in count_sessions(events, channel="web", now=now)
+        if conversation.usage
+    ]
+
+
+def pack(streams: list[list[StreamEvent]]) -> tuple[PlainEvents, Counts]:
+    """Return text streams in arrays, with the numbers of the agents of their transfers."""
+    every = [(owner, event) for owner, events in enumerate(streams) for event in events]
+    letters = "".join(map(spell, streams)).encode()
+    agents = [len(event.agent) and ord(event.agent) for _, event in every if event.type in (3, 4)]
+    return (
+        PlainEvents(
+            np.array([owner for owner, _ in every], dtype=np.int64),
+            np.array([event.at for _, event in every], dtype=np.int64),
+            np.frombuffer(letters, np.uint8),
+            np.zeros(len(every), dtype=np.bool_),
+        ),
+        np.array(agents, dtype=np.int64),
+    )
 
 
 def unpack(found: PlainConversations) -> Iterator[tuple[object, ...]]:
