@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -17,9 +16,7 @@ from celery import Celery
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connections
-from django.db.backends.postgresql.base import DatabaseWrapper
 from django.test import TransactionTestCase
-from psycopg.conninfo import make_conninfo
 from pytest_django.plugin import DjangoDbBlocker
 
 from benchmarks.scratch import address
@@ -28,33 +25,11 @@ from billing_console.celery import app
 from billing_console.embedded import Unavailable
 from billing_console.settings import SERVERS
 from tests import make
+from tests.rows import CATALOG, SELLER, copy_in, copy_out, empty_tables, owner
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = Path(settings.STORAGES["default"]["OPTIONS"]["location"])  # type: ignore[index]  # free settings
 ALIASES = ("default", "operator")
-CATALOG = ("currency", "plan", "planversion", "planmeter", "price")  # as the migrations seed it
-SELLER = "invoices_sellerprofile"  # as `django_db_setup` makes it
-KEPT = (
-    SELLER,
-    "django_migrations",
-    "django_content_type",
-    "auth_permission",
-    *(f"plans_{name}" for name in CATALOG),
-)
-EMPTIED = """
-SELECT oid::regclass::text AS name
-FROM pg_class
-WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
-AND relname <> ALL(%(kept)s)
-"""
-USED = """
-SELECT format('SELECT setval(%%s, %%s, false)', seqrelid, seqstart)
-FROM pg_sequence
-JOIN pg_depend ON pg_depend.objid = seqrelid AND pg_depend.deptype IN ('a', 'i')
-JOIN pg_class ON pg_class.oid = pg_depend.refobjid
-WHERE relnamespace = 'public'::regnamespace AND relname <> ALL(%(kept)s)
-AND pg_sequence_last_value(seqrelid) IS NOT NULL
-"""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -73,13 +48,6 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(5_000, 10, 10)
-
-
-def owner() -> DatabaseWrapper:
-    """Return the connection that owns the tables."""
-    found = connections["owner"]
-    assert isinstance(found, DatabaseWrapper)
-    return found
 
 
 @pytest.fixture(scope="session")
@@ -110,41 +78,6 @@ def django_db_setup(
         for alias in ALIASES:
             connections[alias].close()
         owner().creation.destroy_test_db(real, verbosity=0)
-
-
-def empty_tables() -> None:
-    """Empty all tables of the test database: as a superuser where it is of the embedded server."""
-    assert str(owner().settings_dict["NAME"]).startswith("test_")
-    superuser = {"user": "postgres"} if SERVERS.postgres else {}
-    with psycopg.connect(make_conninfo(address("owner"), **superuser)) as connected:
-        tables = read_texts(connected, EMPTIED)
-        if superuser:
-            delete_rows(connected, tables)
-        else:
-            connected.execute(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY".encode())
-
-
-def delete_rows(connected: "psycopg.Connection[Any]", tables: list[str]) -> None:
-    """Delete all rows, and have the numbers begin anew.
-
-    Many times faster than TRUNCATE, which makes each table and index a new file. Only a superuser
-    may delete what triggers keep, in any order.
-    """
-    # The locks wait for what still writes.
-    connected.execute(f"LOCK TABLE {', '.join(tables)} IN EXCLUSIVE MODE".encode())
-    rows = " UNION ALL ".join(f"(SELECT '{table}' FROM {table} LIMIT 1)" for table in tables)
-    statements = [
-        "SET LOCAL session_replication_role = replica",
-        *(f"DELETE FROM {table}" for table in read_texts(connected, rows)),
-        *read_texts(connected, USED),
-    ]
-    connected.execute("; ".join(statements).encode())
-
-
-def read_texts(connected: "psycopg.Connection[Any]", query: str) -> list[str]:
-    """Return the first column of a query that may name ``KEPT``."""
-    found = connected.execute(query.encode(), {"kept": list(KEPT)})
-    return [text for (text,) in found.fetchall()]
 
 
 def forget_counts() -> None:
@@ -235,16 +168,8 @@ def own_catalog(transactional_db: None) -> Iterator[None]:
     """Let a test change the catalog and the seller; after it both are again as they were."""
     tables = [*(f"plans_{name}" for name in CATALOG), SELLER]
     with psycopg.connect(address("owner")) as connection:
-        before = {table: copy_out(connection, table) for table in tables}
+        before = copy_out(connection, tables)
     yield
     with psycopg.connect(address("owner")) as connection:
         connection.execute(f"TRUNCATE {', '.join(tables)} CASCADE".encode())
-        for table, rows in before.items():
-            with connection.cursor().copy(f"COPY {table} FROM STDIN".encode()) as copy:
-                copy.write(rows)
-
-
-def copy_out(connection: "psycopg.Connection[Any]", table: str) -> bytes:
-    """Return the rows of a table as COPY has them."""
-    with connection.cursor().copy(f"COPY {table} TO STDOUT".encode()) as copy:
-        return b"".join(copy)
+        copy_in(connection, before)

@@ -215,18 +215,13 @@ def test_workspace_that_requires_it_leads_to_a_second_factor(page: Page) -> None
     expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pages_are_accessible_and_fit_a_phone(
-    browser: Browser, live_server: LiveServer, request: pytest.FixtureRequest, scheme: str
+    browser: Browser, live_server: LiveServer, request: pytest.FixtureRequest
 ) -> None:
     person = make_person()
     invited = make.invitation(person.workspace)
     member = make.member(person.workspace, Role.MEMBER)
-    context = browser.new_context(
-        base_url=live_server.url,
-        color_scheme="dark" if scheme == "dark" else "light",
-        viewport={"width": 390, "height": 800},
-    )
+    context = browser.new_context(base_url=live_server.url, viewport={"width": 390, "height": 800})
     request.addfinalizer(context.close)
     page = context.new_page()
     problems: list[str] = []
