@@ -1,6 +1,7 @@
 """Credits are bought with each answer of the sandbox: a browser, a worker, callbacks over HTTP."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -30,6 +31,15 @@ BUTTONS = {
 PAGES = ["plan/funds", "plan/funds?amount=5", "plan/funds?amount=250", "orders/1/", "plan/reload"]
 
 
+@pytest.fixture(scope="module")
+def worker(django_db_setup: None, live_server: LiveServer) -> Iterator[None]:
+    """Run one worker for all tests: each sees the end of what it had it do."""
+    starter = WorkerStarter()
+    starter(PUBLIC_ADDRESS=live_server.url)
+    yield
+    starter.stop()
+
+
 @pytest.fixture
 def owner() -> Membership:
     acme = make.workspace("acme", name="Acme Ltd")
@@ -54,10 +64,7 @@ def badge(page: Page) -> Locator:
     return page.locator(".order-status .badge")
 
 
-def test_each_answer(
-    page: Page, owner: Membership, live_server: LiveServer, start_worker: WorkerStarter
-) -> None:
-    start_worker(PUBLIC_ADDRESS=live_server.url)
+def test_each_answer(page: Page, owner: Membership, worker: None) -> None:
     sign_in(page, owner.user.email)
 
     for number, (button, status) in enumerate(BUTTONS.items(), 1):
@@ -69,10 +76,7 @@ def test_each_answer(
     assert buying.bought(owner.workspace) == [250, 250, 250]
 
 
-def test_answer_before_the_browser_is_back(
-    page: Page, owner: Membership, live_server: LiveServer, start_worker: WorkerStarter
-) -> None:
-    start_worker(PUBLIC_ADDRESS=live_server.url)
+def test_answer_before_the_browser_is_back(page: Page, owner: Membership, worker: None) -> None:
     sign_in(page, owner.user.email)
     check_out(page)
 
@@ -87,9 +91,8 @@ def test_answer_before_the_browser_is_back(
 
 
 def test_without_a_script(
-    page: Page, owner: Membership, live_server: LiveServer, start_worker: WorkerStarter
+    page: Page, owner: Membership, worker: None, live_server: LiveServer
 ) -> None:
-    start_worker(PUBLIC_ADDRESS=live_server.url)
     assert page.context.browser is not None
     context = page.context.browser.new_context(base_url=live_server.url, java_script_enabled=False)
     plain = context.new_page()
@@ -103,9 +106,8 @@ def test_without_a_script(
 
 
 def test_review_is_ended_and_auto_reload_turned_on(
-    page: Page, owner: Membership, live_server: LiveServer, start_worker: WorkerStarter
+    page: Page, owner: Membership, worker: None
 ) -> None:
-    start_worker(PUBLIC_ADDRESS=live_server.url)
     sign_in(page, owner.user.email)
     check_out(page, save=True)
     page.get_by_label("When the saved method is charged later").select_option("declines")
