@@ -25,7 +25,7 @@ from billing_console.celery import app
 from billing_console.embedded import Unavailable
 from billing_console.settings import SERVERS
 from tests import make
-from tests.rows import CATALOG, SELLER, copy_in, copy_out, empty_tables, owner
+from tests.rows import CATALOG, SELLER, copy_in, copy_out, empty_tables, end_sessions, owner
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = Path(settings.STORAGES["default"]["OPTIONS"]["location"])  # type: ignore[index]  # free settings
@@ -75,8 +75,9 @@ def django_db_setup(
         make.seller()
     yield
     with django_db_blocker.unblock():
-        for alias in ALIASES:
-            connections[alias].close()
+        for one in connections.all(initialized_only=True):
+            one.close()
+        end_sessions()
         owner().creation.destroy_test_db(real, verbosity=0)
 
 

@@ -38,6 +38,10 @@ AND pg_sequence_last_value(seqrelid) IS NOT NULL
 """
 BACK_TO_FIRST = f"SELECT format('SELECT setval(%%s, %%s, false)', number, first) FROM ({USED}) used"
 ON_TO_LAST = f"SELECT format('SELECT setval(%%s, %%s)', number, last) FROM ({USED}) used"
+OTHERS = """
+SELECT pg_terminate_backend(pid, 5000)
+FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
 WITHOUT_TRIGGERS = "SET LOCAL session_replication_role = replica"
 
 Connection = psycopg.Connection[Any]  # Any: a row is free
@@ -57,6 +61,13 @@ def connect() -> Connection:
     """Connect as the owner; as a superuser where the server is the embedded one."""
     superuser = {"user": "postgres"} if SERVERS.postgres else {}
     return psycopg.connect(make_conninfo(address("owner"), **superuser))
+
+
+def end_sessions() -> None:
+    """End what other threads and processes left open, as far as it may be."""
+    if SERVERS.postgres:
+        with connect() as connected:
+            connected.execute(OTHERS.encode())
 
 
 def empty_tables() -> None:
