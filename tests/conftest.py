@@ -1,5 +1,6 @@
 """The tests run against real servers: the embedded ones, or those that the environment names."""
 
+import gc
 import os
 import shutil
 import signal
@@ -8,7 +9,6 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -16,9 +16,7 @@ from celery import Celery
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connections
-from django.db.backends.postgresql.base import DatabaseWrapper
 from django.test import TransactionTestCase
-from psycopg.conninfo import make_conninfo
 from pytest_django.plugin import DjangoDbBlocker
 
 from benchmarks.scratch import address
@@ -27,43 +25,11 @@ from billing_console.celery import app
 from billing_console.embedded import Unavailable
 from billing_console.settings import SERVERS
 from tests import make
+from tests.rows import CATALOG, SELLER, copy_in, copy_out, empty_tables, end_sessions, owner
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = Path(settings.STORAGES["default"]["OPTIONS"]["location"])  # type: ignore[index]  # free settings
 ALIASES = ("default", "operator")
-CATALOG = ("currency", "plan", "planversion", "planmeter", "price")  # as the migrations seed it
-SELLER = "invoices_sellerprofile"  # as `django_db_setup` makes it
-KEPT = (
-    SELLER,
-    "django_migrations",
-    "django_content_type",
-    "auth_permission",
-    *(f"plans_{name}" for name in CATALOG),
-)
-EMPTIED = """
-SELECT oid::regclass::text AS name
-FROM pg_class
-WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
-AND relname <> ALL(%(kept)s)
-"""
-TRUNCATE = f"""
-SELECT 'TRUNCATE ' || string_agg(name, ', ') || ' RESTART IDENTITY' FROM ({EMPTIED}) emptied
-"""
-# Many times faster, as a truncated table and its indexes become new files; only a superuser may
-# delete what triggers keep, in any order. The locks wait for what still writes.
-DELETE = f"""
-SELECT 'SET LOCAL session_replication_role = replica'
-UNION ALL
-SELECT 'LOCK TABLE ' || string_agg(name, ', ') || ' IN EXCLUSIVE MODE' FROM ({EMPTIED}) emptied
-UNION ALL
-SELECT 'DELETE FROM ' || name FROM ({EMPTIED}) emptied
-UNION ALL
-SELECT format('SELECT setval(%%s, %%s, false)', seqrelid, seqstart)
-FROM pg_sequence
-JOIN pg_depend ON pg_depend.objid = seqrelid AND pg_depend.deptype IN ('a', 'i')
-JOIN pg_class ON pg_class.oid = pg_depend.refobjid
-WHERE relnamespace = 'public'::regnamespace AND relname <> ALL(%(kept)s)
-"""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -77,11 +43,11 @@ def pytest_configure(config: pytest.Config) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-def owner() -> DatabaseWrapper:
-    """Return the connection that owns the tables."""
-    found = connections["owner"]
-    assert isinstance(found, DatabaseWrapper)
-    return found
+def pytest_collection_finish() -> None:
+    """Have the garbage collector pass over what stays: modules, the tests, their fixtures."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(5_000, 10, 10)
 
 
 @pytest.fixture(scope="session")
@@ -109,19 +75,17 @@ def django_db_setup(
         make.seller()
     yield
     with django_db_blocker.unblock():
-        for alias in ALIASES:
-            connections[alias].close()
+        for one in connections.all(initialized_only=True):
+            one.close()
+        end_sessions()
         owner().creation.destroy_test_db(real, verbosity=0)
 
 
-def empty_tables() -> None:
-    """Empty all tables of the test database: as a superuser where it is of the embedded server."""
-    assert str(owner().settings_dict["NAME"]).startswith("test_")
-    superuser = {"user": "postgres"} if SERVERS.postgres else {}
-    with psycopg.connect(make_conninfo(address("owner"), **superuser)) as connected:
-        statements = DELETE if superuser else TRUNCATE
-        found = connected.execute(statements.encode(), {"kept": list(KEPT)}).fetchall()
-        connected.execute("; ".join(statement for (statement,) in found).encode())
+def close_unusable_connections() -> None:
+    """Close the connections that a test left in a transaction, changed or broken."""
+    for one in connections.all(initialized_only=True):
+        if one.connection and (one.in_atomic_block or not one.autocommit or not one.is_usable()):
+            one.close()
 
 
 def forget_counts() -> None:
@@ -136,11 +100,14 @@ def _flush_as_owner() -> Iterator[None]:
     """Have tests with real commits cleaned up by the owner."""
 
     def flush(case: TransactionTestCase) -> None:
+        close_unusable_connections()
         empty_tables()
         forget_counts()
 
     patch = pytest.MonkeyPatch()
     patch.setattr(TransactionTestCase, "_fixture_teardown", flush)
+    # A new connection reads the catalogs of PostgreSQL anew, which takes as long as a page.
+    patch.setattr(TransactionTestCase, "_should_reload_connections", lambda case: False)
     yield
     patch.undo()
 
@@ -212,16 +179,8 @@ def own_catalog(transactional_db: None) -> Iterator[None]:
     """Let a test change the catalog and the seller; after it both are again as they were."""
     tables = [*(f"plans_{name}" for name in CATALOG), SELLER]
     with psycopg.connect(address("owner")) as connection:
-        before = {table: copy_out(connection, table) for table in tables}
+        before = copy_out(connection, tables)
     yield
     with psycopg.connect(address("owner")) as connection:
         connection.execute(f"TRUNCATE {', '.join(tables)} CASCADE".encode())
-        for table, rows in before.items():
-            with connection.cursor().copy(f"COPY {table} FROM STDIN".encode()) as copy:
-                copy.write(rows)
-
-
-def copy_out(connection: "psycopg.Connection[Any]", table: str) -> bytes:
-    """Return the rows of a table as COPY has them."""
-    with connection.cursor().copy(f"COPY {table} TO STDOUT".encode()) as copy:
-        return b"".join(copy)
+        copy_in(connection, before)

@@ -15,6 +15,7 @@ from tests import make
 from tests.invoices import buying, stating
 from tests.pages import sign_in
 from tests.plans import watching
+from tests.rows import made_once
 from tests.test_architecture import patterns
 from usage.models import Stream
 from usage.session_queries import name_conversation
@@ -289,6 +290,7 @@ ORDERED_BY = {"shared": MEMBER, "owned": MEMBER, "other": OWNER, "their": OWNER}
 BOT_QUERIES = ("", "?status=archived", "?sort=owner", "?sort=-shares", "?owner={}", "?q=o")
 
 
+@made_once
 def fill(*, alerts: int = 4) -> dict[str, int | str]:
     """Make two workspaces; return what stands in addresses for their parameters.
 

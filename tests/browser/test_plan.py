@@ -72,7 +72,6 @@ def list_pages(acme: Workspace) -> list[str]:
 
 def test_pages_are_accessible_and_no_wider_than_a_phone(page: Page, acme: Workspace) -> None:
     sign_in(page, "owner@acme.example")
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
 
     for address in list_pages(acme):
         page.set_viewport_size({"width": 1440, "height": 900})
@@ -84,7 +83,6 @@ def test_pages_are_accessible_and_no_wider_than_a_phone(page: Page, acme: Worksp
 def test_operator_pages_are_accessible(page: Page, acme: Workspace) -> None:
     operator = people.add_operator(email="op@console.example", password=make.PASSWORD)[0]
     sign_in(page, operator.email)
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
 
     for address in (
         "/operator/extensions/",
@@ -129,7 +127,6 @@ def test_information_icon_works_by_keyboard_and_without_script(
 
 def test_news_are_wide_enough_to_read_on_a_phone(page: Page, acme: Workspace) -> None:
     sign_in(page, "owner@acme.example")
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
     page.set_viewport_size({"width": 390, "height": 800})
     page.goto("/w/acme/plan/")
 
@@ -238,7 +235,6 @@ def test_operator_approves_an_extension(page: Page, acme: Workspace) -> None:
     expect(page.get_by_role("status")).to_be_visible()
     page.context.clear_cookies()
     sign_in(page, operator.email)
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
 
     page.goto("/operator/extensions/")
     page.get_by_role("link", name="sales").click()

@@ -12,7 +12,7 @@ from pytest_django.live_server_helper import LiveServer
 from accounts import idle, invitations, workspaces
 from accounts.models import Membership, Role
 from tests import make, totp
-from tests.browser.people import check_accessibility, check_width, sign_in
+from tests.browser.people import check_accessibility, check_width, fill_in_sign_in
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -149,12 +149,12 @@ def authenticator(page: Page) -> CDPSession:
 @pytest.mark.parametrize("role", list(Role))
 def test_role_signs_in_with_an_app_and_sees_its_menu(page: Page, role: Role) -> None:
     person = make_person(role)
-    sign_in(page, person.user.email)
+    fill_in_sign_in(page, person.user.email)
     expect(page.get_by_role("heading", name="Workspaces")).to_be_visible()
     secret = add_app(page)
     sign_out(page)
 
-    sign_in(page, person.user.email)
+    fill_in_sign_in(page, person.user.email)
     expect(page.get_by_role("heading", name="Second factor")).to_be_visible()
     page.get_by_label("Code").fill(totp.code(secret))
     page.get_by_role("button", name="Sign in").click()
@@ -168,7 +168,7 @@ def test_role_signs_in_with_a_passkey_alone(
     page: Page, authenticator: CDPSession, role: Role
 ) -> None:
     person = make_person(role)
-    sign_in(page, person.user.email)
+    fill_in_sign_in(page, person.user.email)
     expect(page.get_by_role("heading", name="Workspaces")).to_be_visible()
     page.goto(OWN_FACTORS)
     page.get_by_role("link", name="Add a passkey").click()
@@ -186,7 +186,7 @@ def test_role_signs_in_with_a_passkey_alone(
 
 def test_passkey_is_asked_for_after_the_password(page: Page, authenticator: CDPSession) -> None:
     person = make_person()
-    sign_in(page, person.user.email)
+    fill_in_sign_in(page, person.user.email)
     expect(page.get_by_role("heading", name="Workspaces")).to_be_visible()
     page.goto(f"{OWN_FACTORS}passkeys/new")
     confirm(page)
@@ -194,7 +194,7 @@ def test_passkey_is_asked_for_after_the_password(page: Page, authenticator: CDPS
     expect(page.get_by_role("heading", name="Recovery codes")).to_be_visible()
     sign_out(page)
 
-    sign_in(page, person.user.email)
+    fill_in_sign_in(page, person.user.email)
     page.get_by_role("button", name="Use a passkey").click()
 
     expect(page.get_by_role("heading", name="Workspaces")).to_be_visible()
@@ -203,7 +203,7 @@ def test_passkey_is_asked_for_after_the_password(page: Page, authenticator: CDPS
 def test_workspace_that_requires_it_leads_to_a_second_factor(page: Page) -> None:
     person = make_person()
     workspaces.change(workspace=person.workspace, requires_second_factor=True)
-    sign_in(page, person.user.email)
+    fill_in_sign_in(page, person.user.email)
 
     page.get_by_role("link", name="Acme Ltd").click()
     expect(page.get_by_role("status")).to_have_text(
@@ -215,18 +215,13 @@ def test_workspace_that_requires_it_leads_to_a_second_factor(page: Page) -> None
     expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pages_are_accessible_and_fit_a_phone(
-    browser: Browser, live_server: LiveServer, request: pytest.FixtureRequest, scheme: str
+    browser: Browser, live_server: LiveServer, request: pytest.FixtureRequest
 ) -> None:
     person = make_person()
     invited = make.invitation(person.workspace)
     member = make.member(person.workspace, Role.MEMBER)
-    context = browser.new_context(
-        base_url=live_server.url,
-        color_scheme="dark" if scheme == "dark" else "light",
-        viewport={"width": 390, "height": 800},
-    )
+    context = browser.new_context(base_url=live_server.url, viewport={"width": 390, "height": 800})
     request.addfinalizer(context.close)
     page = context.new_page()
     problems: list[str] = []
@@ -235,7 +230,7 @@ def test_pages_are_accessible_and_fit_a_phone(
         page.goto(address)
         check_accessibility(page)
         check_width(page)
-    sign_in(page, person.user.email)
+    fill_in_sign_in(page, person.user.email)
     expect(page.get_by_role("heading", name="Workspaces")).to_be_visible()
     page.goto("/sign-in/again")
     check_accessibility(page)
@@ -271,7 +266,7 @@ def test_pages_are_accessible_and_fit_a_phone(
         check_accessibility(page)
         check_width(page)
     sign_out(page)
-    sign_in(page, person.user.email)
+    fill_in_sign_in(page, person.user.email)
     expect(page.get_by_role("heading", name="Second factor")).to_be_visible()
     check_accessibility(page)
     assert problems == []
@@ -297,7 +292,7 @@ def test_invited_person_joins(page: Page, live_server: LiveServer) -> None:
 def test_idle_person_is_warned_and_stays(page: Page) -> None:
     person = make_person()
     page.clock.install()
-    sign_in(page, person.user.email)
+    fill_in_sign_in(page, person.user.email)
     expect(page.get_by_role("heading", name="Workspaces")).to_be_visible()
     left = {"seconds": 60}
 
@@ -328,7 +323,7 @@ def test_idle_person_is_signed_out_with_words(
     page = context.new_page()
     person = make_person()
     page.clock.install()
-    sign_in(page, person.user.email)
+    fill_in_sign_in(page, person.user.email)
     page.goto("/w/acme/bots/")
     [cookie] = [one for one in page.context.cookies() if one["name"] == "sessionid"]
     session = SessionStore(cookie["value"])

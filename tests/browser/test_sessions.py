@@ -67,15 +67,10 @@ def test_drawer_says_why_beside_the_list(page: Page, owner: Membership) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Why 2 sessions?")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pages_are_accessible_and_fit_a_phone(
-    browser: Browser, live_server: LiveServer, owner: Membership, scheme: str
+    browser: Browser, live_server: LiveServer, owner: Membership
 ) -> None:
-    context = browser.new_context(
-        base_url=live_server.url,
-        color_scheme="dark" if scheme == "dark" else "light",
-        viewport={"width": 390, "height": 800},
-    )
+    context = browser.new_context(base_url=live_server.url, viewport={"width": 390, "height": 800})
     page = context.new_page()
     sign_in(page, owner.user.email)
     page.goto(LIST)

@@ -5,7 +5,7 @@ from playwright.sync_api import Page, expect
 
 from accounts.models import Membership, Role
 from tests import make
-from tests.browser.people import check_accessibility, check_width, sign_in
+from tests.browser.people import check_accessibility, check_width, fill_in_sign_in
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
 
@@ -19,7 +19,7 @@ def owner() -> Membership:
 
 
 def test_person_signs_in_and_sees_their_numbers(page: Page, owner: Membership) -> None:
-    sign_in(page, owner.user.email)
+    fill_in_sign_in(page, owner.user.email)
     page.get_by_role("link", name="Acme Ltd").click()
     expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
     page.get_by_role("link", name="Usage", exact=True).click()
@@ -41,7 +41,7 @@ def test_keyboard_is_enough(page: Page, owner: Membership) -> None:
 
 
 def test_sign_out_ends_it(page: Page, owner: Membership) -> None:
-    sign_in(page, owner.user.email)
+    fill_in_sign_in(page, owner.user.email)
     page.locator("summary", has_text="account").click()
     page.get_by_role("button", name="Sign out").click()
 
@@ -53,7 +53,7 @@ def test_sign_out_ends_it(page: Page, owner: Membership) -> None:
 def test_pages_are_accessible(page: Page, owner: Membership) -> None:
     page.goto("/")
     check_accessibility(page)
-    sign_in(page, owner.user.email)
+    fill_in_sign_in(page, owner.user.email)
     expect(page.get_by_role("heading", name="Workspaces")).to_be_visible()
     check_accessibility(page)
     page.goto("/w/acme/usage/")
@@ -62,7 +62,7 @@ def test_pages_are_accessible(page: Page, owner: Membership) -> None:
 
 @pytest.mark.parametrize("address", ["/", "/w/acme/usage/"])
 def test_nothing_scrolls_sideways_on_a_phone(page: Page, owner: Membership, address: str) -> None:
-    sign_in(page, owner.user.email)
+    fill_in_sign_in(page, owner.user.email)
 
     page.goto(address)
 

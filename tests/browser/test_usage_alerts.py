@@ -44,7 +44,6 @@ def acme() -> Workspace:
 
 def test_alert_is_rehearsed_saved_changed_and_removed(page: Page, acme: Workspace) -> None:
     sign_in(page, "owner@acme.example")
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
     page.goto("/w/acme/usage/")
     page.get_by_role("link", name="Usage alerts").click()
     expect(page.get_by_text("No usage alerts yet")).to_be_visible()
@@ -95,7 +94,6 @@ def test_pages_are_accessible_and_no_wider_than_a_phone(page: Page, acme: Worksp
     made = watching.alert(acme, "3.40", watched=MONEY, per=MONTH, at=datetime.now(UTC))
     watching.look(acme, datetime.now(UTC))
     sign_in(page, "owner@acme.example")
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
 
     for address in (
         "",
@@ -117,7 +115,6 @@ def test_rehearsal_works_without_script(
     browser: Browser, page: Page, live_server: LiveServer, acme: Workspace
 ) -> None:
     sign_in(page, "owner@acme.example")
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
     plain = browser.new_context(
         base_url=live_server.url,
         java_script_enabled=False,
