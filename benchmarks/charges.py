@@ -1,6 +1,5 @@
 """Charging, and the question that bot platforms ask before each conversation."""
 
-import json
 import socket
 import threading
 import time
@@ -9,7 +8,6 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from statistics import median, quantiles
-from typing import BinaryIO
 
 from django.db import connection
 
@@ -17,12 +15,16 @@ from accounts import bots, workspaces
 from accounts.models import Bot, Scope, Workspace
 from accounts.tenancy import in_workspace
 from benchmarks import pages, scratch
-from benchmarks.measures import TIMES, Result, make_key, seconds, web_server
+from benchmarks.measures import TIMES, Result, celery_worker, make_key, seconds, web_server
 from plans import billing, charging
 from plans.models import ChargedDay
+from plans.tasks import charge_workspace
 from usage import totals
+from usage.models import ChangedBot
 
-CLIENTS = 4
+# As many connections as a reverse proxy keeps. The kernel deals them to the web processes by
+# chance: of four, all can fall to one of the two.
+CLIENTS = 16
 ASKED_BOTS = 50
 CHARGED_IN = 60  # seconds, for a million sessions
 AGAIN_IN = 2
@@ -104,7 +106,7 @@ def read_charged(workspace: Workspace) -> Days:
 
 
 def measure_entitlement(*, full: bool) -> Iterator[Result]:
-    """Ask by clients that keep their connections, while charging runs."""
+    """Ask by clients that keep their connections, while charging runs; then by one alone."""
     count = 20_000 if full else 500
     scratch.empty()
     workspace = workspaces.create(slug=f"asked-{time.time_ns()}")[0]
@@ -113,15 +115,18 @@ def measure_entitlement(*, full: bool) -> Iterator[Result]:
     billing.open_billing(workspace=workspace, at=datetime.now(UTC))
     key = make_key(workspace, Scope.READ_ENTITLEMENT)
     with web_server() as address, charging_all_the_time(workspace):
+        while has_marks(workspace):  # the worker has begun
+            time.sleep(0.1)
         ask_all(address, key, CLIENTS * 20)
-        runs = [ask_all(address, key, count) for _ in range(TIMES)]
-    rate = median(count / taken for taken, _ in runs)
-    slow = median(quantiles(answers, n=20)[-1] for _, answers in runs)
-    typical = median(median(answers) for _, answers in runs)
+        runs = [ask_all(address, key, count)[0] for _ in range(TIMES)]
+        answers = ask_all(address, key, count // TIMES, clients=1)[1]
+    rate = count / median(runs)
+    slow = quantiles(answers, n=20)[-1]
     yield Result(
         f"entitlement, {CLIENTS} clients on the same machine, while charging runs",
         f"bar {A_SECOND:,}/s",
-        f"{rate:,.0f}/s; half answered in {typical * 1000:.1f} ms, 95 % in {slow * 1000:.1f} ms",
+        f"{rate:,.0f}/s; one client alone: half answered in {median(answers) * 1000:.1f} ms,"
+        f" 95 % in {slow * 1000:.1f} ms",
         rate / A_SECOND,
         1,
         most=False,
@@ -130,57 +135,67 @@ def measure_entitlement(*, full: bool) -> Iterator[Result]:
 
 @contextmanager
 def charging_all_the_time(workspace: Workspace) -> Iterator[None]:
-    """Have all bots of a workspace charged again and again during the block."""
+    """Have a worker charge all bots of a workspace again and again during the block."""
     over = threading.Event()
 
     def charge() -> None:
         while not over.wait(0.5):
             mark_all(workspace)
-            charging.run(workspace_id=workspace.pk, now=datetime.now(UTC))
+            charge_workspace.delay(workspace_id=workspace.pk, now=datetime.now(UTC).isoformat())
+            while has_marks(workspace) and not over.wait(0.1):
+                pass
         connection.close()
 
     thread = threading.Thread(target=charge)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+    with celery_worker(1):
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
 
-def ask_all(address: str, key: str, count: int) -> tuple[float, list[float]]:
+def has_marks(workspace: Workspace) -> bool:
+    """Tell whether a bot is still to be looked at."""
+    with in_workspace(workspace.pk):
+        return ChangedBot.objects.for_workspace(workspace).exists()
+
+
+def ask_all(
+    address: str, key: str, count: int, *, clients: int = CLIENTS
+) -> tuple[float, list[float]]:
     """Ask for bots in turn; return the seconds of all together and of each answer."""
     answers: list[float] = []
 
     def client(place: int) -> None:
         host, port = address.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port))) as server, server.makefile("rb") as file:
-            for number in range(place, count, CLIENTS):
+        with socket.create_connection((host, int(port))) as server:
+            for number in range(place, count, clients):
                 start = time.perf_counter()
                 path = f"/api/v1/bots/bot-{number % ASKED_BOTS}/entitlement"
                 server.sendall(
                     f"GET {path} HTTP/1.1\r\nHost: {host}\r\n"
                     f"Authorization: Bearer {key}\r\n\r\n".encode()
                 )
-                answer = json.loads(read_body(file))
+                answer = receive(server)
                 answers.append(time.perf_counter() - start)
-                assert answer["allowed"], answer
+                assert b'"allowed": true' in answer, answer
 
-    clients = [threading.Thread(target=client, args=[place]) for place in range(CLIENTS)]
+    threads = [threading.Thread(target=client, args=[place]) for place in range(clients)]
     start = time.perf_counter()
-    for each in clients:
+    for each in threads:
         each.start()
-    for each in clients:
+    for each in threads:
         each.join()
     taken = time.perf_counter() - start
     assert len(answers) == count
     return taken, answers
 
 
-def read_body(file: BinaryIO) -> bytes:
-    """Return the body of the next answer; by hand, since clients take time of the same cores."""
-    length = 0
-    while (line := file.readline().lower()) not in (b"\r\n", b""):
-        if line.startswith(b"content-length:"):
-            length = int(line.partition(b":")[2])
-    return file.read(length)
+def receive(server: socket.socket) -> bytes:
+    """Return the next answer; by hand, since clients take time of the same cores."""
+    answer = b""
+    while b"\r\n\r\n" not in answer or not answer.endswith(b"}"):
+        answer += server.recv(4096)
+    return answer
