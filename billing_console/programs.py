@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import cast
 
 from csp.constants import HEADER
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import Resolver404, ResolverMatch, resolve
@@ -18,7 +19,7 @@ POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 
 class Programs:
-    """Has operations of the API answered past what follows in the list.
+    """Has operations of the API answered past what follows in the list, unless a browser asks.
 
     Sessions, forms, messages and nonces are for browsers, and were a fifth of the time of an answer
     on entitlement.
@@ -32,7 +33,8 @@ class Programs:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Answer a request."""
-        match = find_operation(request.path_info)
+        of_browser = settings.SESSION_COOKIE_NAME in request.COOKIES
+        match = None if of_browser else find_operation(request.path_info)
         if match is None:
             return self.get_response(request)
         request.resolver_match = match
