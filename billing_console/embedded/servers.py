@@ -142,3 +142,6 @@ def told_when_slow(message: str) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
+        # A thread that is still about to end could take a signal, of which Python would not hear
+        # before its first thread wakes up.
+        timer.join()
