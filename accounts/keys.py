@@ -88,7 +88,7 @@ def find_and_ask(
     """
     hash = digest(secret)
     row, found = execute_all(
-        [(FIND_AND_ADMIT, [hash, at]), (statement, parameters)], setting=API_KEY, value=hash
+        [(FIND_AND_ADMIT, [hash, at]), (statement, parameters)], admitting=(API_KEY, hash)
     )
     return (None, None) if row is None else (read(row), found)
 

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from enum import Enum, auto
-from typing import Any, Literal
+from typing import Any, NamedTuple
 from weakref import WeakSet
 
 import psycopg
@@ -16,14 +15,17 @@ from psycopg.pq import ExecStatus
 from accounts.tenancy import WORKSPACE, admitted
 
 
-class Admitted(Enum):
-    """Parameters that PostgreSQL fills in."""
+class Expression(NamedTuple):
+    """A parameter that PostgreSQL computes."""
 
-    WORKSPACE = auto()  # that a statement before has admitted, or null
+    sql: bytes
 
 
-Parameter = str | int | datetime | Literal[Admitted.WORKSPACE]
-ADMITTED_WORKSPACE = f"nullif(current_setting('{WORKSPACE}', true), '')::bigint".encode()
+Parameter = str | int | datetime | Expression
+# What a statement before has admitted; null: nothing.
+ADMITTED_WORKSPACE = Expression(
+    f"nullif(current_setting('{WORKSPACE}', true), '')::bigint".encode()
+)
 
 
 class Prepared:
@@ -45,43 +47,41 @@ class Prepared:
 
         Outside of a transaction it is one of its own, in a single trip to the database.
         """
-        setting, value = admitting
         if connection.in_atomic_block:
-            with admitted(setting, value):
-                return self.execute(parameters)
-        return self.execute(parameters, setting=setting, value=str(value))
-
-    def execute(
-        self, parameters: Sequence[Parameter], *, setting: str = "", value: str = ""
-    ) -> tuple[Any, ...] | None:
-        """Run the statement, with a setting of its transaction."""
-        (row,) = execute_all([(self, parameters)], setting=setting, value=value)
+            with admitted(*admitting):
+                (row,) = execute_all([(self, parameters)])
+        else:
+            (row,) = execute_all([(self, parameters)], admitting=admitting)
         return row
 
     def write(self, values: abc.Transformer, parameters: Sequence[Parameter]) -> bytes:
         """Return what runs the statement with some parameters."""
         literals = (
-            ADMITTED_WORKSPACE if parameter is Admitted.WORKSPACE else values.as_literal(parameter)
+            parameter.sql if isinstance(parameter, Expression) else values.as_literal(parameter)
             for parameter in parameters
         )
         return b"EXECUTE %b (%b)" % (self.name, b", ".join(literals))
 
 
 def execute_all(
-    calls: Sequence[tuple[Prepared, Sequence[Parameter]]], *, setting: str = "", value: str = ""
+    calls: Sequence[tuple[Prepared, Sequence[Parameter]]],
+    *,
+    admitting: tuple[str, object] | None = None,
 ) -> list[tuple[Any, ...] | None]:
     """Run statements one after the other in one trip; return the first row of each, or None.
 
-    Outside of a transaction they are one of their own, with a setting. By libpq alone: cursors of
-    Django and psycopg take longer than the statements do.
+    Outside of a transaction they are one of their own, with a setting (``admitting``). By libpq
+    alone: cursors of Django and psycopg take longer than the statements do.
     """
     connection.ensure_connection()
     session: psycopg.Connection[Any] = connection.connection
     with connection.wrap_database_errors:
         values = Transformer.from_context(session)
         parts = [statement.write(values, parameters) for statement, parameters in calls]
-        if setting:
-            parts.insert(0, b"SET LOCAL %b = %b" % (setting.encode(), values.as_literal(value)))
+        if admitting:
+            setting, value = admitting
+            literal = values.as_literal(str(value))
+            parts.insert(0, b"SET LOCAL %b = %b" % (setting.encode(), literal))
         for statement, _ in calls:
             if session not in statement.sessions:
                 ask(session, statement.prepare)

@@ -7,6 +7,7 @@ from csp.constants import HEADER
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.middleware.common import CommonMiddleware
 from django.urls import Resolver404, ResolverMatch, resolve
 
 from billing_console.errors import API
@@ -21,15 +22,17 @@ POLICY = "default-src 'none'; frame-ancestors 'none'"
 class Programs:
     """Has operations of the API answered past what follows in the list, unless a browser asks.
 
-    Sessions, forms, messages and nonces are for browsers, and were a fifth of the time of an answer
-    on entitlement.
+    Sessions, forms, messages and nonces are for browsers, and were up to a fifth of the time of an
+    answer on entitlement.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         """Keep what answers browsers."""
         self.get_response = get_response
         self.troubles = Troubles(call_view)
-        self.operation = StreamsBegun(self.troubles)
+        operation = CommonMiddleware(StreamsBegun(self.troubles))
+        # Django's may be asynchronous, where what it wraps is.
+        self.operation = cast(Callable[[HttpRequest], HttpResponseBase], operation)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Answer a request."""

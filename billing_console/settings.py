@@ -96,7 +96,6 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "billing_console.headers.PermissionsPolicy",
     "billing_console.headers.RateLimits",
-    "django.middleware.common.CommonMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "billing_console.programs.Programs",  # what follows is for browsers
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -104,6 +103,7 @@ MIDDLEWARE = [
     "billing_console.middleware.StreamsBegun",
     "billing_console.middleware.WithoutSession",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",

@@ -102,7 +102,7 @@ def read_place(text: str) -> dict[str, Any]:  # Any: arguments of the server
     host, _, port = text.rpartition(":")
     if host == "unix" and port:
         return {"uds": Path(port), "uds_permissions": WHO_REACHES_IT}
-    if host and port.isdecimal() and int(port) < 65_536:
+    if host and port.isdecimal() and 0 < int(port) < 65_536:
         return {"address": host.strip("[]"), "port": int(port)}
     raise argparse.ArgumentTypeError(f"{text!r} is neither host:port nor unix:/path/of/socket")
 

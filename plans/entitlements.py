@@ -10,7 +10,7 @@ from django.db import connection
 
 from accounts import keys as api_keys
 from accounts.models import ApiKey, PublishStatus, Workspace
-from accounts.prepared import Admitted, Prepared
+from accounts.prepared import ADMITTED_WORKSPACE, Prepared
 from accounts.tenancy import WORKSPACE, in_workspace
 from plans import billing
 from plans.balances import Balance, BalanceStatus
@@ -125,12 +125,12 @@ class Entitlement:
 def find_with_api_key(secret: str, *, key: str, now: datetime) -> tuple[ApiKey | None, Row | None]:
     """Return the API key that was presented, if it is valid, and what `find` takes for known.
 
-    In one trip to the database, which takes as long as all else of an answer.
+    In one trip to the database, outside of transactions.
     """
     if "\0" in key or connection.in_atomic_block:
         return api_keys.find(secret, at=now), None
     return api_keys.find_and_ask(
-        secret, at=now, statement=FIND, parameters=[Admitted.WORKSPACE, key, now]
+        secret, at=now, statement=FIND, parameters=[ADMITTED_WORKSPACE, key, now]
     )
 
 

@@ -105,7 +105,7 @@ def test_every_page_tells_browsers_what_to_keep_out(settings: Settings) -> None:
     person = make.member(make.workspace("acme"))
     client = sign_in(person)
 
-    for address in ("/sign-in", "/w/acme/", "/nowhere", "/api/v1/docs"):
+    for address in ("/sign-in", "/w/acme/", "/w/acme", "/nowhere", "/api/v1/docs", "/api/v1/bots"):
         answer = client.get(address, secure=True)
         assert answer.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"

@@ -52,6 +52,19 @@ def start(tmp_path: Path) -> Iterator[Starter]:
     log.close()
 
 
+def run_at(place: str) -> "subprocess.CompletedProcess[str]":
+    """Run a server that is to end by itself."""
+    return subprocess.run(
+        COMMAND,
+        cwd=ROOT,
+        env={**ENVIRONMENT, "BIND": place},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
 def wait_until(is_so: Callable[[], bool], *, log: Path | None = None) -> None:
     give_up = time.monotonic() + 60
     while not is_so():
@@ -100,18 +113,11 @@ def find_children(server: "subprocess.Popen[str]") -> set[int]:
 
 
 @pytest.mark.parametrize(
-    "place", ["nowhere", "127.0.0.1:", "127.0.0.1:many", "127.0.0.1:65536", ":80", "unix:"]
+    "place",
+    ["nowhere", "127.0.0.1:", "127.0.0.1:many", "127.0.0.1:65536", "127.0.0.1:0", ":80", "unix:"],
 )
 def test_what_is_no_place_is_refused(place: str) -> None:
-    done = subprocess.run(
-        COMMAND,
-        cwd=ROOT,
-        env={**ENVIRONMENT, "BIND": place},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_at(place)
 
     assert done.returncode == 2
     assert f"{place!r} is neither host:port nor unix:/path/of/socket" in done.stderr
@@ -123,15 +129,7 @@ def test_two_servers_never_share_a_place(start: Starter, kind: str, tmp_path: Pa
     place = f"127.0.0.1:{free_port()}" if kind == "port" else f"unix:{tmp_path}/web"
     start(place, "--workers", "1")
 
-    second = subprocess.run(
-        [*COMMAND, "--bind", place],
-        cwd=ROOT,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    second = run_at(place)
 
     assert second.returncode == 1
     assert second.stderr.startswith("Nobody can listen there: Address already in use")

@@ -15,6 +15,7 @@ from accounts import bots, months, prepared
 from accounts.models import Bot, MonthZone, PublishStatus, Scope, Workspace
 from accounts.tenancy import in_workspace
 from plans import balances, charging, entitlements
+from plans.api import EntitlementAnswer
 from plans.entitlements import Reason, UnknownBot
 from plans.models import BotBilling, BotPlan, PlanVersion, WorkspaceBilling
 from tests import make
@@ -288,6 +289,7 @@ def test_over_http_too_the_api_key_included(acme: Workspace, bot: Bot, trips: li
 
     assert second.json() | {"as_of": ""} == first.json() | {"as_of": ""}
     assert second.json()["bot"] == bot.key
+    assert second.json().keys() == EntitlementAnswer(**second.json()).dict().keys()
     assert len(trips) == 1
     assert len(others) == 0
 
