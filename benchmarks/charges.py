@@ -115,8 +115,6 @@ def measure_entitlement(*, full: bool) -> Iterator[Result]:
     billing.open_billing(workspace=workspace, at=datetime.now(UTC))
     key = make_key(workspace, Scope.READ_ENTITLEMENT)
     with web_server() as address, charging_all_the_time(workspace):
-        while has_marks(workspace):  # the worker has begun
-            time.sleep(0.1)
         ask_all(address, key, CLIENTS * 20)
         runs = [ask_all(address, key, count)[0] for _ in range(TIMES)]
         answers = ask_all(address, key, count // TIMES, clients=1)[1]
@@ -139,15 +137,19 @@ def charging_all_the_time(workspace: Workspace) -> Iterator[None]:
     over = threading.Event()
 
     def charge() -> None:
+        mark_all(workspace)
+        charge_workspace.delay(workspace_id=workspace.pk, now=datetime.now(UTC).isoformat())
+        while has_marks(workspace):
+            time.sleep(0.1)
+
+    def charge_again() -> None:
         while not over.wait(0.5):
-            mark_all(workspace)
-            charge_workspace.delay(workspace_id=workspace.pk, now=datetime.now(UTC).isoformat())
-            while has_marks(workspace) and not over.wait(0.1):
-                pass
+            charge()
         connection.close()
 
-    thread = threading.Thread(target=charge)
+    thread = threading.Thread(target=charge_again)
     with celery_worker(1):
+        charge()  # by then it has begun
         thread.start()
         try:
             yield
