@@ -12,7 +12,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from pytest_django import Settings
 
-from tests.billing_console.test_outages import free_port
+from tests.web_server import free_port
 
 
 class MailServer:

@@ -2,8 +2,6 @@
 
 import http.client
 import inspect
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,11 +15,11 @@ from accounts.tenancy import find_admitted
 from billing_console.celery import app
 from tests import make
 from tests.accounts.test_access_matrix import PAGES, PLACE, RANGE, enter, fill
-from tests.billing_console.test_outages import free_port
-from tests.conftest import ROOT, WorkerStarter, process_environment
+from tests.conftest import WorkerStarter
 from tests.invoices import buying
 from tests.invoices.test_bundles import ask as ask_for_bundle
 from tests.pages import sign_in
+from tests.web_server import serve
 from usage.tasks import roll_up_workspace
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -78,24 +76,8 @@ def test_nothing_of_others_is_shown_where_the_filter_was_forgotten(
 @pytest.fixture
 def port() -> Iterator[int]:
     """Run a web process with four threads and a single connection to the database."""
-    port = free_port()
-    web = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "billing_console.web", "--workers", "1"),
-            *("--bind", f"127.0.0.1:{port}", "--log-level", "warning"),
-        ],
-        cwd=ROOT,
-        env={**process_environment(), "DATABASE_POOL_SIZE": "1"},
-    )
-    try:
-        give_up = time.monotonic() + 60
-        while ask(port, "/healthz", "")[0] != 200:
-            assert time.monotonic() < give_up
-            time.sleep(0.2)
+    with serve("--workers", "1", DATABASE_POOL_SIZE="1") as port:
         yield port
-    finally:
-        web.terminate()
-        web.wait(timeout=60)
 
 
 def ask(port: int, path: str, cookie: str) -> tuple[int, str]:

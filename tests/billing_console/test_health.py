@@ -4,8 +4,6 @@ import http.client
 import json
 import logging
 import re
-import subprocess
-import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,8 +21,8 @@ from sentry_sdk.transport import Transport
 from accounts.models import Scope
 from billing_console import health, logs, reporting, workers
 from tests import make
-from tests.billing_console.test_outages import free_port
-from tests.conftest import ROOT, WorkerStarter, process_environment
+from tests.conftest import WorkerStarter
+from tests.web_server import serve
 from usage.backlog import find_backlog
 from usage.tasks import find_due_work, roll_up_workspace
 
@@ -307,27 +305,10 @@ def test_failed_task_is_counted_and_logged_as_json(
 
 
 def test_whichever_web_process_is_asked_has_the_numbers_of_all(tmp_path: Path) -> None:
-    port = free_port()
-    environment = {**process_environment(), "METRICS_TOKEN": "token", "TMPDIR": str(tmp_path)}
-    web = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "billing_console.web", "--workers", "2"),
-            *("--bind", f"127.0.0.1:{port}", "--log-level", "warning"),
-        ],
-        cwd=ROOT,
-        env=environment,
-    )
-    try:
-        give_up = time.monotonic() + 60
-        while ask(port, "/healthz")[0] != 200:
-            assert time.monotonic() < give_up
-            time.sleep(0.2)
+    with serve("--workers", "2", METRICS_TOKEN="token", TMPDIR=str(tmp_path)) as port:
         for _ in range(30):
             ask(port, "/healthz")
         found = [ask(port, "/metrics", Authorization="Bearer token")[1] for _ in range(6)]
-    finally:
-        web.terminate()
-        web.wait(timeout=60)
     counted = [re.search(r'console_requests_total\{.*view="live"\} (\d+)', text) for text in found]
     numbers = {int(match[1]) for match in counted if match}
     assert None not in counted

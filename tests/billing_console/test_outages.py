@@ -4,7 +4,6 @@ import http.cookiejar
 import json
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ import pytest
 from billing_console.embedded import postgres, processes, redis
 from tests import make
 from tests.billing_console.test_embedded import ROOT, Installation, folder, make_installation
+from tests.web_server import free_port
 
 __all__ = ["folder", "make_installation"]  # fixtures
 
@@ -121,13 +121,6 @@ class Site:
 
     def start_redis(self) -> None:
         redis.start(self.installation.servers)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.billing_console.test_outages import free_port
 from tests.conftest import ROOT
+from tests.web_server import free_port
 
 # Nothing here asks the servers.
 ENVIRONMENT = {

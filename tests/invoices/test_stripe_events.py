@@ -1,8 +1,6 @@
 """Stripe's events: signed by hand as it publishes, late, twice, forged, and fifty at once."""
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -29,10 +27,9 @@ from invoices.models import (
 from invoices.providers import Answer
 from tests import make
 from tests.at_once import at_once
-from tests.billing_console.test_outages import free_port
-from tests.conftest import ROOT, process_environment
 from tests.invoices import buying, stripe_events
 from tests.invoices.stripe_server import KEY, SECRET, Account, event, sign
+from tests.web_server import serve
 
 pytestmark = [
     pytest.mark.django_db(transaction=True, databases=["default", "operator"]),
@@ -106,37 +103,13 @@ def send(address: str, body: str, headers: dict[str, str]) -> int:
 @pytest.fixture
 def web(stripe: Account) -> Iterator[str]:
     """Run the web server with sixteen threads in two processes; return its address."""
-    address = f"http://127.0.0.1:{free_port()}"
-    server = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "billing_console.web", "--workers", "2", "--threads", "8"),
-            *("--bind", address.removeprefix("http://"), "--log-level", "warning"),
-        ],
-        cwd=ROOT,
-        env={
-            **process_environment(),
-            "SANDBOX_PAYMENTS": "1",
-            "STRIPE_SECRET_KEY": KEY,
-            "STRIPE_WEBHOOK_SECRETS": SECRET,
-            "STRIPE_API_ADDRESS": stripe.address,
-        },
-    )
-    try:
-        give_up = time.monotonic() + 60
-        while find_status(address) != 404:
-            assert time.monotonic() < give_up
-            time.sleep(0.2)
-        yield address
-    finally:
-        server.terminate()
-        server.wait(timeout=60)
-
-
-def find_status(address: str) -> int:
-    try:
-        return send(f"{address}/sandbox", "", {})
-    except OSError:
-        return 0
+    of_stripe = {
+        "STRIPE_SECRET_KEY": KEY,
+        "STRIPE_WEBHOOK_SECRETS": SECRET,
+        "STRIPE_API_ADDRESS": stripe.address,
+    }
+    with serve("--workers", "2", "--threads", "8", SANDBOX_PAYMENTS="1", **of_stripe) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def test_fifty_copies_of_an_event_at_once_load_the_credits_once(
