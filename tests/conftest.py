@@ -19,6 +19,7 @@ from django.db import connections
 from django.test import TransactionTestCase
 from pytest_django.plugin import DjangoDbBlocker
 
+from accounts import limits
 from benchmarks.scratch import address
 from billing_console import roles, workers
 from billing_console.celery import app
@@ -93,6 +94,7 @@ def forget_counts() -> None:
     counts = list(workers.connect().scan_iter(cache.make_key("*")))
     if counts:
         workers.connect().delete(*counts)
+    limits.taken.clear()
 
 
 @pytest.fixture(autouse=True, scope="session")
