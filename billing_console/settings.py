@@ -250,6 +250,8 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_DB_REUSE_MAX = 1000
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
+# Loaded once for all processes of a worker; web servers and commands load it when they draw.
+CELERY_IMPORTS = ("invoices.statement_pdf", "facturx.generate_xml")
 CELERY_BEAT_SCHEDULE = {
     "find due work": {"task": "usage.tasks.find_due_work", "schedule": 5.0},
     # A change of zone starts this itself; the beat finds what was lost.

@@ -10,8 +10,6 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from facturx.generate_xml import generate_cii_xml
-
 from invoices.frozen import (
     Document,
     DocumentLine,
@@ -45,6 +43,9 @@ def write(document: Document) -> bytes:
     Raises:
         Exception: the library's own, where it does not fit the schema.
     """
+    # Loaded by who draws, as in `files`.
+    from facturx.generate_xml import generate_cii_xml
+
     return bytes(generate_cii_xml(describe(document), level=PROFILE, check_schematron=None))
 
 

@@ -26,7 +26,7 @@ from billing_console.celery import app
 from billing_console.embedded import Unavailable
 from billing_console.settings import SERVERS
 from tests import make
-from tests.rows import CATALOG, SELLER, copy_in, copy_out, empty_tables, end_sessions, owner
+from tests.rows import CATALOG, SELLER, copy_in, copy_out, disconnect, empty_tables, owner
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = Path(settings.STORAGES["default"]["OPTIONS"]["location"])  # type: ignore[index]  # free settings
@@ -78,7 +78,7 @@ def django_db_setup(
     with django_db_blocker.unblock():
         for one in connections.all(initialized_only=True):
             one.close()
-        end_sessions()
+        disconnect()
         owner().creation.destroy_test_db(real, verbosity=0)
 
 

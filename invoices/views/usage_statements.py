@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_safe
 from accounts.access import WorkspaceRequest, workspace_view
 from accounts.exports import write_csv
 from accounts.tables import show_page
-from invoices import downloads, statement_exports, statement_pdf, statement_queries
+from invoices import downloads, statement_exports, statement_queries
 from invoices.statement_tables import CountTable
 from invoices.views.statements import describe_close, find_statement
 
@@ -51,6 +51,9 @@ def counts_pdf(request: WorkspaceRequest, month: str) -> HttpResponse:
     counted = statement_queries.count_bots(statement, request.membership)
     if len(counted) > MOST_ON_PAPER:
         raise Http404
+    # Loaded by who draws, as in `files`.
+    from invoices import statement_pdf
+
     content = statement_pdf.render_counts(statement, counted)
     downloads.record_statement("counts.downloaded", statement, bot="")
     return downloads.send(f"counts-{request.workspace.slug}-{statement}", content)

@@ -250,7 +250,8 @@ def run() -> Iterator[Account]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     account.address = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    # It looks as often whether it is to end.
+    thread = threading.Thread(target=server.serve_forever, args=[0.01], daemon=True)
     thread.start()
     try:
         yield account
