@@ -6,6 +6,8 @@ PORT ?= 8000
 BIN := .venv/bin/python
 # Another command's bytecode or caches need not be writable.
 export PYTHONUNBUFFERED := 1
+# Where no bytecode is kept, each of the many processes of a run compiles all of it again: 2 s each.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: install develop demo test lint bench screens lock
 
