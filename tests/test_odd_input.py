@@ -17,8 +17,8 @@ from plans import billing, extensions
 from plans.alerted import UsageAlert
 from plans.models import CreditLot, Extension
 from tests import make
-from tests.accounts.test_access import sign_in
 from tests.invoices import buying, stating
+from tests.pages import sign_in
 from tests.plans import watching
 from tests.test_architecture import patterns
 from usage.models import Stream
@@ -51,7 +51,7 @@ def acme() -> Workspace:
 
 @pytest.fixture
 def client(acme: Workspace) -> Client:
-    client = sign_in(make.member(acme).user.email)
+    client = sign_in(make.member(acme))
     client.raise_request_exception = False
     return client
 

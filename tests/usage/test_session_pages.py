@@ -14,8 +14,7 @@ from accounts.exports import guard
 from accounts.models import Bot, BotShare, Role, Workspace
 from accounts.tenancy import in_workspace
 from tests import make
-from tests.accounts.test_access import sign_in
-from tests.pages import count_reads
+from tests.pages import count_reads, sign_in
 from usage import exports
 from usage.models import Event, Stream
 from usage.session_queries import name_conversation
@@ -47,7 +46,7 @@ def acme() -> Workspace:
 
 @pytest.fixture
 def client(acme: Workspace) -> Client:
-    return sign_in(make.member(acme).user.email)
+    return sign_in(make.member(acme))
 
 
 def show(client: Client, path: str = "sessions/", **query: Any) -> str:
@@ -148,7 +147,7 @@ def test_number_of_queries_does_not_grow_with_rows(acme: Workspace, client: Clie
 
 def test_nothing_yet_differs_from_nothing_matches(client: Client) -> None:
     empty = make.workspace("empty")
-    page = sign_in(make.member(empty).user.email).get("/w/empty/usage/sessions/").content.decode()
+    page = sign_in(make.member(empty)).get("/w/empty/usage/sessions/").content.decode()
 
     assert "No sessions yet" in page
     assert "No sessions match" in show(client, user="nobody")
@@ -214,7 +213,7 @@ def test_roles_see_their_bots_only(acme: Workspace, role: Role) -> None:
     with in_workspace(acme.pk):
         bot = Bot.objects.get(key="beta")
         BotShare.objects.create(workspace=acme, bot=bot, user=member.user)
-    client = sign_in(member.user.email)
+    client = sign_in(member)
     everything = role in (Role.OWNER, Role.ADMIN, Role.FINANCE)
 
     page = show(client)
