@@ -6,6 +6,7 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 from django import forms
 from django.test import Client
+from django.urls import get_resolver
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -31,6 +32,7 @@ def list_forms(of: type[forms.BaseForm] = forms.BaseForm) -> Iterator[type[forms
 
 def list_names() -> list[str]:
     """Return the names of all fields of all forms, and of what pages send beside them."""
+    assert get_resolver().url_patterns  # has loaded the forms of all pages
     own = [form for form in list_forms() if form.__module__.split(".")[0] != "django"]
     fields = {name for form in own for name in getattr(form, "base_fields", {})}
     return sorted({*fields, "username", "password", "next", "sure", "page", "csrfmiddlewaretoken"})
@@ -44,9 +46,11 @@ VALUES = st.one_of(
     st.datetimes().map(str),
     st.emails(),
 )
-SENT = st.dictionaries(st.sampled_from(list_names()), st.lists(VALUES, min_size=1, max_size=3))
+SENT = st.dictionaries(
+    st.sampled_from(list_names()), st.lists(VALUES, min_size=1, max_size=3), min_size=10
+)
 FUZZ = settings(
-    max_examples=10,
+    max_examples=5,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
