@@ -179,18 +179,26 @@ def test_both_empty_states_say_what_to_do(acme: Workspace) -> None:
     assert "Clear filters" in page
 
 
-@pytest.mark.parametrize("show", ["batches", "events", "rejected", "\0", "<b>"])
-@pytest.mark.parametrize(
-    "value",
-    ["\0", "x" * 2000, "<script>alert(1)</script>", "' OR 1=1 --", "9" * 30, "2026-02-30", "-1"],
+GARBAGE = (
+    "\0",
+    "x" * 2000,
+    "<script>alert(1)</script>",
+    "' OR 1=1 --",
+    "9" * 30,
+    "2026-02-30",
+    "-1",
 )
-def test_garbage_gets_a_page(acme: Workspace, show: str, value: str) -> None:
+
+
+@pytest.mark.parametrize("show", ["batches", "events", "rejected", "\0", "<b>"])
+def test_garbage_gets_a_page(acme: Workspace, show: str) -> None:
     make.take_in(acme, make.event(subject="alpha"))
 
     names = ("bot", "type", "code", "result", "id", "source", "first", "last", "page")
-    page = look(acme, show, **dict.fromkeys(names, value))
+    for value in GARBAGE:
+        page = look(acme, show, **dict.fromkeys(names, value))
 
-    assert "<script>alert" not in page
+        assert "<script>alert" not in page, value
 
 
 def test_pages_go_on_and_end(acme: Workspace) -> None:
