@@ -1,8 +1,8 @@
 """What was changed, taken out or refused is written down, in the transaction of the change."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from django.db import connection, transaction
 
 from accounts import actors, limits
 from accounts.models import Workspace
-from accounts.tenancy import WORKSPACE, find_admitted, in_workspace
+from accounts.tenancy import WORKSPACE, admit, find_admitted, in_workspace
 
 REFUSALS_NOTED = 10  # of one kind that one address has noted in a minute
 LONGEST = 1000  # letters of a name or target; what a stranger typed may be of any length
@@ -103,11 +103,17 @@ def record_refused(action: str, *, workspace_id: int | None, reason: str, target
         record(action, workspace=workspace, target=target, after=after)
 
 
-def seen_by(workspace: Workspace | None) -> AbstractContextManager[None]:
+@contextmanager
+def seen_by(workspace: Workspace | None) -> Iterator[None]:
     """Run the block so that a row of the workspace may be added; most often it may be anyway."""
-    if workspace is None or find_admitted()[WORKSPACE] == str(workspace.pk):
-        return nullcontext()
-    return in_workspace(workspace.pk)
+    before = find_admitted()[WORKSPACE] if workspace else ""
+    admitted = str(workspace.pk) if workspace else before
+    if admitted == before:
+        yield
+        return
+    admit({WORKSPACE: admitted})
+    yield
+    admit({WORKSPACE: before})
 
 
 def encode(values: Mapping[str, object] | None) -> str | None:

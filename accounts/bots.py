@@ -65,13 +65,14 @@ def create(
         ValidationError: a value is not acceptable.
     """
     values = {"name": name or key, "owner": owner}
-    bot = Bot(workspace=workspace, key=key, **values)
     with in_workspace(workspace.pk):
-        bot.clean_fields()
+        Bot(workspace=workspace, key=key, **values).clean_fields({"workspace"})
+        bots = Bot.objects.for_workspace(workspace)
+        found = bots.filter(key=key).first()
+        if found is not None:
+            return found, False
         with refusing_owner():
-            bot, created = Bot.objects.for_workspace(workspace).get_or_create(
-                workspace=workspace, key=key, defaults=values
-            )
+            bot, created = bots.get_or_create(workspace=workspace, key=key, defaults=values)
         if created:
             record_created(workspace, [bot])
         return bot, created

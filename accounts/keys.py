@@ -63,8 +63,11 @@ def create(
     }
     with in_workspace(workspace.pk):
         keys = ApiKey.objects.for_workspace(workspace)
-        if not keys.filter(name=name).exists():
-            ApiKey(workspace=workspace, name=name, **values).full_clean()
+        found = keys.filter(name=name).first()
+        if found is not None:
+            return found, None
+        # Whether the name is taken, the database says below: somebody may take it meanwhile.
+        ApiKey(workspace=workspace, name=name, **values).clean_fields({"workspace"})
         key, created = keys.get_or_create(workspace=workspace, name=name, defaults=values)
         if created:
             after = {"scopes": key.scopes, "expires_at": key.expires_at}

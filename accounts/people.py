@@ -36,10 +36,13 @@ def add_member(
     """
     with in_workspace(workspace.pk):
         user, _ = ensure_account(email=email, password=password)
-        members = Membership.objects.for_workspace(workspace)
-        if not members.filter(user=user).exists():
-            Membership(workspace=workspace, user=user, role=role).full_clean()
-        member, added = members.select_related("user").get_or_create(
+        members = Membership.objects.for_workspace(workspace).select_related("user")
+        found = members.filter(user=user).first()
+        if found is not None:
+            return found, False
+        # Both are there, and whether the person came meanwhile, the database says.
+        Membership(workspace=workspace, user=user, role=role).clean_fields({"workspace", "user"})
+        member, added = members.get_or_create(
             workspace=workspace, user=user, defaults={"role": role}
         )
         if added:

@@ -39,9 +39,11 @@ def create(
     """
     values = {"name": name or slug, "timezone": timezone, "currency": currency}
     with admitted(WORKSPACE_SLUG, slug):
-        workspace = Workspace.objects.filter(slug=slug).first()
-        if workspace is None:
-            Workspace(slug=slug, **values).full_clean()
+        found = Workspace.objects.filter(slug=slug).first()
+        if found is not None:
+            return found, False
+        # Whether the slug is taken, the database says below: somebody may take it meanwhile.
+        Workspace(slug=slug, **values).full_clean(validate_unique=False)
         workspace, created = Workspace.objects.get_or_create(slug=slug, defaults=values)
         if created:
             audit.record("workspace.created", workspace=workspace, target=slug, after=values)

@@ -31,6 +31,9 @@ from tests.rows import CATALOG, SELLER, copy_in, copy_out, disconnect, empty_tab
 ROOT = Path(__file__).resolve().parent.parent
 FILES = Path(settings.STORAGES["default"]["OPTIONS"]["location"])  # type: ignore[index]  # free settings
 ALIASES = ("default", "operator")
+# What processes of one run copy, rather than migrate each for itself.
+MIGRATED = f"test_migrated_{os.environ.get('PYTEST_XDIST_TESTRUNUID', os.getpid())}"
+ONE_AT_A_TIME = "SELECT pg_advisory_lock(hashtext('test_migrated'))"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -61,7 +64,7 @@ def django_db_setup(
     real = owner().settings_dict["NAME"]
     with django_db_blocker.unblock():
         roles.ensure(owner())
-        name = owner().creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+        name = make_database()
         for alias in ALIASES:
             connections[alias].close()
             connections[alias].settings_dict["NAME"] = name
@@ -80,6 +83,41 @@ def django_db_setup(
             one.close()
         disconnect()
         owner().creation.destroy_test_db(real, verbosity=0)
+        with psycopg.connect(address("owner"), autocommit=True) as connection:
+            connection.execute(ONE_AT_A_TIME)
+            drop_migrated(connection)
+
+
+def make_database() -> str:
+    """Make the test database; of the processes of one run the first migrates, others copy."""
+    with psycopg.connect(address("owner"), autocommit=True) as connection:
+        connection.execute(ONE_AT_A_TIME)
+        if MIGRATED in list_migrated(connection):
+            name = str(owner().settings_dict["TEST"]["NAME"])
+            connection.execute(f"DROP DATABASE IF EXISTS {name}".encode())
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {MIGRATED}".encode())
+            owner().close()
+            owner().settings_dict["NAME"] = settings.DATABASES["owner"]["NAME"] = name
+            roles.ensure(owner())  # rights on a database are not copied with it
+            return name
+        drop_migrated(connection)
+        name = owner().creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+        owner().close()
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            connection.execute(f"CREATE DATABASE {MIGRATED} TEMPLATE {name}".encode())
+        return name
+
+
+def list_migrated(connection: psycopg.Connection) -> list[str]:
+    """Return the databases for copying, of this run and of those that were killed."""
+    rows = connection.execute("SELECT datname FROM pg_database WHERE datname ~ '^test_migrated_'")
+    return [name for (name,) in rows]
+
+
+def drop_migrated(connection: psycopg.Connection) -> None:
+    """Drop the databases for copying."""
+    for name in list_migrated(connection):
+        connection.execute(f"DROP DATABASE {name}".encode())
 
 
 def close_unusable_connections() -> None:

@@ -27,30 +27,29 @@ FROM pg_class
 WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
 AND relname <> ALL({kept})
 """
-# Sequences that were used.
-USED = """
-SELECT seqrelid AS number, seqstart AS first, pg_sequence_last_value(seqrelid) AS last
+SEQUENCES = """
+SELECT seqrelid::regclass::text AS number, seqstart::text AS first
 FROM pg_sequence
 JOIN pg_depend ON pg_depend.objid = seqrelid AND pg_depend.deptype IN ('a', 'i')
 JOIN pg_class ON pg_class.oid = pg_depend.refobjid
 WHERE relnamespace = 'public'::regnamespace AND relname <> ALL({kept})
-AND pg_sequence_last_value(seqrelid) IS NOT NULL
 """
-ON_TO_LAST = f"SELECT format('SELECT setval(%%s, %%s)', number, last) FROM ({USED}) used"
+LAST = "pg_sequence_last_value(number::regclass)"
+ON_TO_LAST = f"""
+SELECT format('SELECT setval(%%L, %%s)', number, {LAST})
+FROM ({SEQUENCES}) known WHERE {LAST} IS NOT NULL
+"""
+# What is to be emptied is written out once: each plan is made once, and most tables are empty.
 # Table by table, which takes a fraction of the time of one statement about all of them. The locks
 # wait for what still writes.
-DELETE_ROWS = f"""
-CREATE FUNCTION pg_temp.delete_rows(kept text[]) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    statement text;
+DELETE_ROWS = """
+CREATE FUNCTION pg_temp.delete_rows() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    SELECT format('LOCK TABLE %s IN EXCLUSIVE MODE', string_agg(name, ', ')) INTO statement
-    FROM ({EMPTIED.format(kept="kept")}) emptied;
-    EXECUTE statement;
-    FOR statement IN SELECT 'DELETE FROM ' || name FROM ({EMPTIED.format(kept="kept")}) emptied LOOP
-        EXECUTE statement;
-    END LOOP;
-    PERFORM setval(number, first, false) FROM ({USED.format(kept="kept")}) used;
+    LOCK TABLE {tables} IN EXCLUSIVE MODE;
+    {deletes}
+    PERFORM setval(number, first, false)
+    FROM unnest('{{{sequences}}}'::regclass[], '{{{firsts}}}'::bigint[]) AS known (number, first)
+    WHERE pg_sequence_last_value(number) IS NOT NULL;
 END $$
 """
 OTHERS = """
@@ -79,9 +78,22 @@ def connected() -> Connection:
     It stays, since a new one reads the catalogs anew.
     """
     superuser = {"user": "postgres"} if SERVERS.postgres else {}
-    made = psycopg.connect(make_conninfo(address("owner"), **superuser), autocommit=True)
-    made.execute(DELETE_ROWS.encode())
-    return made
+    return psycopg.connect(make_conninfo(address("owner"), **superuser), autocommit=True)
+
+
+@functools.cache
+def write_deletion() -> None:
+    """Make the function that deletes all rows, for as long as the connection stays."""
+    tables = read_texts(EMPTIED)
+    sequences = read_texts(f"SELECT format('%%s %%s', number, first) FROM ({SEQUENCES}) known")
+    numbers, firsts = zip(*(one.split() for one in sequences), strict=True)
+    statement = DELETE_ROWS.format(
+        tables=", ".join(tables),
+        deletes=" ".join(f"DELETE FROM {table};" for table in tables),
+        sequences=",".join(numbers),
+        firsts=",".join(firsts),
+    )
+    connected().execute(statement.encode())
 
 
 def disconnect() -> None:
@@ -90,6 +102,7 @@ def disconnect() -> None:
         connected().execute(OTHERS.encode())
     connected().close()
     connected.cache_clear()
+    write_deletion.cache_clear()
 
 
 def empty_tables() -> None:
@@ -99,10 +112,12 @@ def empty_tables() -> None:
     and index a new file. Only a superuser may delete what triggers keep, in any order.
     """
     assert str(owner().settings_dict["NAME"]).startswith("test_")
+    if SERVERS.postgres:
+        write_deletion()
     with connected().transaction():
         if SERVERS.postgres:
             connected().execute(WITHOUT_TRIGGERS.encode())
-            connected().execute(b"SELECT pg_temp.delete_rows(%s)", [list(KEPT)])
+            connected().execute(b"SELECT pg_temp.delete_rows()")
         else:
             tables = ", ".join(read_texts(EMPTIED))
             connected().execute(f"TRUNCATE {tables} RESTART IDENTITY".encode())

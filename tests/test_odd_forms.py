@@ -6,13 +6,14 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 from django import forms
 from django.test import Client
+from django.urls import get_resolver
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts import people
 from accounts.models import Workspace
 from tests import make
-from tests.pages import GARBAGE, sign_in
+from tests.pages import GARBAGE, sign_in, sign_in_user
 from tests.test_architecture import patterns
 from tests.test_odd_input import complete, find_parts
 
@@ -31,6 +32,7 @@ def list_forms(of: type[forms.BaseForm] = forms.BaseForm) -> Iterator[type[forms
 
 def list_names() -> list[str]:
     """Return the names of all fields of all forms, and of what pages send beside them."""
+    assert get_resolver().url_patterns  # has loaded the forms of all pages
     own = [form for form in list_forms() if form.__module__.split(".")[0] != "django"]
     fields = {name for form in own for name in getattr(form, "base_fields", {})}
     return sorted({*fields, "username", "password", "next", "sure", "page", "csrfmiddlewaretoken"})
@@ -44,9 +46,11 @@ VALUES = st.one_of(
     st.datetimes().map(str),
     st.emails(),
 )
-SENT = st.dictionaries(st.sampled_from(list_names()), st.lists(VALUES, min_size=1, max_size=3))
+SENT = st.dictionaries(
+    st.sampled_from(list_names()), st.lists(VALUES, min_size=1, max_size=3), min_size=10
+)
 FUZZ = settings(
-    max_examples=10,
+    max_examples=5,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -115,8 +119,8 @@ def test_every_form_of_a_workspace(
 @FUZZ
 @given(sent=SENT)
 def test_every_form_of_operators(parts: dict[str, str], sent: dict[str, list[str]]) -> None:
-    client = Client(raise_request_exception=False)
-    client.force_login(people.add_operator(email="op@console.example")[0])
+    client = sign_in_user(people.add_operator(email="op@console.example")[0])
+    client.raise_request_exception = False
     addresses = list_addresses(client, parts, operator=True)
 
     assert len(addresses) > 7

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from itertools import product
+from itertools import cycle, product
 from uuid import uuid4
 
 import pytest
@@ -17,8 +17,8 @@ from plans import billing, extensions
 from plans.alerted import UsageAlert
 from plans.models import CreditLot, Extension
 from tests import make
-from tests.accounts.test_access import sign_in
 from tests.invoices import buying, stating
+from tests.pages import sign_in
 from tests.plans import watching
 from tests.test_architecture import patterns
 from usage.models import Stream
@@ -26,7 +26,8 @@ from usage.session_queries import name_conversation
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-BELOW = "w/<slug:slug>/"
+SLUG = "<slug:slug>"
+BELOW = f"w/{SLUG}/"
 NUMBERS = ("0", "-1", "1" + 20 * "0")
 ODD = ("\0", "\ud800", "<b>", "x" * 2000)
 PAGING = ("page", "per_page", "sort")
@@ -51,7 +52,7 @@ def acme() -> Workspace:
 
 @pytest.fixture
 def client(acme: Workspace) -> Client:
-    client = sign_in(make.member(acme).user.email)
+    client = sign_in(make.member(acme))
     client.raise_request_exception = False
     return client
 
@@ -77,7 +78,7 @@ def find_parts(acme: Workspace) -> dict[str, str]:
         )
         stream = Stream.objects.for_workspace(acme).get(user="u1", channel="web", agent="")
         return {
-            "<slug:slug>": "acme",
+            SLUG: "acme",
             "<int:bot_id>": str(bot.pk),
             "<int:key_id>": str(ApiKey.objects.for_workspace(acme).get(name="odd").pk),
             "<int:invitation_id>": str(make.invitation(acme).pk),
@@ -130,7 +131,9 @@ def test_odd_parameters(acme: Workspace, client: Client) -> None:
     failed = []
     for address in list_addresses():
         path = complete(address, parts)
-        if client.get(path).status_code == 405:
+        answer = client.get(path)
+        # Django parses parameters when somebody looks at them: to others it is all the same.
+        if answer.status_code == 405 or "GET" not in vars(answer.wsgi_request):
             continue
         for value, names in product((*NUMBERS, *ODD), (PAGING, FILTERS)):
             sent = value.encode("utf-8", "surrogatepass")
@@ -143,12 +146,13 @@ def test_odd_parameters(acme: Workspace, client: Client) -> None:
 def test_odd_addresses_and_methods(acme: Workspace, client: Client) -> None:
     parts = find_parts(acme)
     failed = []
-    for address in list_addresses():
+    for address, odd_slug in zip(list_addresses(), cycle(PARTS), strict=False):
         for method in METHODS:
             if client.generic(method, complete(address, parts)).status_code >= 500:
                 failed.append((address, method))
         for name in (name for name in parts if name in address):
-            for part in PARTS:
+            # What comes of a slug is the same code everywhere: each address has one odd one.
+            for part in [odd_slug] if name == SLUG else PARTS:
                 if client.get(complete(address, parts | {name: part})).status_code >= 500:
                     failed.append((address, part[:20]))
 

@@ -14,14 +14,15 @@ from accounts.models import AuditEntry, Membership, Role, User, Workspace
 from accounts.tenancy import WORKSPACE_SLUG, admitted, in_workspace
 from tests import make
 from tests.pages import GARBAGE, count_reads, sign_in, words
+from tests.rows import made_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 LOG = "/w/acme/audit-log/"
 
 
-@pytest.fixture
-def acme() -> Workspace:
+@made_once
+def fill() -> None:
     acme = make.workspace("acme", timezone="Asia/Kolkata")
     bot = make.bot(acme, "support")
     with actors.acting_as(ActorKind.PERSON, id=7, name="ann@acme.example"):
@@ -29,7 +30,12 @@ def acme() -> Workspace:
     with actors.acting_as(ActorKind.KEY, id=1, name="platform"):
         make.bot(acme, "sales")
     make.bot(make.workspace("globex"), "their-bot")
-    return acme
+
+
+@pytest.fixture
+def acme() -> Workspace:
+    fill()
+    return make.workspace("acme")
 
 
 def look(of: Workspace, **values: str) -> str:

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accounts.days import DAY, next_month
@@ -44,6 +44,7 @@ def test_each_instant_lies_in_its_day(months: Calendar, minutes: int) -> None:
     assert months.start_of(day) <= at < months.start_of(day + DAY)
 
 
+@settings(max_examples=30)
 @given(calendars)
 def test_days_follow_each_other_without_gap_or_overlap(months: Calendar) -> None:
     starts = [months.start_of(date(2026, 2, 20) + number * DAY) for number in range(290)]

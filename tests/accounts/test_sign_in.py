@@ -291,21 +291,22 @@ def test_app_is_removed(acme: Workspace, ann: Membership) -> None:
     assert is_signed_in(attempt(ann.user.email))
 
 
-@pytest.mark.parametrize("credential", ["", "{}", "[]", "null", "x", *ODD, *GARBAGE])
-def test_passkeys_that_are_none(ann: Membership, credential: str) -> None:
+def test_passkeys_that_are_none(ann: Membership) -> None:
     client = Client(raise_request_exception=False)
-    client.get("/sign-in/passkey", headers={"Accept": "application/json"})
-
-    response = client.post("/sign-in/passkey", {"credential": credential})
-
-    assert response.status_code in (200, 302, 400)
-    assert not is_signed_in(client)
-    owner = attempt(ann.user.email, client=client)
+    owner = attempt(ann.user.email)
     confirm(owner)
-    owner.get("/profile/second-factor/passkeys/new")
-    added = owner.post("/profile/second-factor/passkeys/new", {"credential": credential})
-    assert added.status_code == 200
-    assert not Authenticator.objects.exists()
+
+    for credential in ("", "{}", "[]", "null", "x", *ODD, *GARBAGE):
+        cache.clear()  # attempts are limited
+        client.get("/sign-in/passkey", headers={"Accept": "application/json"})
+        response = client.post("/sign-in/passkey", {"credential": credential})
+        assert response.status_code in (200, 302, 400), credential
+        assert not is_signed_in(client), credential
+
+        owner.get("/profile/second-factor/passkeys/new")
+        added = owner.post("/profile/second-factor/passkeys/new", {"credential": credential})
+        assert added.status_code == 200, credential
+        assert not Authenticator.objects.exists(), credential
 
 
 @pytest.mark.parametrize("role", list(Role))

@@ -19,6 +19,7 @@ from plans.tasks import find_due_warnings
 from tests import letters, make
 from tests.invoices import renewing
 from tests.plans import books
+from tests.rows import made_once
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
 
@@ -27,9 +28,8 @@ NOW = make.NOON
 TODAY = NOW.date()
 
 
-@pytest.fixture
-def acme() -> Workspace:
-    """A workspace with one person of each role, and another one beside it."""
+@made_once
+def fill() -> None:
     globex = books.open_without_credits(make.workspace("globex"))
     make.member(globex)
     make.bot(globex)
@@ -37,7 +37,13 @@ def acme() -> Workspace:
     made = books.open_without_credits(make.workspace("acme", name="Acme Ltd"))
     for role in Role:
         make.member(made, role)
-    return made
+
+
+@pytest.fixture
+def acme() -> Workspace:
+    """A workspace with one person of each role, and another one beside it."""
+    fill()
+    return make.workspace("acme")
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from plans import extensions, lots
 from plans.models import BotBilling, BotPlan, Plan, PlanVersion, WorkspaceBilling
 from tests import make
 from tests.pages import HUGE, count_reads, sign_in, words
+from tests.rows import made_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -60,15 +61,20 @@ def bill(bot: Bot, **values: object) -> None:
         BotBilling.objects.update_or_create(workspace=bot.workspace, bot=bot, defaults=values)
 
 
-@pytest.fixture
-def acme() -> Workspace:
+@made_once
+def fill() -> None:
     globex = open_without_credits(make.workspace("globex", name="Globex Corp"))
     make.bot(globex, "theirbot")
     grant(globex, "777")
     acme = open_without_credits(make.workspace("acme", timezone="UTC"))
     for key in ("support", "sales", "voice"):
         make.bot(acme, key)
-    return acme
+
+
+@pytest.fixture
+def acme() -> Workspace:
+    fill()
+    return make.workspace("acme")
 
 
 @pytest.fixture

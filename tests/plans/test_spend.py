@@ -20,6 +20,7 @@ from plans.models import ChargedDay, CreditLot, Currency
 from plans.wording import say_exactly, say_figure
 from tests import make
 from tests.pages import count_reads, sign_in
+from tests.rows import made_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -33,9 +34,8 @@ def _now() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def acme() -> Workspace:
-    """Three sessions of alpha and two of beta at 0.20, of yesterday."""
+@made_once
+def fill() -> None:
     acme = make.workspace("acme", timezone="Europe/Berlin")
     for of, name in ((acme, "alpha"), (make.workspace("globex"), "theirs")):
         make.take_in(
@@ -52,7 +52,13 @@ def acme() -> Workspace:
     for of in (acme, make.workspace("globex")):
         make.roll_up(of, now=NOW)
         charging.run(workspace_id=of.pk, now=NOW)
-    return acme
+
+
+@pytest.fixture
+def acme() -> Workspace:
+    """Three sessions of alpha and two of beta at 0.20, of yesterday."""
+    fill()
+    return make.workspace("acme")
 
 
 def get(client: Client, **values: str) -> str:
@@ -226,8 +232,6 @@ def test_the_dashboard_reads_as_much_for_many_bots_as_for_few(acme: Workspace) -
 def add_bots(acme: Workspace) -> None:
     """Make more bots, with usage that is charged."""
     keys = [f"more-{number}" for number in range(12)]
-    for key in keys:
-        make.bot(acme, key)
     alerts = [make.event("alert.delivered", at=YESTERDAY, subject=key) for key in keys]
     make.take_in(acme, *alerts, now=NOW)
     make.roll_up(acme, now=NOW)

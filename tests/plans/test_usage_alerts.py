@@ -24,6 +24,7 @@ from tests import letters, make
 from tests.at_once import at_once
 from tests.plans import books, watching
 from tests.plans.watching import DAY, MONEY, MONTH, SESSIONS, alert, charge, fired, look, use
+from tests.rows import made_once
 from usage import zones
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
@@ -33,9 +34,8 @@ NOON = make.NOON
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
-@pytest.fixture
-def acme() -> Workspace:
-    """A workspace with one person of each role, and another one beside it with usage."""
+@made_once
+def fill() -> None:
     globex = books.open_without_credits(make.workspace("globex"))
     make.member(globex)
     alert(globex, 1000)
@@ -43,7 +43,13 @@ def acme() -> Workspace:
     made = books.open_without_credits(make.workspace("acme", name="Acme Ltd"))
     for role in Role:
         make.member(made, role)
-    return made
+
+
+@pytest.fixture
+def acme() -> Workspace:
+    """A workspace with one person of each role, and another one beside it with usage."""
+    fill()
+    return make.workspace("acme")
 
 
 @pytest.fixture
@@ -534,13 +540,13 @@ def test_rehearsal_is_what_fires_when_history_is_replayed() -> None:
 
 
 def replay(of: Workspace, *, from_day: datetime, days: int, chance: random.Random) -> None:
-    """Have a bot be used on each of some days, at any time of these, and charge it mostly late."""
+    """Have a bot be used over some days, two at a time, and charge these mostly late."""
     end = from_day + (days + 1) * ONE_DAY
-    for day in (from_day + number * ONE_DAY for number in range(days)):
-        times = [chance.randrange(24 * 60) * make.MINUTE for _ in range(chance.randrange(9))]
+    for day in (from_day + number * ONE_DAY for number in range(0, days, 2)):
+        times = [chance.randrange(48 * 60) * make.MINUTE for _ in range(chance.randrange(17))]
         events = [event for at in times for event in watching.list_alerts(1, at=day + at)]
         make.take_in(of, *events, now=end)
-        charge(of, day + chance.choice([20, 26]) * make.HOUR)
+        charge(of, day + chance.choice([20, 44, 50]) * make.HOUR)
     charge(of, end)
 
 

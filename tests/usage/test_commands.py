@@ -98,7 +98,7 @@ def test_worked_case(case: Row, tmp_path: Path) -> None:
     check_case(at_once, case)
     rng.shuffle(events)
     while events:
-        part = [events.pop() for _ in range(rng.randint(1, min(3, len(events))))]
+        part = [events.pop() for _ in range(rng.randint(1, min(6, len(events))))]
         import_file(in_parts, write(tmp_path / "part", part), "--create-bots")
         run("roll_up", "--workspace", "in-parts")
     check_case(in_parts, case)

@@ -11,6 +11,7 @@ from accounts.models import Role, Scope, Workspace
 from accounts.tenancy import in_workspace
 from tests import make
 from tests.pages import sign_in
+from tests.rows import connected
 from usage import event_log
 from usage.event_log import Sought
 from usage.models import Event, Stream
@@ -179,18 +180,26 @@ def test_both_empty_states_say_what_to_do(acme: Workspace) -> None:
     assert "Clear filters" in page
 
 
-@pytest.mark.parametrize("show", ["batches", "events", "rejected", "\0", "<b>"])
-@pytest.mark.parametrize(
-    "value",
-    ["\0", "x" * 2000, "<script>alert(1)</script>", "' OR 1=1 --", "9" * 30, "2026-02-30", "-1"],
+GARBAGE = (
+    "\0",
+    "x" * 2000,
+    "<script>alert(1)</script>",
+    "' OR 1=1 --",
+    "9" * 30,
+    "2026-02-30",
+    "-1",
 )
-def test_garbage_gets_a_page(acme: Workspace, show: str, value: str) -> None:
+
+
+@pytest.mark.parametrize("show", ["batches", "events", "rejected", "\0", "<b>"])
+def test_garbage_gets_a_page(acme: Workspace, show: str) -> None:
     make.take_in(acme, make.event(subject="alpha"))
 
     names = ("bot", "type", "code", "result", "id", "source", "first", "last", "page")
-    page = look(acme, show, **dict.fromkeys(names, value))
+    for value in GARBAGE:
+        page = look(acme, show, **dict.fromkeys(names, value))
 
-    assert "<script>alert" not in page
+        assert "<script>alert" not in page, value
 
 
 def test_pages_go_on_and_end(acme: Workspace) -> None:
@@ -219,6 +228,7 @@ def test_lists_are_read_from_their_indexes(acme: Workspace) -> None:
     # Of a handful of rows any index that leads with the workspace is as good as another.
     users = (f"u{number}" for number in range(500))
     make.take_in(acme, *(make.event(subject="alpha", user=user) for user in users))
+    connected().execute(b"ANALYZE usage_event")  # else it matters how large the table was before
     with in_workspace(acme.pk), connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")
         plans = [

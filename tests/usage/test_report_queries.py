@@ -8,6 +8,7 @@ import pytest
 from accounts.models import Bot, Workspace
 from accounts.tenancy import in_workspace
 from tests import make
+from tests.rows import made_once
 from usage import queries, report_queries
 from usage.models import SessionKind
 from usage.periods import HOUR, Grain, Period
@@ -35,9 +36,8 @@ INSTANTS = [
 ]
 
 
-@pytest.fixture
-def acme() -> Workspace:
-    """Make twelve bots of which the first were used more, and another workspace."""
+@made_once
+def fill() -> None:
     acme = make.workspace("acme", timezone=ZONE)
     events = [
         make.event(
@@ -66,7 +66,13 @@ def acme() -> Workspace:
     globex = make.workspace("globex")
     make.take_in(globex, make.event("alert.delivered", at=INSTANTS[-1], subject="bot-00"))
     make.roll_up(globex, now=NOW)
-    return acme
+
+
+@pytest.fixture
+def acme() -> Workspace:
+    """Twelve bots of which the first were used more, and another workspace."""
+    fill()
+    return make.workspace("acme")
 
 
 def read(acme: Workspace, report: Report, channels: tuple[str, ...] = ()) -> Usage:
@@ -119,9 +125,9 @@ def test_report_equals_the_export(
         of_period = [row for (_, place), row in rows.items() if place == places[period]]
         assert counts == total(of_period)
         assert agents == sum(row.agents for row in of_period)
+    in_all = export(acme, [Period(report.periods[0].starts_at, report.periods[-1].ends_at)])
     for bot, counts, agents in usage.by_bot:
         assert counts == total([row for (key, _), row in rows.items() if key == bot.key])
-        in_all = export(acme, [Period(report.periods[0].starts_at, report.periods[-1].ends_at)])
         assert agents == in_all[bot.key, 0].agents
     before = [
         row

@@ -20,6 +20,7 @@ from accounts.models import Bot, BotShare, Role, Workspace
 from accounts.tenancy import in_workspace
 from tests import make
 from tests.pages import sign_in
+from tests.rows import made_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -33,8 +34,8 @@ def _now() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def acme() -> Workspace:
+@made_once
+def fill() -> None:
     acme = make.workspace("acme", name="Acme Ltd", timezone="Europe/Berlin")
     make.take_in(
         acme,
@@ -47,7 +48,12 @@ def acme() -> Workspace:
     globex = make.workspace("globex", name="Globex Corp")
     make.take_in(globex, make.event("alert.delivered", at=YESTERDAY, subject="theirs"), now=NOW)
     make.roll_up(globex, now=NOW)
-    return acme
+
+
+@pytest.fixture
+def acme() -> Workspace:
+    fill()
+    return make.workspace("acme")
 
 
 def get(client: Client, **values: str | list[str]) -> str:
@@ -265,7 +271,7 @@ PARAMETERS = st.tuples(st.sampled_from(NAMES), st.sampled_from(VALUES) | st.text
 
 @given(values=st.lists(PARAMETERS, max_size=8))
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_whatever_is_asked_is_answered(acme: Workspace, values: list[tuple[str, str]]) -> None:
     client = sign_in(make.member(acme))
