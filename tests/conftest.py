@@ -26,7 +26,7 @@ from billing_console.celery import app
 from billing_console.embedded import Unavailable
 from billing_console.settings import SERVERS
 from tests import make
-from tests.rows import CATALOG, SELLER, copy_in, copy_out, disconnect, empty_tables, owner
+from tests.rows import CATALOG, SELLER, copy_in, copy_out, disconnect, empty_tables, latest, owner
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = Path(settings.STORAGES["default"]["OPTIONS"]["location"])  # type: ignore[index]  # free settings
@@ -182,7 +182,9 @@ def own_catalog(transactional_db: None) -> Iterator[None]:
     tables = [*(f"plans_{name}" for name in CATALOG), SELLER]
     with psycopg.connect(address("owner")) as connection:
         before = copy_out(connection, tables)
+    latest.is_off = True
     yield
+    latest.is_off = False
     with psycopg.connect(address("owner")) as connection:
         connection.execute(f"TRUNCATE {', '.join(tables)} CASCADE".encode())
         copy_in(connection, before)
