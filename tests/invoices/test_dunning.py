@@ -40,6 +40,7 @@ from tests.at_once import at_once
 from tests.invoices import buying, renewing
 from tests.invoices.renewing import APRIL, CLOSE, DAY, HOUR, MAY
 from tests.plans import books
+from tests.rows import made_once
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
 
@@ -51,6 +52,7 @@ SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
+@made_once
 def owner() -> Membership:
     globex = renewing.workspace("globex")
     renewing.has(make.bot(globex), "advanced")
@@ -63,6 +65,7 @@ def acme(owner: Membership) -> Workspace:
 
 
 @pytest.fixture
+@made_once
 def bot(acme: Workspace) -> Bot:
     return renewing.has(make.bot(acme), "essential")
 

@@ -17,6 +17,7 @@ from plans.models import BotBilling
 from tests import letters, make
 from tests.invoices import buying, renewing
 from tests.invoices.test_reloads import charge, leave
+from tests.rows import made_once
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
 
@@ -26,6 +27,7 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
+@made_once
 def acme() -> Workspace:
     """A workspace with one person of each role, and another one beside it."""
     make.member(make.workspace("globex"))
@@ -205,6 +207,7 @@ def test_canceled_order_is_told_to_nobody(acme: Workspace, member: Membership) -
 
 
 @pytest.fixture
+@made_once
 def unpaid() -> Bot:
     """A bot on Essential, whose renewal nobody pays: due on the 16th of April."""
     acme = renewing.workspace()

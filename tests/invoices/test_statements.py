@@ -24,6 +24,7 @@ from tests.at_once import at_once
 from tests.invoices import buying, renewing, stating
 from tests.invoices.renewing import APRIL, CLOSE, DAY, HOUR, MARCH, MAY, MID_MARCH
 from tests.plans import books
+from tests.rows import made_once
 from usage import zones
 from usage.models import UsageDayInAll
 
@@ -36,6 +37,7 @@ SESSIONS = "billing_sessions"
 
 
 @pytest.fixture
+@made_once
 def acme() -> Workspace:
     globex = renewing.workspace("globex")
     renewing.use(make.bot(globex, "foreign"), 3)
@@ -43,6 +45,7 @@ def acme() -> Workspace:
 
 
 @pytest.fixture
+@made_once
 def bot(acme: Workspace) -> Bot:
     return made_then(make.bot(acme))
 

@@ -29,6 +29,7 @@ from tests import make
 from tests.at_once import at_once
 from tests.invoices import buying, stripe_events
 from tests.invoices.stripe_server import KEY, SECRET, Account, event, sign
+from tests.rows import made_once
 from tests.web_server import serve
 
 pytestmark = [
@@ -41,6 +42,7 @@ EVENTS = "/stripe/events"
 
 
 @pytest.fixture
+@made_once
 def owner() -> Membership:
     return make.member(make.workspace("acme"))
 
@@ -51,6 +53,7 @@ def acme(owner: Membership) -> Workspace:
 
 
 @pytest.fixture
+@made_once
 def order(owner: Membership) -> Order:
     return buying.order(owner.workspace, buyer=owner.user, method=Method.STRIPE)
 

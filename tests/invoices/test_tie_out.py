@@ -28,6 +28,7 @@ from plans.models import Plan, WorkspaceBilling
 from tests import make
 from tests.invoices import renewing
 from tests.invoices.renewing import CLOSE, DAY, HOUR, MARCH, MID_MARCH
+from tests.rows import made_once
 from usage import rebuild, retention
 from usage.models import Intake
 
@@ -39,6 +40,7 @@ IN_APRIL = {"first": MARCH, "last": date(2026, 4, 30)}
 
 
 @pytest.fixture
+@made_once
 def acme() -> Workspace:
     """Have another workspace with other numbers, of which none may show."""
     globex = renewing.workspace("globex")
@@ -47,6 +49,7 @@ def acme() -> Workspace:
 
 
 @pytest.fixture
+@made_once
 def bot(acme: Workspace) -> Bot:
     """Have a bot whose usage is taken from credits."""
     return make.bot(acme)
@@ -428,6 +431,7 @@ def ordered(one: Stretch) -> tuple[int, ...]:
 
 
 @pytest.fixture
+@made_once
 def paid(acme: Workspace) -> Bot:
     """Have a bot whose plan has a fee, with 5 sessions and 2 seats beyond what is included."""
     bot = renewing.has(make.bot(acme, "paid"), "essential")

@@ -16,6 +16,7 @@ from invoices.templatetags.documents import fours
 from tests import make
 from tests.invoices import buying
 from tests.pages import GARBAGE, sign_in, words
+from tests.rows import made_once
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
 
@@ -25,6 +26,7 @@ CAME = {"number": "1", "amount": "100", "value_on": "", "bank_reference": "NTRF 
 
 
 @pytest.fixture
+@made_once
 def owner() -> Membership:
     make.billing_details(make.workspace("globex", name="Globex Corp"))
     acme = make.workspace("acme", name="Acme Ltd")
