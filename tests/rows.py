@@ -234,6 +234,17 @@ def put_back(found: Made) -> None:
         copy_in(connected(), found.changed | found.added)
 
 
+def replace(rows: Rows) -> None:
+    """Have tables have these rows and no others; what names others is to be removed next."""
+    with connected().transaction():
+        if SERVERS.postgres:
+            emptied = (f"DELETE FROM {table}" for table in rows)
+            connected().execute("; ".join([WITHOUT_TRIGGERS, *emptied]).encode())
+        else:
+            connected().execute(f"TRUNCATE {', '.join(rows)} CASCADE".encode())
+        copy_in(connected(), rows)
+
+
 def copy_out(connection: Connection, tables: Iterable[str]) -> Rows:
     """Return the rows of some tables."""
     found = {}

@@ -67,6 +67,12 @@ def run(of: Workspace, now: datetime = CLOSE) -> int:
     return renewals.run(workspace_id=of.pk, now=now)
 
 
+@made_once
+def closed(of: Workspace, now: datetime = CLOSE) -> None:
+    """Have months be closed, and what is owed be charged, where that is not what is tested."""
+    run(of, now)
+
+
 def orders(of: Workspace) -> list[Order]:
     """Return the renewals of a workspace, the oldest first."""
     with in_workspace(of.pk):
