@@ -333,7 +333,7 @@ def test_forged_page_of_the_sandbox_is_refused(token: str) -> None:
 
 
 @pytest.mark.parametrize("choice", ["", "steal", *GARBAGE])
-def test_sandbox_has_no_other_answers(client: Client, sent: Sent, choice: str) -> None:
+def test_sandbox_has_no_other_answers(sent: Sent, client: Client, choice: str) -> None:
     page = checkout(client)
 
     assert Client().post(page, {"choice": choice}).status_code == 200

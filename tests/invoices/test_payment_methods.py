@@ -163,7 +163,7 @@ def deliver(body: str) -> int:
 
 
 def test_method_is_added_with_the_words_that_were_agreed_to(
-    acme: Workspace, owner: Membership, client: Client, bodies: list[str]
+    acme: Workspace, owner: Membership, bodies: list[str], client: Client
 ) -> None:
     assert payments.CONSENT in words(client.get(NEW))
     page = add(client)
@@ -198,7 +198,7 @@ def test_nothing_begins_without_consent_and_a_method(
 
 
 def test_setup_that_is_given_up_keeps_nothing(
-    acme: Workspace, client: Client, bodies: list[str]
+    acme: Workspace, bodies: list[str], client: Client
 ) -> None:
     page = add(client)
     assert "no such answer" in words(Client().post(page, {"choice": "steal"}))
