@@ -124,15 +124,13 @@ def test_order_of_another_method_may_be_paid_by_wire(acme: Workspace, client: Cl
     assert shown.status_code == 200
 
 
-@pytest.mark.parametrize("method", ["stripe", "x", *GARBAGE])
-def test_method_that_is_not_offered_pays_nothing(
-    acme: Workspace, client: Client, method: str
-) -> None:
+def test_method_that_is_not_offered_pays_nothing(acme: Workspace, client: Client) -> None:
     buying.order(acme)
 
-    answer = client.post("/w/acme/orders/1/pay", {"method": method}, follow=True)
+    for method in ("stripe", "x", *GARBAGE):
+        answer = client.post("/w/acme/orders/1/pay", {"method": method}, follow=True)
+        assert "This payment method is not offered." in words(answer), method
 
-    assert "This payment method is not offered." in words(answer)
     with in_workspace(acme.pk):
         assert not Payment.objects.for_workspace(acme).exists()
 
@@ -325,14 +323,14 @@ def test_wire_that_never_comes_is_waited_for_no_more(acme: Workspace, operator: 
     assert "Canceled" in words(operator.get(LIST, {"show": "all"}))
 
 
-@pytest.mark.parametrize("value", GARBAGE)
-def test_odd_values_are_answered(acme: Workspace, operator: Client, value: str) -> None:
+def test_odd_values_are_answered(acme: Workspace, operator: Client) -> None:
     payment = buying.wire(acme)
-    for name in ("q", "show", "page", "sort"):
-        assert operator.get(LIST, {name: value}).status_code == 200
-    sent = dict.fromkeys((*CAME, "as_credits", "seen"), value)
 
-    assert operator.post(page_of(payment), sent).status_code == 200
+    for value in GARBAGE:
+        for name in ("q", "show", "page", "sort"):
+            assert operator.get(LIST, {name: value}).status_code == 200, (name, value)
+        sent = dict.fromkeys((*CAME, "as_credits", "seen"), value)
+        assert operator.post(page_of(payment), sent).status_code == 200, value
     assert operator.get(f"{LIST}{'9' * 30}/").status_code == 404
     assert order(acme).status == OrderStatus.PENDING
 
