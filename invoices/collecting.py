@@ -44,6 +44,8 @@ def run(*, workspace_id: int, now: datetime) -> int:
     """
     with in_workspace(workspace_id):
         workspace = Workspace.objects.get(pk=workspace_id)
+        if find_saved(workspace) is None:
+            return 0
         owed = Order.objects.for_workspace(workspace).owed().order_by("number")
         begun = Payment.objects.for_workspace(workspace).order_by("pk")
         owed = owed.prefetch_related(Prefetch("payments", begun))

@@ -26,7 +26,17 @@ from billing_console.celery import app
 from billing_console.embedded import Unavailable
 from billing_console.settings import SERVERS
 from tests import make
-from tests.rows import CATALOG, SELLER, copy_in, copy_out, disconnect, empty_tables, owner
+from tests.rows import (
+    CATALOG,
+    SELLER,
+    connected,
+    copy_out,
+    disconnect,
+    empty_tables,
+    latest,
+    owner,
+    replace,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = Path(settings.STORAGES["default"]["OPTIONS"]["location"])  # type: ignore[index]  # free settings
@@ -218,9 +228,8 @@ def ping(application: Celery, name: str) -> bool:
 def own_catalog(transactional_db: None) -> Iterator[None]:
     """Let a test change the catalog and the seller; after it both are again as they were."""
     tables = [*(f"plans_{name}" for name in CATALOG), SELLER]
-    with psycopg.connect(address("owner")) as connection:
-        before = copy_out(connection, tables)
+    before = copy_out(connected(), tables)
+    latest.is_off = True
     yield
-    with psycopg.connect(address("owner")) as connection:
-        connection.execute(f"TRUNCATE {', '.join(tables)} CASCADE".encode())
-        copy_in(connection, before)
+    latest.is_off = False
+    replace(before)

@@ -16,6 +16,7 @@ from accounts.tenancy import in_workspace
 from benchmarks.scratch import address
 from invoices import billing_details as details
 from invoices import seller as sellers
+from tests.rows import made_once
 from usage import intake, retention, rollup
 from usage.chunks import check_events
 from usage.event_format import Limits
@@ -69,16 +70,19 @@ Event = dict[str, Any]  # Any: an event is free JSON, and tests make bad ones
 numbers: Iterator[int] = itertools.count(1)
 
 
+@made_once
 def workspace(slug: str = "acme", **values: str) -> Workspace:
     """Make a workspace, or return the one that exists."""
     return workspaces.create(slug=slug, **values)[0]
 
 
+@made_once
 def bot(of: Workspace, key: str = "support") -> Bot:
     """Make a bot, or return the one that exists."""
     return bots.create(workspace=of, key=key)[0]
 
 
+@made_once
 def member(of: Workspace, role: Role = Role.OWNER, email: str = "") -> Membership:
     """Make a person with a role; the password is ``PASSWORD``."""
     email = email or f"{role.value}@{of.slug}.example"
@@ -90,6 +94,7 @@ def seller(**values: Any) -> None:
     sellers.change(**{**SELLER, **values})
 
 
+@made_once
 def billing_details(of: Workspace, *, at: datetime = NOON, **values: Any) -> None:
     """Say who is invoiced for a workspace: somebody in the United States, who pays no tax."""
     details.change(workspace=of, at=at, **{**BUYER, **values})

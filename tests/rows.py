@@ -1,12 +1,16 @@
 """The rows of the test database: removed after a test, and put back where many begin with them."""
 
+import copy
 import functools
+import threading
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
 import psycopg
 from django.db import connections
 from django.db.backends.postgresql.base import DatabaseWrapper
+from django.db.models import Model
 from psycopg.conninfo import make_conninfo
 
 from benchmarks.scratch import address
@@ -136,37 +140,123 @@ def read_texts(query: str) -> list[str]:
 
 
 def made_once(make: Callable[P, T]) -> Callable[P, T]:
-    """Have what fills an empty database do so once, and its rows put back from then on.
+    """Have rows that many tests begin with put back by COPY, rather than made again and again.
 
-    Only a superuser may put them back as they were; on other servers they are made anew.
+    That is done where all rows that there are were made by such functions, the same ones with the
+    same arguments, and were made so twice before; elsewhere they are made anew. So what decides on
+    rows has to be among the arguments, as a row or shown by its `repr`; and nothing but rows may
+    matter of what is done. A copy of what was returned then is returned.
     """
-    kept: dict[str, tuple[T, Rows, list[str]]] = {}
+    name = f"{make.__module__}.{make.__qualname__}"
 
     @functools.wraps(make)
     def fill(*args: P.args, **kwargs: P.kwargs) -> T:
-        named = repr((args, kwargs))
-        if named in kept:
-            made, rows, numbers = kept[named]
-            put_back(rows, numbers)
-            return made
-        made = make(*args, **kwargs)
-        if SERVERS.postgres:
-            kept[named] = (made, *take())
-        return made
+        before = latest.find()
+        if before is None:
+            return make(*args, **kwargs)
+        after = (*before, describe(name, *args, *kwargs.items()))
+        if after in known:
+            put_back(known[after])
+            returned: T = copy.deepcopy(known[after].returned)
+        else:
+            returned = make(*args, **kwargs)
+            if after in seen:
+                known[after] = take(copy.deepcopy(returned), since=known.get(before))
+            seen.add(after)
+        latest.note(after)
+        return returned
 
     return fill
 
 
-def take() -> tuple[Rows, list[str]]:
-    """Return all rows, and the statements that have numbers go on after theirs."""
-    with connected().transaction():
-        return copy_out(connected(), list_filled()), read_texts(ON_TO_LAST)
+State = tuple[str, ...]  # the calls that made all rows, from an empty database on
 
 
-def put_back(rows: Rows, numbers: list[str]) -> None:
-    """Put rows back into empty tables."""
+@dataclass
+class Made:
+    """The rows of a state, and what its last call did."""
+
+    returned: Any  # what a function returns is free
+    rows: Rows
+    added: Rows
+    changed: Rows  # all rows of the tables in which some were changed
+    numbers: list[str]
+
+
+known: dict[State, Made] = {}
+seen: set[State] = set()
+
+
+class Latest:
+    """The state after the latest call, while nobody has written anything since."""
+
+    state: State = ()
+    transaction = ""
+    is_off = False  # where the catalog is not as the functions found it
+
+    def note(self, state: State) -> None:
+        """Note the state as it is now."""
+        self.state, self.transaction = state, next_transaction()
+
+    def find(self) -> State | None:
+        """Return the state of the database; None: rows were made in other ways too.
+
+        Only a superuser may put rows back as they were; rows of an open transaction are not seen
+        from here; and what threads do at once is not done one after the other.
+        """
+        if not SERVERS.postgres or self.is_off or connections["default"].in_atomic_block:
+            return None
+        if threading.current_thread() is not threading.main_thread():
+            return None
+        if self.transaction == next_transaction():
+            return self.state
+        return None if read_texts(f"SELECT number::text FROM ({USED}) used LIMIT 1") else ()
+
+
+latest = Latest()
+
+
+def describe(*values: object) -> str:
+    """Return what tells a call from others; of a row its number, since names are not unique."""
+    return repr([(type(of), of.pk) if isinstance(of, Model) else of for of in values])
+
+
+def next_transaction() -> str:
+    """Return the number of the next transaction that writes: the same as long as none does."""
+    return read_texts("SELECT pg_snapshot_xmax(pg_current_snapshot())::text")[0]
+
+
+def take(returned: object, *, since: Made | None) -> Made:
+    """Return all rows, what is new of them, and statements that have numbers go on after theirs."""
     with connected().transaction():
-        connected().execute("; ".join([WITHOUT_TRIGGERS, *numbers]).encode())
+        rows, numbers = copy_out(connected(), list_filled()), read_texts(ON_TO_LAST)
+    before = since.rows if since else {}
+    added, changed = {}, {}
+    for table in {*before, *rows}:
+        was, now = before.get(table, b""), rows.get(table, b"")
+        if not now.startswith(was):
+            changed[table] = now
+        elif now != was:
+            added[table] = now.removeprefix(was)
+    return Made(returned, rows, added, changed, numbers)
+
+
+def put_back(found: Made) -> None:
+    """Put rows back into tables that are as they were before the last call."""
+    emptied = (f"DELETE FROM {table}" for table in found.changed)
+    with connected().transaction():
+        connected().execute("; ".join([WITHOUT_TRIGGERS, *emptied, *found.numbers]).encode())
+        copy_in(connected(), found.changed | found.added)
+
+
+def replace(rows: Rows) -> None:
+    """Have tables have these rows and no others; what names others is to be removed next."""
+    with connected().transaction():
+        if SERVERS.postgres:
+            emptied = (f"DELETE FROM {table}" for table in rows)
+            connected().execute("; ".join([WITHOUT_TRIGGERS, *emptied]).encode())
+        else:
+            connected().execute(f"TRUNCATE {', '.join(rows)} CASCADE".encode())
         copy_in(connected(), rows)
 
 
@@ -174,13 +264,13 @@ def copy_out(connection: Connection, tables: Iterable[str]) -> Rows:
     """Return the rows of some tables."""
     found = {}
     for table in tables:
-        with connection.cursor().copy(f"COPY {table} TO STDOUT".encode()) as copy:
-            found[table] = b"".join(copy)
+        with connection.cursor().copy(f"COPY {table} TO STDOUT".encode()) as rows:
+            found[table] = b"".join(rows)
     return found
 
 
 def copy_in(connection: Connection, rows: Rows) -> None:
     """Put rows into their tables."""
     for table, text in rows.items():
-        with connection.cursor().copy(f"COPY {table} FROM STDIN".encode()) as copy:
-            copy.write(text)
+        with connection.cursor().copy(f"COPY {table} FROM STDIN".encode()) as into:
+            into.write(text)

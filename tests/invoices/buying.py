@@ -42,10 +42,12 @@ from invoices.sandbox import SavedAnswer
 from plans import catalog
 from plans.models import CreditLot, LotKind, PlanVersion
 from tests import make
+from tests.rows import made_once
 
 keys: Iterator[int] = itertools.count(1)
 
 
+@made_once
 def order(
     of: Workspace,
     net: str = "100",
@@ -78,6 +80,7 @@ def order(
     )
 
 
+@made_once
 def paid(of: Workspace, net: str = "100", *, at: datetime = make.NOON, **more: Any) -> Order:
     """Place an order and complete it; its invoice is issued with that."""
     placed = order(of, net, at=at, **more)

@@ -21,6 +21,7 @@ from tests import make
 from tests.invoices import buying, renewing
 from tests.invoices.renewing import CLOSE, DAY, MID_MARCH
 from tests.plans import books
+from tests.rows import made_once
 from usage import zones
 from usage.models import UsageBucket
 
@@ -38,6 +39,7 @@ def charge(of: Workspace, now: datetime) -> None:
     charging.run(workspace_id=of.pk, now=now)
 
 
+@made_once
 def make_acme() -> Workspace:
     """Make a workspace in dollars: free credits, renewals paid and given back in part, a lapse.
 
@@ -81,6 +83,7 @@ def list_paybacks(of: Workspace) -> list[Payback]:
         return list(found.select_related("order__workspace", "currency", "document", "payment"))
 
 
+@made_once
 def make_globex() -> Workspace:
     """Make a workspace in euros, with tax: overdraft, settlement, refund, unpaid.
 
@@ -112,6 +115,7 @@ def make_globex() -> Workspace:
     return globex
 
 
+@made_once
 def make_hooli() -> Workspace:
     """Make a workspace whose contract began in April: what was bought before is kept."""
     hooli = renewing.workspace("hooli")
@@ -122,6 +126,7 @@ def make_hooli() -> Workspace:
     return hooli
 
 
+@made_once
 def make_initech() -> Workspace:
     """Make a workspace in euros, with tax, in which happens what seldom does.
 
@@ -183,6 +188,7 @@ def use_half_a_cent(order: Order, *, at: datetime) -> None:
     )
 
 
+@made_once
 def make_all() -> list[Workspace]:
     """Make all three."""
     return [make_acme(), make_globex(), make_hooli()]

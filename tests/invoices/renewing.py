@@ -11,6 +11,7 @@ from plans import billing, subscriptions
 from plans.models import BotBilling, PlanVersion, WorkspaceBilling
 from plans.subscriptions import BotStatus
 from tests import make
+from tests.rows import made_once
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -25,6 +26,7 @@ def version(code: str) -> PlanVersion:
     return PlanVersion.objects.on_offer().select_related("plan").get(plan__code=code)
 
 
+@made_once
 def workspace(slug: str = "acme", *, opened: datetime = OPENED, **values: str) -> Workspace:
     """Make a workspace whose billing was opened on the first of March."""
     made = make.workspace(slug, **values)
@@ -34,12 +36,14 @@ def workspace(slug: str = "acme", *, opened: datetime = OPENED, **values: str) -
     return made
 
 
+@made_once
 def has(bot: Bot, code: str, *, at: datetime = OPENED) -> Bot:
     """Have a bot change its plan on a day, without an order."""
     subscriptions.change_today(bot=bot, version=version(code), at=at)
     return bot
 
 
+@made_once
 def use(bot: Bot, sessions: int, *, at: datetime = MID_MARCH, rolled: datetime = CLOSE) -> None:
     """Have a bot used so often at an instant, counted by the clock ``rolled``."""
     events = (make.event("alert.delivered", at=at, subject=bot.key) for _ in range(sessions))
@@ -47,6 +51,7 @@ def use(bot: Bot, sessions: int, *, at: datetime = MID_MARCH, rolled: datetime =
     make.roll_up(bot.workspace, now=max(at, rolled))
 
 
+@made_once
 def hold(bot: Bot, seats: int, *, at: datetime = MID_MARCH, rolled: datetime = CLOSE) -> None:
     """Have agents hold seats of a bot from an instant on."""
     events = (
@@ -60,6 +65,12 @@ def hold(bot: Bot, seats: int, *, at: datetime = MID_MARCH, rolled: datetime = C
 def run(of: Workspace, now: datetime = CLOSE) -> int:
     """Close, charge and dun as the beat does."""
     return renewals.run(workspace_id=of.pk, now=now)
+
+
+@made_once
+def closed(of: Workspace, now: datetime = CLOSE) -> None:
+    """Have months be closed, and what is owed be charged, where that is not what is tested."""
+    run(of, now)
 
 
 def orders(of: Workspace) -> list[Order]:

@@ -71,7 +71,7 @@ def place(of: Workspace, net: str = "100") -> Order:
     )
 
 
-def test_details_are_stored_and_shown_again(client: Client, acme: Workspace) -> None:
+def test_details_are_stored_and_shown_again(acme: Workspace, client: Client) -> None:
     globex = make.workspace("globex")
     make.billing_details(globex, legal_name="Globex Corp")
     assert "Nothing can be bought before that." in words(client.get(PAGE))
@@ -92,7 +92,7 @@ def test_details_are_stored_and_shown_again(client: Client, acme: Workspace) -> 
     assert "Globex" not in page
 
 
-def test_arabic_is_fine(client: Client, acme: Workspace) -> None:
+def test_arabic_is_fine(acme: Workspace, client: Client) -> None:
     arabic = {
         "legal_name": "شركة الأمل للتجارة",
         "street": "شارع الملك فهد ١٢\nالطابق الثالث",
@@ -128,7 +128,7 @@ def test_arabic_is_fine(client: Client, acme: Workspace) -> None:
     ],
 )
 def test_what_is_wrong_is_one_sentence(
-    client: Client, acme: Workspace, wrong: dict[str, str], sentence: str
+    acme: Workspace, client: Client, wrong: dict[str, str], sentence: str
 ) -> None:
     answer = client.post(PAGE, SENT | wrong)
 
@@ -138,7 +138,7 @@ def test_what_is_wrong_is_one_sentence(
     assert stored(acme) == {}
 
 
-def test_change_is_in_the_audit_log_with_what_it_was(client: Client, acme: Workspace) -> None:
+def test_change_is_in_the_audit_log_with_what_it_was(acme: Workspace, client: Client) -> None:
     client.post(PAGE, SENT)
     client.post(PAGE, SENT | {"city": "Potsdam", "purchase_order": ""})
     client.post(PAGE, SENT | {"city": "Potsdam", "purchase_order": ""})
@@ -200,7 +200,7 @@ def test_member_is_told_whom_to_ask(acme: Workspace) -> None:
     assert PAGE not in page.content.decode()
 
 
-def test_order_that_is_sent_without_them_is_refused(client: Client, acme: Workspace) -> None:
+def test_order_that_is_sent_without_them_is_refused(acme: Workspace, client: Client) -> None:
     sent = {"amount": "100", "method": "sandbox", "key": "6f1f4f0c-3c1b-4d0c-9a53-3f0f5d6b1a52"}
 
     page = client.post(FUNDS, sent)
@@ -210,7 +210,7 @@ def test_order_that_is_sent_without_them_is_refused(client: Client, acme: Worksp
         assert not Order.objects.for_workspace(acme).exists()
 
 
-def test_upgrade_is_not_ordered_without_them(client: Client, acme: Workspace) -> None:
+def test_upgrade_is_not_ordered_without_them(acme: Workspace, client: Client) -> None:
     bot = make.bot(acme)
     version = PlanVersion.objects.on_offer().get(plan__code="essential")
     address = f"/w/acme/plan/bots/{bot.pk}/change"
@@ -245,7 +245,7 @@ def forget(of: Workspace) -> None:
         connection.execute("DELETE FROM invoices_billingdetails WHERE workspace_id = %s", [of.pk])
 
 
-def test_order_of_old_is_not_paid_without_them(client: Client, acme: Workspace) -> None:
+def test_order_of_old_is_not_paid_without_them(acme: Workspace, client: Client) -> None:
     make.billing_details(acme)
     order = place(acme)
     forget(acme)
@@ -282,7 +282,7 @@ def test_wallet_is_not_reloaded_without_them_and_says_so(owner: Membership) -> N
     )
 
 
-def test_order_says_what_it_was_taxed_by(client: Client, acme: Workspace) -> None:
+def test_order_says_what_it_was_taxed_by(acme: Workspace, client: Client) -> None:
     make.billing_details(acme, country="DE")
 
     order = place(acme, "100.01")
@@ -298,7 +298,7 @@ def test_order_says_what_it_was_taxed_by(client: Client, acme: Workspace) -> Non
     assert "Tax, 19 % 38.00 EUR Gross 238.00 EUR" in words(client.get(f"{FUNDS}?amount=200"))
 
 
-def test_reverse_charge_is_said_at_the_checkout(client: Client, acme: Workspace) -> None:
+def test_reverse_charge_is_said_at_the_checkout(acme: Workspace, client: Client) -> None:
     make.billing_details(acme, country="FR", vat_id="FR83404833048")
 
     page = words(client.get(f"{FUNDS}?amount=200"))
@@ -343,7 +343,7 @@ def test_rate_without_its_category_is_refused(acme: Workspace) -> None:
         order.save(force_insert=True)
 
 
-def test_country_and_vat_id_stay_while_an_order_waits(client: Client, acme: Workspace) -> None:
+def test_country_and_vat_id_stay_while_an_order_waits(acme: Workspace, client: Client) -> None:
     make.billing_details(acme, country="DE")
     order = place(acme)
 

@@ -33,6 +33,7 @@ from tests.invoices import buying, history, renewing
 from tests.invoices.history import MONTHS, tamper
 from tests.invoices.renewing import CLOSE, DAY
 from tests.plans import books
+from tests.rows import made_once
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
 
@@ -699,6 +700,7 @@ def test_commands_are_in_the_installations_audit_log(tmp_path: Path) -> None:
 
 
 @pytest.fixture
+@made_once
 def many() -> Workspace:
     """A workspace with more postings than are read at once."""
     acme = make.workspace("acme")

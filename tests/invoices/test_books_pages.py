@@ -27,6 +27,7 @@ from tests.conftest import WorkerStarter
 from tests.invoices import buying, history
 from tests.pages import GARBAGE, words
 from tests.plans import books
+from tests.rows import made_once
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
 
@@ -35,6 +36,7 @@ MARCH, MAY = date(2026, 3, 1), date(2026, 5, 1)
 
 
 @pytest.fixture
+@made_once
 def operator() -> User:
     return people.add_operator(email="op@console.example", password=make.PASSWORD)[0]
 
@@ -47,6 +49,7 @@ def client(operator: User) -> Client:
 
 
 @pytest.fixture
+@made_once
 def _sale() -> None:
     """A purchase of March."""
     of = books.open_without_credits(make.workspace("acme"))
@@ -161,7 +164,7 @@ def test_downloads_are_in_the_installations_audit_log(client: Client) -> None:
 
 
 @pytest.mark.usefixtures("_sale")
-def test_pack_is_asked_for_made_and_downloaded(client: Client, operator: User) -> None:
+def test_pack_is_asked_for_made_and_downloaded(operator: User, client: Client) -> None:
     nothing = words(client.get(f"{BOOKS}?month=2026-03"))
     asked = client.post(f"{BOOKS}packs/new", {"month": "2026-03"})
     client.post(f"{BOOKS}packs/new", {"month": "2026-03"})  # a double click
@@ -203,7 +206,7 @@ def test_packs_that_a_page_asks_for_by_itself_are_no_visits(client: Client) -> N
 
 
 @pytest.mark.usefixtures("_sale")
-def test_page_of_an_unfinished_pack_is_seldom_loaded_again(client: Client, operator: User) -> None:
+def test_page_of_an_unfinished_pack_is_seldom_loaded_again(operator: User, client: Client) -> None:
     ask(operator)
 
     page = client.get(f"{BOOKS}?month=2026-03").content.decode()
@@ -289,7 +292,7 @@ def test_worker_of_a_pack_is_not_taken_for_dead_while_it_reads_the_ledger(
 
 @pytest.mark.usefixtures("_sale")
 def test_pack_that_fails_is_said_and_asked_for_anew(
-    client: Client, operator: User, monkeypatch: pytest.MonkeyPatch
+    operator: User, monkeypatch: pytest.MonkeyPatch, client: Client
 ) -> None:
     found = ask(operator)
 
@@ -329,7 +332,7 @@ def test_claim_that_lapsed_says_nothing_more(operator: User) -> None:
 
 
 @pytest.mark.usefixtures("_sale")
-def test_pack_is_removed_after_a_week_with_its_file(client: Client, operator: User) -> None:
+def test_pack_is_removed_after_a_week_with_its_file(operator: User, client: Client) -> None:
     found = ask(operator)
     packs.make(pack_id=found.pk)
     name = stored(found).name

@@ -23,6 +23,7 @@ from tests.at_once import at_once
 from tests.invoices import renewing
 from tests.invoices.renewing import APRIL, CLOSE, DAY, HOUR, MARCH, MID_MARCH
 from tests.plans import books
+from tests.rows import made_once
 from usage import zones
 from usage.models import UsageBucket
 
@@ -33,6 +34,7 @@ JUNE_CLOSE = datetime(2026, 6, 2, tzinfo=UTC)
 
 
 @pytest.fixture
+@made_once
 def acme() -> Workspace:
     globex = renewing.workspace("globex")
     renewing.has(make.bot(globex), "advanced")
@@ -40,6 +42,7 @@ def acme() -> Workspace:
 
 
 @pytest.fixture
+@made_once
 def bot(acme: Workspace) -> Bot:
     return renewing.has(make.bot(acme), "essential")
 

@@ -40,6 +40,7 @@ from tests.at_once import at_once
 from tests.invoices import buying, renewing
 from tests.invoices.renewing import APRIL, CLOSE, DAY, HOUR, MAY
 from tests.plans import books
+from tests.rows import made_once
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
 
@@ -51,6 +52,7 @@ SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
+@made_once
 def owner() -> Membership:
     globex = renewing.workspace("globex")
     renewing.has(make.bot(globex), "advanced")
@@ -63,6 +65,7 @@ def acme(owner: Membership) -> Workspace:
 
 
 @pytest.fixture
+@made_once
 def bot(acme: Workspace) -> Bot:
     return renewing.has(make.bot(acme), "essential")
 
@@ -122,8 +125,8 @@ def test_declined_it_is_charged_again_after_3_and_7_days_and_no_more(
     save(SavedAnswer.DECLINE)
     statuses = []
 
-    for hour in range(0, 24 * 9, 4):
-        for moment in (CLOSE + hour * HOUR - SECOND, CLOSE + hour * HOUR):
+    for days in (0, 0.5, 2, 3, 3.5, 4, 6, 7, 7.5, 8, 11, 14):
+        for moment in (CLOSE + days * DAY - SECOND, CLOSE + days * DAY):
             renewing.run(acme, moment)
         statuses.append(order_of(acme).status)
 
@@ -192,7 +195,7 @@ def test_payment_in_review_is_waited_for(
 def test_person_on_the_payment_page_is_not_charged_by_the_saved_method_meanwhile(
     acme: Workspace, bot: Bot, save: Callable[[SavedAnswer], SavedMethod]
 ) -> None:
-    renewing.run(acme)
+    renewing.closed(acme)
     by_hand = payments.start(order=order_of(acme), at=CLOSE + HOUR)
     save(SavedAnswer.ACCEPT)
 
@@ -245,7 +248,7 @@ def test_method_that_is_offered_no_more_is_not_charged(
 
 @pytest.mark.usefixtures("bot")
 def test_without_a_saved_method_it_waits_for_a_person(acme: Workspace) -> None:
-    renewing.run(acme)
+    renewing.closed(acme)
     order = order_of(acme)
     assert order.status == OrderStatus.PENDING
 
@@ -256,7 +259,7 @@ def test_without_a_saved_method_it_waits_for_a_person(acme: Workspace) -> None:
 
 @pytest.mark.usefixtures("bot")
 def test_declined_or_left_by_a_person_it_can_be_paid_again(acme: Workspace) -> None:
-    renewing.run(acme)
+    renewing.closed(acme)
     order = order_of(acme)
 
     pay(order, at=CLOSE + HOUR, answer="declined")
@@ -270,7 +273,7 @@ def test_declined_or_left_by_a_person_it_can_be_paid_again(acme: Workspace) -> N
 
 @pytest.mark.usefixtures("bot")
 def test_renewal_is_owed_and_cannot_be_canceled(acme: Workspace) -> None:
-    renewing.run(acme)
+    renewing.closed(acme)
     order = order_of(acme)
 
     assert not payments.cancel(order=order, at=CLOSE)
@@ -313,20 +316,20 @@ def test_paid_renewal_is_posted_once_to_its_revenues(acme: Workspace, bot: Bot) 
 def test_unpaid_it_is_past_due_on_the_due_day_and_expires_14_days_later(
     acme: Workspace, bot: Bot
 ) -> None:
-    renewing.run(acme)
+    renewing.closed(acme)
     found = {}
 
-    for number in range(30):
-        at = CLOSE + number * DAY
+    for days in (0, 1, 12, 13, 14, 15, 26, 27, 28, 29):
+        at = CLOSE + days * DAY
         renewing.run(acme, at - SECOND)
         renewing.run(acme, at)
-        found[at.date()] = renewing.status(bot, at.date()).status
+        found[days] = renewing.status(bot, at.date()).status
 
-    assert [day for day, status in found.items() if status == PlanStatus.PAST_DUE] == [
-        DUE + number * DAY for number in range(14)
-    ]
-    assert {status for day, status in found.items() if day < DUE} == {PlanStatus.ACTIVE}
-    assert {status for day, status in found.items() if day >= EXPIRES} == {PlanStatus.EXPIRED}
+    assert found == {
+        **dict.fromkeys((0, 1, 12, 13), PlanStatus.ACTIVE),
+        **dict.fromkeys((14, 15, 26, 27), PlanStatus.PAST_DUE),
+        **dict.fromkeys((28, 29), PlanStatus.EXPIRED),
+    }
     assert renewing.days(bot) == (DUE, EXPIRES)
     assert actions(acme, "plan.past_due") == [("plan.past_due", bot.key)]
 
@@ -383,7 +386,7 @@ def test_bots_whose_fee_is_not_on_the_order_stay_active(acme: Workspace, bot: Bo
 
 
 def test_dunning_twice_and_at_once_says_it_once(acme: Workspace, bot: Bot) -> None:
-    renewing.run(acme)
+    renewing.closed(acme)
 
     raised = at_once(*[lambda: dunning.run(workspace_id=acme.pk, now=DUE_AT)] * 4)
 
@@ -406,8 +409,8 @@ def test_low_balance_limit_and_overdraft_stay_as_they_are(acme: Workspace, bot: 
 
 def test_extension_moves_the_day_and_dunning_keeps_it(acme: Workspace, bot: Bot) -> None:
     user = make.member(acme).user
-    renewing.run(acme)
-    renewing.run(acme, DUE_AT)
+    renewing.closed(acme)
+    renewing.closed(acme, DUE_AT)
     asked = extensions.request(bot=bot, days=10, reason="Budget", by=user, at=DUE_AT)
     extensions.approve(extension=asked, note="", by=user, at=DUE_AT)
 
@@ -417,7 +420,7 @@ def test_extension_moves_the_day_and_dunning_keeps_it(acme: Workspace, bot: Bot)
 
 
 def test_paid_the_next_unpaid_renewal_takes_its_place(acme: Workspace, bot: Bot) -> None:
-    renewing.run(acme)
+    renewing.closed(acme)
     later = datetime(2026, 5, 16, tzinfo=CLOSE.tzinfo)
     renewing.run(acme, later - 14 * DAY)
     renewing.run(acme, later)
@@ -434,8 +437,8 @@ def test_paid_the_next_unpaid_renewal_takes_its_place(acme: Workspace, bot: Bot)
 def test_plan_from_credits_is_not_held_up_by_the_fee_of_an_earlier_one(
     acme: Workspace, bot: Bot
 ) -> None:
-    renewing.run(acme)
-    renewing.run(acme, DUE_AT)
+    renewing.closed(acme)
+    renewing.closed(acme, DUE_AT)
     subscriptions.schedule(bot=bot, version=renewing.version("standard"), day=MAY, at=DUE_AT)
 
     renewing.run(acme, EXPIRES_AT)
@@ -447,8 +450,8 @@ def test_plan_from_credits_is_not_held_up_by_the_fee_of_an_earlier_one(
 
 
 def test_under_a_contract_nothing_is_past_due(acme: Workspace, bot: Bot) -> None:
-    renewing.run(acme)
-    renewing.run(acme, DUE_AT)
+    renewing.closed(acme)
+    renewing.closed(acme, DUE_AT)
     with in_workspace(acme.pk):
         WorkspaceBilling.objects.for_workspace(acme).update(enterprise_from=DUE + DAY)
 
@@ -473,7 +476,7 @@ def test_other_workspace_is_left_alone(acme: Workspace, bot: Bot) -> None:
 
 @pytest.mark.usefixtures("bot")
 def test_beat_finds_what_is_owed_until_it_is_paid(acme: Workspace) -> None:
-    renewing.run(acme)
+    renewing.closed(acme)
     assert acme.pk in renewals.find_due(now=CLOSE)
 
     pay(order_of(acme), at=CLOSE)
@@ -482,7 +485,7 @@ def test_beat_finds_what_is_owed_until_it_is_paid(acme: Workspace) -> None:
 
 
 def test_database_keeps_due_days_and_lines(acme: Workspace, bot: Bot) -> None:
-    renewing.run(acme)
+    renewing.closed(acme)
     order = order_of(acme)
 
     for change in (

@@ -19,6 +19,7 @@ from tests import letters, make
 from tests.at_once import at_once
 from tests.invoices import buying
 from tests.pages import sign_in, words
+from tests.rows import made_once
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
 
@@ -28,6 +29,7 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
+@made_once
 def acme() -> Workspace:
     """A workspace with one person of each role, and another one with a method that lasts."""
     globex = make.workspace("globex")

@@ -17,6 +17,7 @@ from plans.models import BotBilling
 from tests import letters, make
 from tests.invoices import buying, renewing
 from tests.invoices.test_reloads import charge, leave
+from tests.rows import made_once
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
 
@@ -26,6 +27,7 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
+@made_once
 def acme() -> Workspace:
     """A workspace with one person of each role, and another one beside it."""
     make.member(make.workspace("globex"))
@@ -205,6 +207,7 @@ def test_canceled_order_is_told_to_nobody(acme: Workspace, member: Membership) -
 
 
 @pytest.fixture
+@made_once
 def unpaid() -> Bot:
     """A bot on Essential, whose renewal nobody pays: due on the 16th of April."""
     acme = renewing.workspace()
@@ -215,10 +218,10 @@ def unpaid() -> Bot:
     return renewing.has(bot, "essential")
 
 
-def dun(of: Workspace, first: int, last: int) -> list[tuple[int, str, list[str]]]:
+def dun(of: Workspace, *days: int) -> list[tuple[int, str, list[str]]]:
     """Run some days after the close, twice each; return on which what else was told."""
     told = []
-    for day in range(first, last):
+    for day in days:
         before = len(letters.find(of))
         for hours in (0, 12):
             renewing.run(of, renewing.CLOSE + day * DAY + timedelta(hours=hours))
@@ -227,7 +230,7 @@ def dun(of: Workspace, first: int, last: int) -> list[tuple[int, str, list[str]]
 
 
 def test_plan_that_is_not_paid_is_told_of_on_its_days(unpaid: Bot) -> None:
-    told = dun(unpaid.workspace, 0, 40)
+    told = dun(unpaid.workspace, 0, 1, 13, 14, 15, 24, 25, 26, 27, 28, 29, 39)
 
     assert told == [
         (14, "payment_due", ["invoices"]),
@@ -243,13 +246,13 @@ def test_plan_that_is_not_paid_is_told_of_on_its_days(unpaid: Bot) -> None:
 
 def test_extended_plan_is_told_of_14_days_before_too(unpaid: Bot) -> None:
     acme = unpaid.workspace
-    dun(acme, 0, 15)
+    dun(acme, 0, 14)
     with in_workspace(acme.pk):
         row = BotBilling.objects.for_workspace(acme).get(bot=unpaid)
         row.expires_on = row.expires_on + 20 * DAY if row.expires_on else None
         row.save()
 
-    told = dun(acme, 30, 50)
+    told = dun(acme, 30, 33, 34, 35, 44, 45, 46, 47, 48, 49)
 
     assert [(day, kind) for day, kind, _ in told if kind.startswith("plan")] == [
         (34, "plan_expiring"),
@@ -260,9 +263,9 @@ def test_extended_plan_is_told_of_14_days_before_too(unpaid: Bot) -> None:
 
 def test_paid_plan_is_told_of_no_more(unpaid: Bot) -> None:
     acme = unpaid.workspace
-    dun(acme, 0, 15)
+    dun(acme, 0, 14)
     (order,) = renewing.orders(acme)
     paid_at: datetime = renewing.CLOSE + 15 * DAY
     buying.answer(payments.start(order=order, at=paid_at), "accepted", at=paid_at)
 
-    assert dun(acme, 15, 40) == []
+    assert dun(acme, 15, 16, 24, 25, 27, 28, 29, 39) == []

@@ -20,6 +20,7 @@ from tests import make
 from tests.at_once import at_once
 from tests.invoices import buying
 from tests.pages import GARBAGE, count_reads, sign_in, words
+from tests.rows import made_once
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
 
@@ -28,6 +29,7 @@ NEW = f"{PAGE}/new"
 
 
 @pytest.fixture
+@made_once
 def owner() -> Membership:
     return make.member(make.workspace("acme"))
 
@@ -43,6 +45,7 @@ def client(owner: Membership) -> Client:
 
 
 @pytest.fixture
+@made_once
 def saved(acme: Workspace, owner: Membership) -> SavedMethod:
     return buying.kept_method(acme, by=owner.user, as_default=True)
 
@@ -79,7 +82,7 @@ def audited(of: Workspace, *actions: str) -> list[str]:
 
 
 def test_page_says_what_each_method_is_for_and_what_was_agreed_to(
-    acme: Workspace, owner: Membership, client: Client, saved: SavedMethod
+    acme: Workspace, owner: Membership, saved: SavedMethod, client: Client
 ) -> None:
     bot = make.bot(acme, "support")
     reload_by(saved, owner)
@@ -109,7 +112,7 @@ def test_page_without_methods_leads_to_the_first_one(client: Client, settings: S
 
 
 def test_page_of_many_methods_asks_no_more_than_that_of_one(
-    acme: Workspace, owner: Membership, client: Client, saved: SavedMethod
+    acme: Workspace, owner: Membership, saved: SavedMethod, client: Client
 ) -> None:
     client.get(PAGE)
     of_one = count_reads(lambda: client.get(PAGE))
@@ -160,7 +163,7 @@ def deliver(body: str) -> int:
 
 
 def test_method_is_added_with_the_words_that_were_agreed_to(
-    acme: Workspace, owner: Membership, client: Client, bodies: list[str]
+    acme: Workspace, owner: Membership, bodies: list[str], client: Client
 ) -> None:
     assert payments.CONSENT in words(client.get(NEW))
     page = add(client)
@@ -195,7 +198,7 @@ def test_nothing_begins_without_consent_and_a_method(
 
 
 def test_setup_that_is_given_up_keeps_nothing(
-    acme: Workspace, client: Client, bodies: list[str]
+    acme: Workspace, bodies: list[str], client: Client
 ) -> None:
     page = add(client)
     assert "no such answer" in words(Client().post(page, {"choice": "steal"}))
@@ -291,7 +294,7 @@ def test_method_that_is_added_pays_renewals_where_that_is_asked_for(
 
 
 def test_another_method_is_chosen_for_renewals(
-    acme: Workspace, owner: Membership, client: Client, saved: SavedMethod
+    acme: Workspace, owner: Membership, saved: SavedMethod, client: Client
 ) -> None:
     other = buying.kept_method(acme, by=owner.user, answers=SavedAnswer.REVIEW)
 
@@ -357,7 +360,7 @@ def test_default_of_somebody_who_is_no_admin_any_more_pays_nothing(
 
 
 def test_removal_shows_what_it_comes_to(
-    acme: Workspace, owner: Membership, client: Client, saved: SavedMethod
+    acme: Workspace, owner: Membership, saved: SavedMethod, client: Client
 ) -> None:
     unused = buying.kept_method(acme, by=owner.user, answers=SavedAnswer.REVIEW)
     reload_by(saved, owner)
@@ -393,7 +396,7 @@ def test_removed_method_is_charged_for_nothing_and_nothing_of_it_is_lost(
     assert "No saved payment method" in words(client.get("/w/acme/plan/reload"))
 
 
-def test_method_is_removed_once(acme: Workspace, client: Client, saved: SavedMethod) -> None:
+def test_method_is_removed_once(acme: Workspace, saved: SavedMethod, client: Client) -> None:
     for _ in range(2):
         answer = client.post(f"{PAGE}/{saved.pk}/remove", follow=True)
 
@@ -416,7 +419,7 @@ def test_same_method_can_be_saved_anew_after_its_removal(
 
 
 def test_removal_leaves_other_methods_and_workspaces_alone(
-    acme: Workspace, owner: Membership, client: Client, saved: SavedMethod
+    acme: Workspace, owner: Membership, saved: SavedMethod, client: Client
 ) -> None:
     other = buying.kept_method(acme, by=owner.user, answers=SavedAnswer.REVIEW)
     kept_on = reload_by(other, owner)
@@ -452,7 +455,7 @@ def test_reload_turned_on_while_its_method_is_removed_does_not_stay_on(
 
 
 def test_removed_method_is_not_taken_for_a_reload(
-    acme: Workspace, owner: Membership, client: Client, saved: SavedMethod
+    acme: Workspace, owner: Membership, saved: SavedMethod, client: Client
 ) -> None:
     buying.remove(acme, by=owner.user)
 

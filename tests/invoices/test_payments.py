@@ -25,6 +25,7 @@ from invoices.providers import Answer
 from tests import make
 from tests.at_once import at_once
 from tests.invoices import buying
+from tests.rows import made_once
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
 
@@ -32,6 +33,7 @@ ACCEPTED, DECLINED = PaymentStatus.ACCEPTED, PaymentStatus.DECLINED
 
 
 @pytest.fixture
+@made_once
 def owner() -> Membership:
     return make.member(make.workspace("acme"))
 
@@ -42,11 +44,13 @@ def acme(owner: Membership) -> Workspace:
 
 
 @pytest.fixture
+@made_once
 def order(owner: Membership) -> Order:
     return buying.order(owner.workspace, buyer=owner.user)
 
 
 @pytest.fixture
+@made_once
 def payment(order: Order) -> Payment:
     return payments.start(order=order, at=make.NOON)
 

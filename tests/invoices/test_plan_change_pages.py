@@ -17,6 +17,7 @@ from plans.models import BotPlan, Plan, PlanVersion, WorkspaceBilling
 from tests import make
 from tests.invoices import buying
 from tests.pages import GARBAGE, sign_in, words
+from tests.rows import made_once
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
 
@@ -34,6 +35,7 @@ def version(code: str) -> PlanVersion:
 
 
 @pytest.fixture
+@made_once
 def acme() -> Workspace:
     acme = make.workspace("acme")
     make.billing_details(acme)
@@ -174,9 +176,9 @@ def test_second_admin_is_told_what_the_first_did(acme: Workspace, owner: Client)
 @pytest.mark.parametrize("name", ["version", "current", "scheduled", "net", "key", "method"])
 def test_odd_values_change_nothing(acme: Workspace, owner: Client, name: str) -> None:
     sent = fields(owner, acme, "essential")
-    values = {*GARBAGE, "", "-1", "NaN", "1e400", "99.99", "1,5"} - {sent[name]}
+    amounts = ["NaN", "1e400", "99.99", "1,5"] if name == "net" else []
 
-    for value in values:
+    for value in {*GARBAGE, "", *amounts} - {sent[name]}:
         answer = owner.post(address(acme), {**sent, name: value})
         assert answer.status_code == 200, value
 

@@ -28,6 +28,7 @@ from plans.models import (
 from plans.subscriptions import NotChangeable
 from tests import make
 from tests.at_once import at_once
+from tests.invoices import renewing
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
 
@@ -101,8 +102,7 @@ class Desk:
 
 @pytest.fixture
 def desk() -> Desk:
-    other = make.bot(make.workspace("globex"))
-    subscriptions.change_today(bot=other, version=version("advanced"), at=NOON)
+    renewing.has(make.bot(make.workspace("globex")), "advanced", at=NOON)
     return Desk()
 
 

@@ -26,6 +26,7 @@ from tests.invoices.renewing import CLOSE, DAY, MID_MARCH
 from tests.invoices.test_document_pages import begin_contract
 from tests.invoices.test_proving import documents, tamper
 from tests.pages import sign_in, words
+from tests.rows import made_once
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
 
@@ -46,6 +47,7 @@ def client(owner: Membership) -> Client:
 
 
 @pytest.fixture
+@made_once
 def invoice(acme: Workspace) -> IssuedDocument:
     """The invoice of a close with sessions of alerts and of conversations, and a seat."""
     bot = renewing.has(make.bot(acme), "essential")
@@ -101,7 +103,7 @@ def run(folder: Path, *, elsewhere: Path) -> tuple[int, str]:
 
 
 def test_proof_is_asked_for_made_and_downloaded(
-    acme: Workspace, client: Client, invoice: IssuedDocument
+    acme: Workspace, invoice: IssuedDocument, client: Client
 ) -> None:
     assert "Not proved yet" in words(client.get(page(invoice)))
 
@@ -127,7 +129,7 @@ def test_proof_is_asked_for_made_and_downloaded(
 
 
 def test_program_says_equal_without_console_and_site_packages(
-    acme: Workspace, client: Client, invoice: IssuedDocument, tmp_path: Path
+    acme: Workspace, invoice: IssuedDocument, tmp_path: Path, client: Client
 ) -> None:
     bundle = prove(client, invoice, acme)
     folder, empty = extract(bundle, tmp_path / "bundle"), tmp_path / "empty"
@@ -144,7 +146,7 @@ def test_program_says_equal_without_console_and_site_packages(
 
 
 def test_manifest_is_that_of_all_files_and_holds_the_modules_that_run_here(
-    acme: Workspace, client: Client, invoice: IssuedDocument, tmp_path: Path
+    acme: Workspace, invoice: IssuedDocument, tmp_path: Path, client: Client
 ) -> None:
     folder = extract(prove(client, invoice, acme), tmp_path)
 
@@ -219,11 +221,11 @@ def drop_event(folder: Path) -> None:
 )
 def test_bundle_that_was_tampered_with_is_named(
     acme: Workspace,
-    client: Client,
     invoice: IssuedDocument,
     tmp_path: Path,
     tampering: Callable[[Path], None],
     named: str,
+    client: Client,
 ) -> None:
     folder = extract(prove(client, invoice, acme), tmp_path)
     tampering(folder)
@@ -236,7 +238,7 @@ def test_bundle_that_was_tampered_with_is_named(
 
 
 def test_worker_gives_signs_of_life_while_it_packs(
-    acme: Workspace, client: Client, invoice: IssuedDocument, monkeypatch: pytest.MonkeyPatch
+    acme: Workspace, invoice: IssuedDocument, monkeypatch: pytest.MonkeyPatch, client: Client
 ) -> None:
     monkeypatch.setattr(packing, "AT_ONCE", 1000)
     client.post(page(invoice))
@@ -250,7 +252,7 @@ def test_worker_gives_signs_of_life_while_it_packs(
 
 
 def test_difference_is_named_on_the_page(
-    acme: Workspace, client: Client, invoice: IssuedDocument
+    acme: Workspace, invoice: IssuedDocument, client: Client
 ) -> None:
     tamper("invoices_orderline", "quantity = 4", "kind = 'usage'")
 
@@ -262,7 +264,7 @@ def test_difference_is_named_on_the_page(
 
 
 def test_what_cannot_be_proved_says_why_and_offers_no_download(
-    acme: Workspace, client: Client, invoice: IssuedDocument
+    acme: Workspace, invoice: IssuedDocument, client: Client
 ) -> None:
     tamper("usage_billingsession", "rule = 2")
 
@@ -273,7 +275,7 @@ def test_what_cannot_be_proved_says_why_and_offers_no_download(
     assert "Download ZIP" not in words(answer)
 
 
-def test_asked_twice_is_one_proof(acme: Workspace, client: Client, invoice: IssuedDocument) -> None:
+def test_asked_twice_is_one_proof(acme: Workspace, invoice: IssuedDocument, client: Client) -> None:
     for _ in range(2):
         client.post(page(invoice))
 
@@ -282,7 +284,7 @@ def test_asked_twice_is_one_proof(acme: Workspace, client: Client, invoice: Issu
 
 
 def test_proof_is_no_zip_file_of_documents(
-    acme: Workspace, client: Client, invoice: IssuedDocument
+    acme: Workspace, invoice: IssuedDocument, client: Client
 ) -> None:
     bundle = prove(client, invoice, acme)
 
@@ -294,7 +296,7 @@ def test_proof_is_no_zip_file_of_documents(
     ("role", "status"), [(Role.FINANCE, 200), (Role.MEMBER, 403), (Role.SHARED, 404)]
 )
 def test_proof_is_for_those_who_see_all_documents(
-    acme: Workspace, client: Client, invoice: IssuedDocument, role: Role, status: int
+    acme: Workspace, invoice: IssuedDocument, role: Role, status: int, client: Client
 ) -> None:
     bundle = prove(client, invoice, acme)
     other = sign_in(make.member(acme, role))
@@ -305,7 +307,7 @@ def test_proof_is_for_those_who_see_all_documents(
 
 
 def test_other_workspace_has_no_such_page(
-    acme: Workspace, client: Client, invoice: IssuedDocument
+    acme: Workspace, invoice: IssuedDocument, client: Client
 ) -> None:
     bundle = prove(client, invoice, acme)
     stranger = sign_in(make.member(make.workspace("globex")))
@@ -317,7 +319,7 @@ def test_other_workspace_has_no_such_page(
 
 
 def test_document_and_its_order_lead_to_the_proof(
-    acme: Workspace, client: Client, invoice: IssuedDocument
+    acme: Workspace, invoice: IssuedDocument, client: Client
 ) -> None:
     for address in (
         f"/w/acme/invoices/{invoice.number}/",
@@ -327,7 +329,7 @@ def test_document_and_its_order_lead_to_the_proof(
 
 
 def test_under_a_contract_documents_are_proved_all_the_same(
-    acme: Workspace, client: Client, invoice: IssuedDocument
+    acme: Workspace, invoice: IssuedDocument, client: Client
 ) -> None:
     begin_contract(acme)
 
@@ -335,7 +337,7 @@ def test_under_a_contract_documents_are_proved_all_the_same(
 
 
 def test_proof_is_removed_after_a_week(
-    acme: Workspace, client: Client, invoice: IssuedDocument
+    acme: Workspace, invoice: IssuedDocument, client: Client
 ) -> None:
     bundle = prove(client, invoice, acme)
 

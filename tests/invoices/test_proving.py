@@ -24,6 +24,7 @@ from plans.models import Currency, Plan
 from tests import make
 from tests.invoices import buying, renewing
 from tests.invoices.renewing import CLOSE, DAY, HOUR, MID_MARCH
+from tests.rows import made_once
 from usage import zones
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
@@ -33,6 +34,7 @@ JUNE_CLOSE = datetime(2026, 6, 2, tzinfo=UTC)
 
 
 @pytest.fixture
+@made_once
 def acme() -> Workspace:
     globex = renewing.workspace("globex")
     renewing.use(renewing.has(make.bot(globex), "essential"), 500)
@@ -41,11 +43,13 @@ def acme() -> Workspace:
 
 
 @pytest.fixture
+@made_once
 def bot(acme: Workspace) -> Bot:
     return renewing.has(make.bot(acme), "essential")
 
 
 @pytest.fixture
+@made_once
 def invoice(acme: Workspace, bot: Bot) -> IssuedDocument:
     """The invoice of a close: a fee, 12 further sessions of 412, and two seats."""
     renewing.use(bot, 412)

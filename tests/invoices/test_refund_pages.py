@@ -15,6 +15,7 @@ from invoices.models import Method, Order
 from tests import make
 from tests.invoices import buying
 from tests.pages import sign_in, words
+from tests.rows import made_once
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
 
@@ -23,6 +24,7 @@ PAGE = f"{LIST}/1"
 
 
 @pytest.fixture
+@made_once
 def acme() -> Workspace:
     of = make.workspace("acme", currency="EUR")
     make.billing_details(of, country="DE", region="")

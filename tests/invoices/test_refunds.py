@@ -20,6 +20,7 @@ from tests import make
 from tests.at_once import at_once
 from tests.invoices import buying
 from tests.plans import books
+from tests.rows import made_once
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
 
@@ -28,6 +29,7 @@ GERMAN: dict[str, Any] = {"country": "DE", "postal_code": "10115", "city": "Berl
 
 
 @pytest.fixture
+@made_once
 def acme() -> Workspace:
     """A workspace in euros whose buyer pays 19 % of tax."""
     of = make.workspace("acme", currency="EUR")

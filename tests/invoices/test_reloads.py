@@ -17,6 +17,7 @@ from tests import make
 from tests.at_once import at_once
 from tests.invoices import buying
 from tests.plans import books
+from tests.rows import made_once
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
 
@@ -24,6 +25,7 @@ LATER = make.NOON + timedelta(hours=1)
 
 
 @pytest.fixture
+@made_once
 def owner() -> Membership:
     return make.member(make.workspace("acme"))
 

@@ -12,6 +12,7 @@ from tests import make
 from tests.invoices import buying, renewing
 from tests.invoices.renewing import CLOSE, DAY
 from tests.pages import sign_in, words
+from tests.rows import made_once
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
 
@@ -19,6 +20,7 @@ ORDER = "/w/acme/orders/1/"
 
 
 @pytest.fixture
+@made_once
 def acme() -> Workspace:
     acme = renewing.workspace()
     support = renewing.has(make.bot(acme, "support"), "essential")

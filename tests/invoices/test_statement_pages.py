@@ -19,6 +19,7 @@ from tests.invoices import renewing
 from tests.invoices.renewing import CLOSE, DAY, MID_MARCH
 from tests.invoices.test_pdf import read_drawn
 from tests.pages import count_reads, sign_in, words
+from tests.rows import made_once
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
 
@@ -29,6 +30,7 @@ COUNTS = "/w/acme/usage/statements/2026-03"
 
 
 @pytest.fixture
+@made_once
 def acme() -> Workspace:
     """Make a workspace with two bots and a closed month, beside another one."""
     globex = renewing.workspace("globex")
@@ -251,6 +253,7 @@ def test_page_of_many_bots_reads_as_often_as_of_few(acme: Workspace, client: Cli
 
 
 @pytest.fixture
+@made_once
 def guest(acme: Workspace) -> Membership:
     """Let somebody see one bot only."""
     guest = make.member(acme, Role.SHARED)

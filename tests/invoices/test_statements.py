@@ -24,6 +24,7 @@ from tests.at_once import at_once
 from tests.invoices import buying, renewing, stating
 from tests.invoices.renewing import APRIL, CLOSE, DAY, HOUR, MARCH, MAY, MID_MARCH
 from tests.plans import books
+from tests.rows import made_once
 from usage import zones
 from usage.models import UsageDayInAll
 
@@ -36,6 +37,7 @@ SESSIONS = "billing_sessions"
 
 
 @pytest.fixture
+@made_once
 def acme() -> Workspace:
     globex = renewing.workspace("globex")
     renewing.use(make.bot(globex, "foreign"), 3)
@@ -43,6 +45,7 @@ def acme() -> Workspace:
 
 
 @pytest.fixture
+@made_once
 def bot(acme: Workspace) -> Bot:
     return made_then(make.bot(acme))
 
@@ -78,7 +81,7 @@ def test_close_states_what_was_used_and_what_it_took_from_credits(
 
 def test_next_month_opens_with_what_the_month_before_closed_with(acme: Workspace, bot: Bot) -> None:
     renewing.use(bot, 5)
-    renewing.run(acme)
+    renewing.closed(acme)
     renewing.use(bot, 1, at=CLOSE + DAY, rolled=MAY_CLOSE)
 
     renewing.run(acme, MAY_CLOSE)
@@ -93,7 +96,7 @@ def test_late_usage_stands_on_the_statement_of_the_month_in_which_it_is_booked(
     acme: Workspace, bot: Bot
 ) -> None:
     renewing.use(bot, 5)
-    renewing.run(acme)
+    renewing.closed(acme)
     renewing.use(bot, 2, rolled=CLOSE + DAY)
 
     renewing.run(acme, MAY_CLOSE)
@@ -190,7 +193,7 @@ def test_usage_within_what_is_included_is_stated_too(acme: Workspace, bot: Bot) 
 def test_late_usage_of_a_plan_with_a_fee_is_stated_once(acme: Workspace, bot: Bot) -> None:
     renewing.has(bot, "essential")
     renewing.use(bot, 5)
-    renewing.run(acme)
+    renewing.closed(acme)
     renewing.use(bot, 2, rolled=CLOSE + DAY)
 
     renewing.run(acme, JUNE_CLOSE)
@@ -323,7 +326,7 @@ def test_statements_are_not_made_up_for_while_usage_of_their_months_waits(
     acme: Workspace, bot: Bot
 ) -> None:
     renewing.use(bot, 2)
-    renewing.run(acme)
+    renewing.closed(acme)
     with psycopg.connect(scratch.address("owner")) as owner:
         for table in ("statementline", "statementbalance", "statementbot", "usagestatement"):
             owner.execute(f"TRUNCATE invoices_{table} CASCADE".encode())
@@ -339,7 +342,7 @@ def test_statements_are_not_made_up_for_while_usage_of_their_months_waits(
 
 
 def test_statement_keeps_names_as_they_were(acme: Workspace, bot: Bot) -> None:
-    renewing.run(acme)
+    renewing.closed(acme)
     with in_workspace(acme.pk):
         Bot.objects.filter(pk=bot.pk).update(name="Renamed")
 
@@ -416,7 +419,7 @@ def test_nothing_changes_a_statement_not_even_the_owner_of_the_tables(
     acme: Workspace, bot: Bot, change: LiteralString
 ) -> None:
     renewing.use(bot, 2)
-    renewing.run(acme)
+    renewing.closed(acme)
 
     with (
         psycopg.connect(scratch.address("owner")) as owner,
@@ -426,7 +429,7 @@ def test_nothing_changes_a_statement_not_even_the_owner_of_the_tables(
 
 
 def test_second_statement_of_a_month_is_refused(acme: Workspace) -> None:
-    renewing.run(acme)
+    renewing.closed(acme)
     statement = stating.statement(acme)
     statement.pk = None
 
@@ -484,7 +487,7 @@ def run(command: str, *arguments: str) -> str:
 
 def test_verification_tells_each_difference_and_fails(acme: Workspace, bot: Bot) -> None:
     renewing.use(bot, 5)
-    renewing.run(acme)
+    renewing.closed(acme)
     with psycopg.connect(scratch.address("owner")) as owner:
         for table, column in (("statementline", "quantity"), ("statementbot", "alert_sessions")):
             name, set_to = Identifier(f"invoices_{table}"), Identifier(column)
@@ -516,7 +519,7 @@ def test_verification_compares_seats_and_what_plans_include(
 ) -> None:
     renewing.use(renewing.has(bot, "essential"), 405)
     renewing.hold(bot, 2)
-    renewing.run(acme)
+    renewing.closed(acme)
     assert stating.differences(acme) == []
 
     with psycopg.connect(scratch.address("owner")) as owner:
@@ -531,7 +534,7 @@ def test_verification_knows_seats_that_were_told_of_after_the_statement(
     acme: Workspace, bot: Bot
 ) -> None:
     renewing.has(bot, "essential")
-    renewing.run(acme)
+    renewing.closed(acme)
 
     renewing.hold(bot, 2, at=renewing.OPENED - 2 * DAY, rolled=CLOSE + DAY)
     charging.run(workspace_id=acme.pk, now=CLOSE + DAY)
@@ -544,7 +547,7 @@ def test_verification_knows_sessions_that_came_after_the_statement(
 ) -> None:
     renewing.has(bot, "essential")
     renewing.use(bot, 5)
-    renewing.run(acme)
+    renewing.closed(acme)
 
     renewing.use(bot, 2, rolled=CLOSE + DAY)
 
@@ -554,7 +557,7 @@ def test_verification_knows_sessions_that_came_after_the_statement(
 def test_verification_finds_sessions_that_are_on_no_statement(acme: Workspace, bot: Bot) -> None:
     renewing.has(bot, "essential")
     renewing.use(bot, 5)
-    renewing.run(acme)
+    renewing.closed(acme)
     with in_workspace(acme.pk):
         UsageDayInAll.objects.for_workspace(acme).filter(bot=bot).update(alert_sessions=6)
 

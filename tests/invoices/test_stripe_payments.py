@@ -27,6 +27,7 @@ from tests import make
 from tests.invoices import buying, stripe_server
 from tests.invoices.stripe_server import Account, Call
 from tests.pages import sign_in, words
+from tests.rows import made_once
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
 
@@ -36,6 +37,7 @@ INTENTS = "/v1/payment_intents"
 
 
 @pytest.fixture
+@made_once
 def owner() -> Membership:
     return make.member(make.workspace("acme"))
 

@@ -28,6 +28,7 @@ from plans.models import Plan, WorkspaceBilling
 from tests import make
 from tests.invoices import renewing
 from tests.invoices.renewing import CLOSE, DAY, HOUR, MARCH, MID_MARCH
+from tests.rows import made_once
 from usage import rebuild, retention
 from usage.models import Intake
 
@@ -39,6 +40,7 @@ IN_APRIL = {"first": MARCH, "last": date(2026, 4, 30)}
 
 
 @pytest.fixture
+@made_once
 def acme() -> Workspace:
     """Have another workspace with other numbers, of which none may show."""
     globex = renewing.workspace("globex")
@@ -47,6 +49,7 @@ def acme() -> Workspace:
 
 
 @pytest.fixture
+@made_once
 def bot(acme: Workspace) -> Bot:
     """Have a bot whose usage is taken from credits."""
     return make.bot(acme)
@@ -370,7 +373,7 @@ def test_statement_that_says_something_else_than_was_posted_differs(
     acme: Workspace, bot: Bot
 ) -> None:
     renewing.use(bot, 3)
-    renewing.run(acme)
+    renewing.closed(acme)
     assert [count.counted.stated for count in check(acme, now=CLOSE + HOUR).counts] == [3]
 
     alter("UPDATE invoices_statementline SET quantity = 4", "invoices_statementline")
@@ -383,7 +386,7 @@ def test_statement_that_says_something_else_than_was_posted_differs(
 
 def test_late_usage_after_the_close_ties_by_its_service_day(acme: Workspace, bot: Bot) -> None:
     renewing.use(bot, 3)
-    renewing.run(acme)
+    renewing.closed(acme)
     renewing.use(bot, 2, rolled=CLOSE + HOUR)
     charge(acme, CLOSE + HOUR)
 
@@ -428,6 +431,7 @@ def ordered(one: Stretch) -> tuple[int, ...]:
 
 
 @pytest.fixture
+@made_once
 def paid(acme: Workspace) -> Bot:
     """Have a bot whose plan has a fee, with 5 sessions and 2 seats beyond what is included."""
     bot = renewing.has(make.bot(acme, "paid"), "essential")
@@ -459,7 +463,7 @@ def test_usage_and_seats_of_a_closed_month_tie_with_the_order(acme: Workspace, p
 
 
 def test_late_usage_is_open_until_the_next_renewal_orders_it(acme: Workspace, paid: Bot) -> None:
-    renewing.run(acme)
+    renewing.closed(acme)
     renewing.use(paid, 3, rolled=CLOSE + HOUR)
     assert ordered(stretch(acme)) == (408, 400, 5, 0, 0, 3)
 
@@ -470,7 +474,7 @@ def test_late_usage_is_open_until_the_next_renewal_orders_it(acme: Workspace, pa
 
 
 def test_less_usage_is_open_until_a_credit_note_gives_it_back(acme: Workspace, paid: Bot) -> None:
-    renewing.run(acme)
+    renewing.closed(acme)
     remove_usage(acme, 2)
     assert ordered(stretch(acme)) == (403, 400, 5, 0, 0, -2)
 
@@ -499,7 +503,7 @@ def remove_usage(of: Workspace, sessions: int) -> None:
 def test_changed_quantity_of_an_order_is_the_difference_beside_late_usage(
     acme: Workspace, paid: Bot
 ) -> None:
-    renewing.run(acme)
+    renewing.closed(acme)
     renewing.use(paid, 3, rolled=CLOSE + HOUR)
 
     alter("UPDATE invoices_orderline SET quantity = 12 WHERE quantity = 5", "invoices_orderline")
@@ -509,7 +513,7 @@ def test_changed_quantity_of_an_order_is_the_difference_beside_late_usage(
 
 
 def test_line_that_is_gone_is_missing_from_its_order(acme: Workspace, paid: Bot) -> None:
-    renewing.run(acme)
+    renewing.closed(acme)
 
     alter("DELETE FROM invoices_orderline WHERE quantity = 5", "invoices_orderline")
 

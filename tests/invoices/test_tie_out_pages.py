@@ -22,6 +22,7 @@ from tests import make
 from tests.invoices import renewing
 from tests.invoices.renewing import CLOSE, HOUR
 from tests.pages import count_reads, sign_in, words
+from tests.rows import made_once
 from usage import zones
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
@@ -32,6 +33,7 @@ IN_MARCH = "2026-03-16"
 
 
 @pytest.fixture
+@made_once
 def acme() -> Workspace:
     globex = renewing.workspace("globex")
     renewing.use(make.bot(globex, "theirs"), 7)
@@ -39,6 +41,7 @@ def acme() -> Workspace:
 
 
 @pytest.fixture
+@made_once
 def bot(acme: Workspace) -> Bot:
     bot = make.bot(acme, "sales")
     renewing.use(bot, 3)
@@ -70,7 +73,7 @@ class Text:
         self.content = text.encode()
 
 
-def test_days_are_shown_first_with_all_that_makes_them(client: Client, bot: Bot) -> None:
+def test_days_are_shown_first_with_all_that_makes_them(bot: Bot, client: Client) -> None:
     shown = rows(client, MARCH)
 
     assert len(shown) == 31
@@ -81,7 +84,7 @@ def test_days_are_shown_first_with_all_that_makes_them(client: Client, bot: Bot)
 
 
 def test_day_leads_to_its_sources_and_bots_and_these_to_what_they_are_of(
-    client: Client, bot: Bot
+    bot: Bot, client: Client
 ) -> None:
     day = f"first={IN_MARCH}&amp;last={IN_MARCH}"
 
@@ -100,7 +103,7 @@ def test_day_leads_to_its_sources_and_bots_and_these_to_what_they_are_of(
     ("tab", "first", "until"), [("sessions", "16 Mar", "17 Mar"), ("stretches", "1 Mar", "1 Apr")]
 )
 def test_sessions_are_of_the_zone_that_their_month_had(
-    client: Client, acme: Workspace, tab: str, first: str, until: str
+    acme: Workspace, tab: str, first: str, until: str, client: Client
 ) -> None:
     renewing.use(renewing.has(make.bot(acme, "sales"), "essential"), 3)
     zones.change(workspace=acme, zone="Asia/Kolkata", at=CLOSE)
@@ -113,7 +116,7 @@ def test_sessions_are_of_the_zone_that_their_month_had(
 
 
 def test_only_differences_are_shown_first_and_where_there_are_none_that_is_said(
-    client: Client, bot: Bot
+    bot: Bot, client: Client
 ) -> None:
     assert "Everything ties" in words(client.get(f"{PAGE}{MARCH}&show=sessions"))
 
@@ -123,18 +126,18 @@ def test_only_differences_are_shown_first_and_where_there_are_none_that_is_said(
     assert "posted = charged: 3 and 5 (+2)" in row
 
 
-def test_days_without_anything_say_so(client: Client, bot: Bot) -> None:
+def test_days_without_anything_say_so(bot: Bot, client: Client) -> None:
     assert "Nothing to compare" in words(client.get(f"{PAGE}?month=2025-12"))
 
 
-def test_numbers_say_as_of_when_they_are(client: Client, bot: Bot) -> None:
+def test_numbers_say_as_of_when_they_are(bot: Bot, client: Client) -> None:
     page = words(client.get(f"{PAGE}{MARCH}"))
 
     assert "Complete until" in page
     assert "0 open. As of 2 Apr, 00:00:00" in page
 
 
-def test_day_that_is_not_over_is_open(client: Client, acme: Workspace) -> None:
+def test_day_that_is_not_over_is_open(acme: Workspace, client: Client) -> None:
     now = datetime.now(UTC)
     make.take_in(acme, make.event(at=now), now=now)
 
@@ -154,7 +157,7 @@ def test_day_that_is_not_over_is_open(client: Client, acme: Workspace) -> None:
     ],
 )
 def test_what_cannot_be_meant_is_said_on_the_page_and_by_the_export(
-    client: Client, bot: Bot, query: str, sentence: str
+    bot: Bot, query: str, sentence: str, client: Client
 ) -> None:
     page, export = client.get(f"{PAGE}{query}"), client.get(f"{PAGE}export{query}")
 
@@ -162,7 +165,7 @@ def test_what_cannot_be_meant_is_said_on_the_page_and_by_the_export(
     assert (export.status_code, sentence in export.content.decode()) == (400, True)
 
 
-def test_rows_of_one_bot(client: Client, acme: Workspace, bot: Bot) -> None:
+def test_rows_of_one_bot(acme: Workspace, bot: Bot, client: Client) -> None:
     renewing.use(make.bot(acme, "other"), 2)
 
     (row,) = rows(client, f"{MARCH}&show=sessions&kind=all&bot=sales")
@@ -178,7 +181,7 @@ def test_rows_of_one_bot(client: Client, acme: Workspace, bot: Bot) -> None:
     ],
 )
 def test_export_has_the_rows_of_the_page_and_is_in_the_audit_log(
-    acme: Workspace, client: Client, bot: Bot, show: str, values: dict[str, str]
+    acme: Workspace, bot: Bot, show: str, values: dict[str, str], client: Client
 ) -> None:
     answer = client.get(f"{PAGE}export?first={IN_MARCH}&last={IN_MARCH}&show={show}&kind=all")
 
@@ -189,13 +192,13 @@ def test_export_has_the_rows_of_the_page_and_is_in_the_audit_log(
     assert (entry.after or {})["filters"]["first"] == [IN_MARCH]
 
 
-def test_export_without_rows_has_its_columns(client: Client, bot: Bot) -> None:
+def test_export_without_rows_has_its_columns(bot: Bot, client: Client) -> None:
     answer = client.get(f"{PAGE}export?month=2025-12&show=orders")
 
     assert b"".join(answer).decode().startswith("order,placed_at,net,lines,invoice,state,")
 
 
-def test_plans_with_a_fee_and_their_orders(client: Client, acme: Workspace, bot: Bot) -> None:
+def test_plans_with_a_fee_and_their_orders(acme: Workspace, bot: Bot, client: Client) -> None:
     paid = renewing.has(make.bot(acme, "paid"), "essential")
     renewing.use(paid, 405)
     renewing.run(acme)
@@ -208,7 +211,7 @@ def test_plans_with_a_fee_and_their_orders(client: Client, acme: Workspace, bot:
 
 
 def test_under_contract_orders_are_named_and_lead_nowhere(
-    client: Client, acme: Workspace, bot: Bot
+    acme: Workspace, bot: Bot, client: Client
 ) -> None:
     renewing.use(renewing.has(make.bot(acme, "paid"), "essential"), 405)
     renewing.run(acme)
@@ -225,7 +228,7 @@ def test_under_contract_orders_are_named_and_lead_nowhere(
 
 
 def test_first_page_says_which_differences_are_of_no_day(
-    client: Client, acme: Workspace, bot: Bot
+    acme: Workspace, bot: Bot, client: Client
 ) -> None:
     renewing.has(make.bot(acme, "paid"), "essential")
     renewing.run(acme)
@@ -263,7 +266,7 @@ def test_event_log_is_not_linked_for_who_may_not_see_it(acme: Workspace, bot: Bo
 
 
 def test_as_many_statements_for_many_bots_as_for_one(
-    client: Client, acme: Workspace, bot: Bot
+    acme: Workspace, bot: Bot, client: Client
 ) -> None:
     def read() -> list[int]:
         tabs = ("", "receipts", "sessions", "stretches", "orders")

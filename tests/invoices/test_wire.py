@@ -48,6 +48,7 @@ from tests import letters, make
 from tests.at_once import at_once
 from tests.invoices import buying, renewing
 from tests.plans import books
+from tests.rows import made_once
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
 
@@ -57,12 +58,14 @@ PAID, CREDITS, SURPLUS = Outcome.PAID, Outcome.CREDITS, Outcome.SURPLUS
 
 
 @pytest.fixture
+@made_once
 def acme() -> Workspace:
     make.billing_details(make.workspace("globex", name="Globex Corp"))
     return make.workspace("acme")
 
 
 @pytest.fixture
+@made_once
 def german() -> Workspace:
     """Return a workspace whose orders are taxed at 19 %."""
     german = make.workspace("german", currency="EUR")
@@ -71,6 +74,7 @@ def german() -> Workspace:
 
 
 @pytest.fixture
+@made_once
 def operator() -> User:
     return people.add_operator(email="op@console.example")[0]
 
@@ -465,6 +469,7 @@ def test_second_full_transfer_is_a_surplus(acme: Workspace) -> None:
 
 
 @pytest.fixture
+@made_once
 def renewal(acme: Workspace) -> Payment:
     return buying.wire(acme, "60", type=OrderType.RENEWAL)
 
