@@ -164,6 +164,7 @@ def _flush_as_owner() -> Iterator[None]:
 
 def process_environment() -> dict[str, str]:
     """Return the environment by which another process uses the test's database and Redis."""
+    latest.is_shared = True
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "billing_console.settings",

@@ -60,6 +60,8 @@ OTHERS = """
 SELECT pg_terminate_backend(pid, 5000)
 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
+# With these begins what only reads; no page or task writes by a SELECT.
+READS = ("SELECT", "SET ", "SHOW", "BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK", "COMMIT")
 WITHOUT_TRIGGERS = "SET LOCAL session_replication_role = replica"
 
 Connection = psycopg.Connection[Any]  # Any: a row is free
@@ -125,6 +127,8 @@ def empty_tables() -> None:
         else:
             tables = ", ".join(read_texts(EMPTIED))
             connected().execute(f"TRUNCATE {tables} RESTART IDENTITY".encode())
+    latest.is_shared = False
+    latest.note(())
 
 
 def list_filled() -> list[str]:
@@ -190,13 +194,15 @@ seen: set[State] = set()
 class Latest:
     """The state after the latest call, while nobody has written anything since."""
 
-    state: State = ()
-    transaction = ""
+    state: State | None = None
+    writes = 0  # statements of this process that may have written
+    noted = 0  # of them when the state was noted
     is_off = False  # where the catalog is not as the functions found it
+    is_shared = False  # where other processes may write
 
     def note(self, state: State) -> None:
         """Note the state as it is now."""
-        self.state, self.transaction = state, next_transaction()
+        self.state, self.noted = state, self.writes
 
     def find(self) -> State | None:
         """Return the state of the database; None: rows were made in other ways too.
@@ -204,26 +210,36 @@ class Latest:
         Only a superuser may put rows back as they were; rows of an open transaction are not seen
         from here; and what threads do at once is not done one after the other.
         """
-        if not SERVERS.postgres or self.is_off or connections["default"].in_atomic_block:
+        if not SERVERS.postgres or self.is_off or self.is_shared:
+            return None
+        if connections["default"].in_atomic_block:
             return None
         if threading.current_thread() is not threading.main_thread():
             return None
-        if self.transaction == next_transaction():
-            return self.state
-        return None if read_texts(f"SELECT number::text FROM ({USED}) used LIMIT 1") else ()
+        return self.state if self.writes == self.noted else None
 
 
 latest = Latest()
 
 
+def count_writes(run: Callable[..., Any]) -> Callable[..., Any]:  # Any: methods of cursors
+    """Have a method of cursors count what may do more than read."""
+
+    @functools.wraps(run)
+    def running(cursor: psycopg.Cursor[Any], query: object, *args: Any, **kwargs: Any) -> Any:
+        latest.writes += not (isinstance(query, str) and query.lstrip("( \n").startswith(READS))
+        return run(cursor, query, *args, **kwargs)
+
+    return running
+
+
+for method in ("execute", "executemany", "copy"):
+    setattr(psycopg.Cursor, method, count_writes(getattr(psycopg.Cursor, method)))
+
+
 def describe(*values: object) -> str:
     """Return what tells a call from others; of a row its number, since names are not unique."""
     return repr([(type(of), of.pk) if isinstance(of, Model) else of for of in values])
-
-
-def next_transaction() -> str:
-    """Return the number of the next transaction that writes: the same as long as none does."""
-    return read_texts("SELECT pg_snapshot_xmax(pg_current_snapshot())::text")[0]
 
 
 def take(returned: object, *, since: Made | None) -> Made:
