@@ -128,7 +128,7 @@ def test_what_is_no_place_is_refused(
     monkeypatch.setattr(sys, "argv", ["web"])
 
     with pytest.raises(SystemExit) as ended:
-        web.main()
+        web.parse_arguments()
 
     assert ended.value.code == 2
     assert f"{place!r} is neither host:port nor unix:/path/of/socket" in capsys.readouterr().err
