@@ -79,7 +79,8 @@ def test_old_events_are_removed_by_a_task(start_worker: WorkerStarter) -> None:
     assert list(rebuild.run(workspace_id=acme.pk, now=datetime.now(UTC))) == []
 
 
-# A nest sets Django up once and hatches one worker after the other, telling their numbers.
+# A nest sets Django up once and hatches one worker after the other. Each tells its number itself:
+# it does also where its nest was just killed.
 NEST = """
 import django, os, sys, time
 django.setup()
@@ -88,10 +89,10 @@ from usage import rollup
 while True:
     worker = os.fork()
     if worker == 0:
+        print(os.getpid(), flush=True)
         while True:
             rollup.run(workspace_id=int(sys.argv[1]), now=datetime.now(UTC))
             time.sleep(0.002)
-    print(worker, flush=True)
     os.waitpid(worker, 0)
 """
 
