@@ -1,11 +1,10 @@
 """The tests run against real servers: the embedded ones, or those that the environment names."""
 
+import functools
 import gc
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +25,7 @@ from billing_console.celery import app
 from billing_console.embedded import Unavailable
 from billing_console.settings import SERVERS
 from tests import make
+from tests.nest import Nest, Worker
 from tests.rows import (
     CATALOG,
     SELLER,
@@ -185,39 +185,47 @@ def start_worker(django_db_setup: None) -> Iterator["WorkerStarter"]:
     starter.stop()
 
 
+@functools.cache
+def find_nest() -> Nest:
+    """Return the nest of the workers that need nothing more in their environment."""
+    return Nest(process_environment())
+
+
 class WorkerStarter:
     """Starts Celery workers as processes of their own."""
 
     def __init__(self) -> None:
         """Start with none."""
-        self.running: list[subprocess.Popen[bytes]] = []
+        self.nests: list[Nest] = []
+        self.running: list[Worker] = []
 
-    def __call__(self, *, concurrency: int = 2, **environment: str) -> subprocess.Popen[bytes]:
+    def __call__(self, *, concurrency: int = 2, **environment: str) -> Worker:
         """Start a worker, with more in its environment, and wait until it answers."""
         name = f"tests-{os.getpid()}-{len(self.running)}@localhost"
-        worker = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "celery", "-A", "billing_console", "worker"),
-                *("--concurrency", str(concurrency), "--hostname", name, "--loglevel", "warning"),
-                *("--without-gossip", "--without-mingle"),
-            ],
-            cwd=ROOT,
-            env=process_environment() | environment,
-            start_new_session=True,
+        worker = self.choose_nest(environment).hatch(
+            *("worker", "--concurrency", str(concurrency), "--hostname", name),
+            *("--loglevel", "warning", "--without-gossip", "--without-mingle"),
         )
         self.running.append(worker)
         give_up = time.monotonic() + 60
         while not ping(app, name):
-            assert worker.poll() is None, "the worker ended"
+            assert worker.runs(), "the worker ended"
             assert time.monotonic() < give_up, "the worker does not answer"
         return worker
+
+    def choose_nest(self, environment: dict[str, str]) -> Nest:
+        """Return the nest for an environment; what is set there is read before workers hatch."""
+        if not environment:
+            return find_nest()
+        self.nests.append(Nest(process_environment() | environment))
+        return self.nests[-1]
 
     def stop(self) -> None:
         """End all workers that still run."""
         for worker in self.running:
-            worker.terminate()
-        for worker in self.running:
-            worker.wait(timeout=60)
+            worker.end(signal.SIGTERM)
+        for nest in self.nests:
+            nest.end()
 
 
 def ping(application: Celery, name: str) -> bool:

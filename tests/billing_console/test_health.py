@@ -5,6 +5,7 @@ import json
 import logging
 import re
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -82,18 +83,6 @@ def test_beat_that_asked_for_nothing_for_a_minute_is_missed() -> None:
     assert response.json()["beat"] is False
 
 
-def test_worker_that_looks_for_work_is_noted(start_worker: WorkerStarter) -> None:
-    start_worker()
-    began = datetime.now(UTC)
-
-    find_due_work.delay()
-
-    give_up = time.monotonic() + 30
-    while not workers.finder_works(at=began + workers.LATELY):
-        assert time.monotonic() < give_up
-        time.sleep(0.1)
-
-
 def test_missing_migration_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     health.find_all_migrated.cache_clear()
     monkeypatch.setattr(MigrationExecutor, "migration_plan", lambda *args: ["0099"])
@@ -108,16 +97,6 @@ def test_ready_costs_one_statement_once_all_is_migrated(
 
     with django_assert_num_queries(1):
         Client().get("/readyz")
-
-
-def test_real_worker_is_seen(start_worker: WorkerStarter) -> None:
-    start_worker(concurrency=1)
-    give_up = time.monotonic() + 15
-    while not workers.count_alive(at=datetime.now(UTC)):
-        assert time.monotonic() < give_up
-        time.sleep(0.1)
-
-    assert Client().get("/readyz").json()["worker"] is True
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}])
@@ -280,28 +259,34 @@ def test_report_holds_the_error_and_nothing_that_was_sent(monkeypatch: pytest.Mo
         assert hidden not in report
 
 
-def test_failed_task_is_counted_and_logged_as_json(
-    start_worker: WorkerStarter,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
+def test_real_worker_is_seen_and_noted_where_it_looks_for_work_and_where_it_fails(
+    start_worker: WorkerStarter, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("LOG_FORMAT", "json")
-    start_worker(concurrency=1)
+    began = datetime.now(UTC)
+    start_worker(concurrency=1, LOG_FORMAT="json")
 
+    find_due_work.delay()
     roll_up_workspace.delay(workspace_id=1, now="never")
 
-    give_up = time.monotonic() + 30
-    while not workers.count_failures():
-        assert time.monotonic() < give_up
-        time.sleep(0.1)
+    wait_until(lambda: workers.count_alive(at=datetime.now(UTC)) > 0)
+    wait_until(lambda: workers.finder_works(at=began + workers.LATELY))
+    wait_until(lambda: bool(workers.count_failures()))
+    assert Client().get("/readyz").json()["worker"] is True
+    assert workers.count_failures() == {"usage.tasks.roll_up_workspace": 1}
     time.sleep(0.5)
     # Run by root, Celery warns before it has any logs.
     written = [line for line in capfd.readouterr().err.splitlines() if line.startswith("{")]
     lines = [json.loads(line) for line in written]
-    assert workers.count_failures() == {"usage.tasks.roll_up_workspace": 1}
     (failed,) = [line for line in lines if line["level"] == "ERROR"]
     assert "roll_up_workspace" in failed["message"]
     assert "ValueError: Invalid isoformat string" in failed["exception"]
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + 30
+    while not is_so():
+        assert time.monotonic() < give_up
+        time.sleep(0.1)
 
 
 def test_whichever_web_process_is_asked_has_the_numbers_of_all(tmp_path: Path) -> None:

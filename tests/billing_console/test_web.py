@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from pytest_django import Settings
 
+from billing_console import web
 from tests.conftest import ROOT
 from tests.web_server import free_port
 
@@ -116,18 +118,29 @@ def find_children(server: "subprocess.Popen[str]") -> set[int]:
     "place",
     ["nowhere", "127.0.0.1:", "127.0.0.1:many", "127.0.0.1:65536", "127.0.0.1:0", ":80", "unix:"],
 )
-def test_what_is_no_place_is_refused(place: str) -> None:
-    done = run_at(place)
+def test_what_is_no_place_is_refused(
+    place: str,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    settings.BIND = place
+    monkeypatch.setattr(sys, "argv", ["web"])
 
-    assert done.returncode == 2
-    assert f"{place!r} is neither host:port nor unix:/path/of/socket" in done.stderr
-    assert "Traceback" not in done.stderr
+    with pytest.raises(SystemExit) as ended:
+        web.parse_arguments()
+
+    assert ended.value.code == 2
+    assert f"{place!r} is neither host:port nor unix:/path/of/socket" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("kind", ["port", "socket"])
-def test_two_servers_never_share_a_place(start: Starter, kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kind", "processes"), [("port", 2), ("socket", 1)])
+def test_place_is_never_shared_and_is_free_with_all_processes_gone_once_a_server_is_killed(
+    start: Starter, kind: str, processes: int, tmp_path: Path
+) -> None:
     place = f"127.0.0.1:{free_port()}" if kind == "port" else f"unix:{tmp_path}/web"
-    start(place, "--workers", "1")
+    server = start(place, "--workers", str(processes))
+    children = find_children(server)
 
     second = run_at(place)
 
@@ -136,37 +149,30 @@ def test_two_servers_never_share_a_place(start: Starter, kind: str, tmp_path: Pa
     assert second.stderr.count("\n") == 1
     assert ask(place) == 200
 
-
-@pytest.mark.parametrize("kind", ["port", "socket"])
-def test_killed_server_takes_its_processes_along_and_the_next_one_starts(
-    start: Starter, kind: str, tmp_path: Path
-) -> None:
-    place = f"127.0.0.1:{free_port()}" if kind == "port" else f"unix:{tmp_path}/web"
-    server = start(place, "--workers", "2")
-    children = find_children(server)
-
     server.kill()
 
     wait_until(lambda: not any(Path(f"/proc/{child}").exists() for child in children))
-    assert len(children) == 2
+    assert len(children) == processes
     assert ask(place) == 0
     start(place, "--workers", "1")
 
 
-def test_killed_process_is_replaced(start: Starter) -> None:
+def test_long_heads_are_refused_a_killed_process_replaced_and_what_was_begun_answered(
+    start: Starter,
+) -> None:
     place = f"127.0.0.1:{free_port()}"
     server = start(place, "--workers", "1")
     (child,) = find_children(server)
+
+    assert ask(place, f"Cookie: {'a' * 7000}\r\n") == 200
+    assert ask(place, f"Cookie: {'a' * 9000}\r\n") == 431
+    assert ask(place, "".join(f"X-{number}: a\r\n" for number in range(200))) == 431
 
     os.kill(child, signal.SIGKILL)
 
     wait_until(lambda: find_children(server) not in (set(), {child}))
     wait_until(lambda: ask(place) == 200)
 
-
-def test_request_that_was_begun_is_answered_before_the_end(start: Starter) -> None:
-    place = f"127.0.0.1:{free_port()}"
-    server = start(place, "--workers", "1")
     token = "a" * 32
     with connect(place) as connection:
         connection.sendall(
@@ -182,12 +188,3 @@ def test_request_that_was_begun_is_answered_before_the_end(start: Starter) -> No
         connection.sendall(b"12345")
         assert read_status(connection) == 403
     assert server.wait(timeout=30) == 0
-
-
-def test_long_heads_are_refused_before_they_are_read(start: Starter) -> None:
-    place = f"127.0.0.1:{free_port()}"
-    start(place, "--workers", "1")
-
-    assert ask(place, f"Cookie: {'a' * 7000}\r\n") == 200
-    assert ask(place, f"Cookie: {'a' * 9000}\r\n") == 431
-    assert ask(place, "".join(f"X-{number}: a\r\n" for number in range(200))) == 431

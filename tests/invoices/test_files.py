@@ -109,8 +109,7 @@ def test_worker_killed_while_it_makes_a_pdf_leaves_it_to_the_next(
     killed = start_worker()
     tasks.find_unmade_files.delay()
     time.sleep(0.4)
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
+    killed.end(signal.SIGKILL)
     start_worker()
 
     tasks.find_unmade_files.delay()
