@@ -62,6 +62,6 @@ def page(browser: Browser, live_server: LiveServer) -> Iterator[Page]:
 def worker(django_db_setup: None, live_server: LiveServer) -> Iterator[None]:
     """Run one worker for all tests of a file: each sees the end of what it had it do."""
     starter = WorkerStarter()
-    starter(PUBLIC_ADDRESS=live_server.url, SANDBOX_PAYMENTS="1")
+    starter(concurrency=1, PUBLIC_ADDRESS=live_server.url, SANDBOX_PAYMENTS="1")
     yield
     starter.stop()
