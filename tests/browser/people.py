@@ -57,11 +57,11 @@ def check_theme(page: Page, theme: Literal["light", "dark"]) -> None:
     """Let axe look at the page in a theme."""
     # Colors that are on their way from one theme to the other are nobody's.
     page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+    # A script of the page hears of the theme later; pages that have none follow by their styles.
+    page.wait_for_selector(f"html:is([data-bs-theme={theme}], :not([data-bs-theme]))")
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE_SCRIPT)
-    violations = page.evaluate(
-        "look => axe.run(look).then(found => found.violations)", LOOKS[theme]
-    )
+    violations = page.evaluate("looks => axe.run(looks).then(all => all.violations)", LOOKS[theme])
     found = [
         (theme, one["id"], node["html"], node["failureSummary"])
         for one in violations
