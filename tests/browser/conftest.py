@@ -8,7 +8,24 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+from tests.conftest import WorkerStarter
+
+# The first one has all of a page and no window, and takes half of the others' time.
+BROWSERS = (
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+)
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    # Debian's wrapper has pages drawn by a GPU, which without one is slow.
+    "--disable-gpu",
+    # No page lives long enough for its scripts to repay being optimized.
+    "--js-flags=--no-opt,--no-maglev",
+]
 
 # Playwright runs a loop of its own, which Django would take for one of asynchronous views.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -23,9 +40,7 @@ def browser() -> Iterator[Browser]:
             pytest.fail("There is no Chromium on this machine.")
         pytest.skip("There is no Chromium on this machine: no browser test runs.")
     with sync_playwright() as playwright:
-        # Debian's wrapper has pages drawn by a GPU, which without one is slow.
-        arguments = ["--no-sandbox", "--disable-background-networking", "--disable-gpu"]
-        started = playwright.chromium.launch(executable_path=program, args=arguments)
+        started = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
         yield started
         started.close()
 
@@ -41,3 +56,12 @@ def page(browser: Browser, live_server: LiveServer) -> Iterator[Page]:
     yield page
     context.close()
     assert problems == []
+
+
+@pytest.fixture(scope="module")
+def worker(django_db_setup: None, live_server: LiveServer) -> Iterator[None]:
+    """Run one worker for all tests of a file: each sees the end of what it had it do."""
+    starter = WorkerStarter()
+    starter(concurrency=1, PUBLIC_ADDRESS=live_server.url, SANDBOX_PAYMENTS="1")
+    yield
+    starter.stop()

@@ -1,7 +1,6 @@
 """Credits are bought with each answer of the sandbox: a browser, a worker, callbacks over HTTP."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -12,7 +11,6 @@ from accounts.tenancy import in_workspace
 from invoices.models import Order
 from tests import make
 from tests.browser.people import check_accessibility, check_width, sign_in
-from tests.conftest import WorkerStarter
 from tests.invoices import buying
 
 pytestmark = [
@@ -29,15 +27,6 @@ BUTTONS = {
     "Cancel and go back": "Canceled",
 }
 PAGES = ["plan/funds", "plan/funds?amount=5", "plan/funds?amount=250", "orders/1/", "plan/reload"]
-
-
-@pytest.fixture(scope="module")
-def worker(django_db_setup: None, live_server: LiveServer) -> Iterator[None]:
-    """Run one worker for all tests: each sees the end of what it had it do."""
-    starter = WorkerStarter()
-    starter(PUBLIC_ADDRESS=live_server.url)
-    yield
-    starter.stop()
 
 
 @pytest.fixture

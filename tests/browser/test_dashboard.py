@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.http import HttpRequest
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
@@ -12,7 +11,7 @@ from accounts.models import Role
 from billing_console.errors import answer_outage
 from billing_console.outages import Outage
 from tests import make
-from tests.browser.people import check_accessibility, check_width, sign_in
+from tests.browser.people import check_accessibility, check_theme, check_width, sign_in
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
 
@@ -52,8 +51,10 @@ def test_pages_are_accessible_on_a_phone_in_both_themes(page: Page, acme: None) 
     for address in PAGES:
         page.goto(address)
         check(page)
-        for closed in page.locator("main details").all():
-            closed.locator("summary").click()
+        closed = page.locator("main details").all()
+        for one in closed:
+            one.locator("summary").click()
+        if closed:
             check(page)
 
 
@@ -94,7 +95,7 @@ def test_page_of_an_outage_comes_back_by_itself(
     page.goto("/sign-in")
     expect(page.get_by_role("heading", level=1)).to_have_text("The database cannot be reached")
     if script:
-        assert Axe().run(page).response["violations"] == []
+        check_theme(page, "light")
 
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign in", timeout=15_000)
     context.close()

@@ -17,7 +17,6 @@ from invoices.models import AutoReload, MethodSetup, Payment, SavedMethod
 from invoices.sandbox import SavedAnswer
 from tests import make
 from tests.browser.people import check_accessibility, check_width, sign_in, submit
-from tests.conftest import WorkerStarter
 from tests.invoices import buying, stripe_events, stripe_server
 from tests.invoices.stripe_server import Account
 
@@ -69,9 +68,8 @@ def fill(owner: Membership) -> None:
 
 
 def test_method_is_added_used_and_removed_by_keyboard_alone(
-    page: Page, owner: Membership, live_server: LiveServer, start_worker: WorkerStarter
+    page: Page, owner: Membership, worker: None
 ) -> None:
-    start_worker(PUBLIC_ADDRESS=live_server.url, SANDBOX_PAYMENTS="1")
     sign_in(page, owner.user.email)
     page.goto(PAGE)
     expect(page.get_by_text("No saved payment method")).to_be_visible()

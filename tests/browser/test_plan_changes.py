@@ -4,14 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Page, expect
-from pytest_django.live_server_helper import LiveServer
 
 from accounts import bots, people
 from accounts.models import BotShare, Role, Workspace
 from accounts.tenancy import in_workspace
 from tests import make
 from tests.browser.people import check_accessibility, check_width, sign_in
-from tests.conftest import WorkerStarter
 
 pytestmark = [
     pytest.mark.django_db(transaction=True, databases=["default", "operator"]),
@@ -41,9 +39,8 @@ def enter(page: Page, acme: Workspace, role: Role) -> str:
 
 @pytest.mark.parametrize("role", [Role.ADMIN, Role.MEMBER])
 def test_upgrade_is_paid_and_a_downgrade_scheduled_and_undone(
-    page: Page, acme: Workspace, live_server: LiveServer, start_worker: WorkerStarter, role: Role
+    page: Page, acme: Workspace, worker: None, role: Role
 ) -> None:
-    start_worker(PUBLIC_ADDRESS=live_server.url)
     page.set_viewport_size({"width": 1440, "height": 900})
     address = enter(page, acme, role)
 

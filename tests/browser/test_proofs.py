@@ -46,11 +46,8 @@ def make_proof() -> None:
 
 
 def check(page: Page) -> None:
-    """Check what is shown, wide and narrow."""
-    for width in (1400, 390):
-        page.set_viewport_size({"width": width, "height": 900})
-        check_accessibility(page)
-        check_width(page)
+    check_accessibility(page)
+    check_width(page)
 
 
 def test_finance_proves_an_invoice_from_its_order(

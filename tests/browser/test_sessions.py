@@ -50,7 +50,6 @@ def test_drawer_says_why_beside_the_list(page: Page, owner: Membership) -> None:
 
     drawer = page.get_by_role("dialog", name="Why 2 sessions?")
     expect(drawer.get_by_text("4:00 with a human agent is taken out")).to_be_visible()
-    check_accessibility(page)
     page.keyboard.press("Escape")
     expect(drawer).to_be_hidden()
     expect(number).to_be_focused()

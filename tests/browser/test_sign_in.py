@@ -50,20 +50,9 @@ def test_sign_out_ends_it(page: Page, owner: Membership) -> None:
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
-def test_pages_are_accessible(page: Page, owner: Membership) -> None:
-    page.goto("/")
-    check_accessibility(page)
+def test_workspaces_are_accessible_and_fit_a_phone(page: Page, owner: Membership) -> None:
     fill_in_sign_in(page, owner.user.email)
     expect(page.get_by_role("heading", name="Workspaces")).to_be_visible()
+
     check_accessibility(page)
-    page.goto("/w/acme/usage/")
-    check_accessibility(page)
-
-
-@pytest.mark.parametrize("address", ["/", "/w/acme/usage/"])
-def test_nothing_scrolls_sideways_on_a_phone(page: Page, owner: Membership, address: str) -> None:
-    fill_in_sign_in(page, owner.user.email)
-
-    page.goto(address)
-
     check_width(page)
