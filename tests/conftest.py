@@ -201,6 +201,7 @@ class WorkerStarter:
 
     def __call__(self, *, concurrency: int = 2, **environment: str) -> Worker:
         """Start a worker, with more in its environment, and wait until it answers."""
+        latest.is_shared = True
         name = f"tests-{os.getpid()}-{len(self.running)}@localhost"
         worker = self.choose_nest(environment).hatch(
             *("worker", "--concurrency", str(concurrency), "--hostname", name),

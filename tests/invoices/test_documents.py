@@ -30,7 +30,7 @@ from tests.invoices import buying, papers, renewing
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
 
-ISSUERS, KILLS, ORDERS = 8, 12, 100
+ISSUERS, KILLS, ORDERS = 8, 24, 200
 
 
 def issued(of: Workspace) -> list[IssuedDocument]:

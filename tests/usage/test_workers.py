@@ -23,7 +23,7 @@ from usage.models import DirtyStream, Event
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
 
-KILLS = 25
+KILLS = 50
 WRITERS = 4
 
 
@@ -119,7 +119,7 @@ def end(nest: subprocess.Popen[str]) -> None:
 
 @pytest.mark.slow
 def test_workers_killed_at_random_points_lose_nothing() -> None:
-    """Four writers import while workers are killed 25 times: the result equals a rebuild."""
+    """Four writers import while workers are killed 50 times: the result equals a rebuild."""
     acme = make.workspace()
     rng = random.Random(1)  # when to kill; the processes make their own chance
     done = threading.Event()
