@@ -138,10 +138,9 @@ def close_unusable_connections() -> None:
 
 
 def forget_counts() -> None:
-    """Forget attempts, codes and mails of a test: the people of the next ones have the same ids."""
-    counts = list(workers.connect().scan_iter(cache.make_key("*")))
-    if counts:
-        workers.connect().delete(*counts)
+    """Forget attempts, codes, mails and calls: the rows of the next tests have the same ids."""
+    redis = workers.connect()
+    redis.delete(*redis.scan_iter(cache.make_key("*")), settings.CELERY_TASK_DEFAULT_QUEUE)
     limits.taken.clear()
 
 
