@@ -31,9 +31,10 @@ WORKDIR /console
 COPY --from=packages /opt/venv /opt/venv
 COPY --from=front-end /console/node_modules node_modules
 COPY . .
-# Static files become part of the image; nothing else under the application is written. A volume for
-# other files takes its owner from the folder that it is put on.
-RUN python manage.py collectstatic --no-input \
+# Bytecode and static files become part of the image; nothing else under the application is written.
+# A volume for other files takes its owner from the folder that it is put on.
+RUN python -m compileall -q accounts billing_console invoices plans usage \
+    && python manage.py collectstatic --no-input \
     && chmod -R a+rX /console \
     && install -d -o 10001 -g 10001 /files
 USER 10001:10001
