@@ -22,7 +22,7 @@ demo: install
 
 test:
 	@$(PYTHON) scripts/install.py --development --browser
-	@$(BIN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: develop
 	@$(BIN) -m ruff check .
