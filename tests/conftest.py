@@ -91,6 +91,7 @@ def django_db_setup(
     with django_db_blocker.unblock():
         for one in connections.all(initialized_only=True):
             one.close()
+        gc.collect()  # connections of threads that have ended
         disconnect()
         owner().creation.destroy_test_db(real, verbosity=0)
         with psycopg.connect(address("owner"), autocommit=True) as connection:
