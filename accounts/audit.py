@@ -106,12 +106,11 @@ def record_refused(action: str, *, workspace_id: int | None, reason: str, target
 @contextmanager
 def seen_by(workspace: Workspace | None) -> Iterator[None]:
     """Run the block so that a row of the workspace may be added; most often it may be anyway."""
-    before = find_admitted()[WORKSPACE] if workspace else ""
-    admitted = str(workspace.pk) if workspace else before
-    if admitted == before:
+    before = workspace and find_admitted()[WORKSPACE]
+    if workspace is None or before == str(workspace.pk):
         yield
         return
-    admit({WORKSPACE: admitted})
+    admit({WORKSPACE: workspace.pk})
     yield
     admit({WORKSPACE: before})
 

@@ -5,7 +5,6 @@ Each page in light and dark, wide and narrow. The demo is started for it and sto
 
 import io
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from typing import Literal
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from machine import BROWSERS
+from machine import find_browser
 
 ROOT = Path(__file__).resolve().parent.parent
 SCREENS = ROOT / "docs" / "screens"
@@ -131,7 +130,7 @@ HIGHEST = 2400  # pixels of a picture; longer pages are cut
 
 def main() -> int:
     """Take all pictures anew."""
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    program = find_browser()
     if program is None:
         print("make screens needs Chromium on this machine.", file=sys.stderr)
         return 1

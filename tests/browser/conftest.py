@@ -1,23 +1,15 @@
 """A real browser on the pages of the test's own server."""
 
 import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
+from machine import find_browser
 from tests.conftest import WorkerStarter
 
-# The first one has all of a page and no window, and takes half of the others' time.
-BROWSERS = (
-    "chromium-headless-shell",
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-)
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-background-networking",
@@ -34,7 +26,7 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Start the system's Chromium; without one the tests are skipped, or fail in CI."""
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    program = find_browser()
     if program is None:
         if os.environ.get("CI") == "true":
             pytest.fail("There is no Chromium on this machine.")
