@@ -15,8 +15,6 @@ ARGUMENTS = [
     "--disable-background-networking",
     # Debian's wrapper has pages drawn by a GPU, which without one is slow.
     "--disable-gpu",
-    # No page lives long enough for its scripts to repay being optimized.
-    "--js-flags=--no-opt,--no-maglev",
 ]
 
 # Playwright runs a loop of its own, which Django would take for one of asynchronous views.
