@@ -5,15 +5,11 @@ from collections.abc import Callable
 from html import unescape
 from typing import Protocol
 
-from django.conf import settings
-from django.contrib.auth import login
-from django.contrib.sessions.backends.db import SessionStore
 from django.db import connection
-from django.http import HttpRequest
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from accounts.models import Membership, User
+from accounts.models import Membership
 
 HUGE = "9" * 30
 GARBAGE = [
@@ -38,20 +34,8 @@ class Page(Protocol):
 
 def sign_in(member: Membership) -> Client:
     """Return a browser in which a person has signed in."""
-    return sign_in_user(member.user)
-
-
-def sign_in_user(user: User) -> Client:
-    """Return a browser in which an account has signed in.
-
-    As `Client.force_login` does, which makes a session before it and removes that again.
-    """
-    request = HttpRequest()
-    request.session = SessionStore()
-    login(request, user, settings.AUTHENTICATION_BACKENDS[0])
-    request.session.save()
     client = Client()
-    client.cookies[settings.SESSION_COOKIE_NAME] = str(request.session.session_key)
+    client.force_login(member.user)
     return client
 
 
