@@ -59,7 +59,8 @@ class Stream(LargeTable):
 
     ``key`` is a hash of these, by which arriving events find their stream. ``voice``: some event on
     a text channel said that it was voice, which reaches to the neighboring ends of conversations.
-    Numbers rise in order of creation, so that new streams lie side by side in the indexes.
+    Numbers rise in order of creation, within a batch bot by bot: new streams lie side by side in
+    the indexes, and there those of a bot.
     """
 
     pk = models.CompositePrimaryKey("workspace_id", "id")
