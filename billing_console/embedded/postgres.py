@@ -121,7 +121,7 @@ def end_orphans(places: Places) -> None:
 def tuning() -> dict[str, str]:
     """Return the server's settings: for speed on a small machine, and never at the risk of data."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1024**2
-    buffers = max(64, min(1024, memory // 8))
+    buffers = max(64, min(2048, memory // 8))
     return {
         "listen_addresses": "",
         "max_connections": "100",
@@ -129,6 +129,7 @@ def tuning() -> dict[str, str]:
         "effective_cache_size": f"{memory // 2}MB",
         "work_mem": "32MB",
         "maintenance_work_mem": "256MB",
+        "wal_buffers": f"{max(4, buffers // 32)}MB",  # else who writes much waits for the disk
         "max_wal_size": "4GB",
         "checkpoint_timeout": "15min",
         "wal_compression": "off",
