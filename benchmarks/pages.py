@@ -10,8 +10,8 @@ from accounts.models import Bot, Membership, Role
 from accounts.tenancy import in_workspace
 from benchmarks import scratch
 from usage import totals
+from usage.claims import open_claim
 from usage.models import Agent, RolledBot
-from usage.reading import open_claim
 
 DAYS = 400
 SEATS = 5  # held at each bot, all the time
@@ -83,7 +83,7 @@ def make_workspace(
             connection.execute(FILL_STREAMS.encode(), values)
             connection.execute(FILL_SESSIONS.encode(), values)
     with in_workspace(workspace.pk):
-        # The totals want to know what was claimed: nothing.
+        # The totals want the table of what was touched: nothing.
         open_claim(workspace=workspace, now=now)
         rolled = list(RolledBot.objects.for_workspace(workspace).order_by("bot"))
         for start in range(0, len(rolled), BOTS_AT_ONCE):

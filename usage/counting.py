@@ -1,19 +1,19 @@
 """Claimed streams are counted by the session rule, each as far as it was touched."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 
 import numpy as np
 
 from usage.agents import hold_seats, sign_in
+from usage.claims import Claim
 from usage.models import Agent
 from usage.plain_sessions import PlainEvents, count_plain_sessions
 from usage.postgres_time import FUTURE, PAST, from_count, to_count
 from usage.reading import (
     ALERT,
     NOTIFICATION,
-    Claim,
     Sent,
     StreamReading,
     read_agents,
@@ -39,7 +39,7 @@ def count_claimed(claim: Claim, *, whole: bool = False) -> Staged:
 
     With ``whole`` all of them are counted whole. Streams of agents are left to `count_agents`.
     """
-    staged = Staged()
+    staged = Staged(claim.streams)
     if whole:
         count_whole(claim, staged)
     elif rest := count_touched(claim, staged):
@@ -92,7 +92,7 @@ def count_each(
             tied[stream.stream_id] = stream
         elif not count_stream(stream, stream.list_events(), staged, whole=whole, now=now):
             rest.append(stream.stream_id)
-    for stream_id, events in read_events(claim, whole=whole, streams=list(tied)):
+    for stream_id, events in read_events(claim, tied.values()):
         if not count_stream(tied[stream_id], events, staged, whole=whole, now=now):
             rest.append(stream_id)
     if plain:
@@ -174,14 +174,16 @@ def find_sent(streams: Sequence[StreamReading]) -> Sent:
     return Sent(*np.array(sent, dtype=np.int64).reshape(-1, 3).T)
 
 
-def count_agents(claim: Claim, *, streams: Mapping[int, int]) -> list[int]:
-    """Replace seats and sign-ins of claimed streams of agents; return the streams that changed.
+def count_agents(claim: Claim) -> dict[int, int]:
+    """Replace seats and sign-ins of the claimed streams of agents.
 
-    ``streams`` has the bot of each. What began before the first event that is still there stays as
-    it is.
+    Return those that changed, each with its bot.
+
+    What began before the first event that is still there stays as it is.
     """
+    streams = claim.streams.find_agents()
     if not streams:
-        return []
+        return {}
     counted: set[AgentRow] = set()
     firsts: dict[int, datetime] = {}
     for stream_id, events in read_agents(claim, streams=list(streams)):
@@ -208,4 +210,4 @@ def count_agents(claim: Claim, *, streams: Mapping[int, int]) -> list[int]:
         )
         for stream_id, signed_in, started_at, ended_at in counted - stored
     )
-    return sorted({row[0] for row in stored ^ counted})
+    return {row[0]: streams[row[0]] for row in stored ^ counted}

@@ -15,19 +15,12 @@ from numpy.typing import NDArray
 from accounts.days import DAY, start_of_day
 from usage.models import SessionKind
 from usage.plain_sessions import Counts
-from usage.postgres_time import MICROSECOND, ORIGIN, from_count, to_count, unpack_counts
-from usage.reading import Claim
+from usage.postgres_time import MICROSECOND, ORIGIN, from_count, to_count
 from usage.six_hours import QUARTER, SIX_HOURS
 from usage.staging import Staged
 
 IN_ALL = 0  # the number of no channel
 LENGTH = QUARTER // MICROSECOND
-
-READ_OWNERS = """
-SELECT array_agg(stream_id ORDER BY stream_id), array_agg(bot_id ORDER BY stream_id),
-    array_agg(channel ORDER BY stream_id)
-FROM stage_claim
-"""
 
 
 class Totals(NamedTuple):
@@ -76,11 +69,11 @@ class CountedSessions:
         nothing = np.zeros(0, dtype=np.int64)
         self.parts = [Totals(nothing, nothing, nothing, nothing.reshape(0, 5))]
 
-    def add(self, claim: Claim, staged: Staged) -> None:
-        """Add the sessions that were counted of the claimed streams."""
-        [(ids, bots, channels)] = claim.execute(READ_OWNERS)
-        ids, bots = unpack_counts(ids), np.searchsorted(self.bots, unpack_counts(bots))
-        numbers = [self.channels.setdefault(name, len(self.channels) + 1) for name in channels]
+    def add(self, staged: Staged) -> None:
+        """Add the sessions that were counted of some claimed streams."""
+        names = staged.streams.names
+        known = [self.channels.setdefault(name, len(self.channels) + 1) for name in names]
+        numbers = np.array([IN_ALL, *known], dtype=np.int64)
         for rows in (staged.blocks.read(), staged.instants.read()):
             kind, completed = rows["kind"], rows["completed"].astype(np.bool_)
             usage = kind == SessionKind.USAGE
@@ -93,9 +86,9 @@ class CountedSessions:
             )
             counts = np.stack(adds, axis=1).astype(np.int64)
             counting = counts.any(axis=1)
-            places = np.searchsorted(ids, rows["stream_id"][counting])
+            bots = np.searchsorted(self.bots, rows["bot_id"][counting].astype(np.int64))
             starts = floor(rows["started_at"][counting].astype(np.int64), LENGTH)
-            of = Totals(bots[places], starts, np.array(numbers)[places], counts[counting])
+            of = Totals(bots, starts, numbers[rows["channel"][counting]], counts[counting])
             self.parts.append(of.add_up(starts))
 
     def finish(self, *, zone: ZoneInfo) -> LevelsOfTotals:

@@ -5,14 +5,14 @@ so they stay numbers from the database's binary format and back to it.
 """
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import psycopg
 from django.db import connection
 from numpy.typing import NDArray
 from psycopg.abc import Buffer
-from psycopg.adapt import Loader
+from psycopg.adapt import Dumper, Loader
 from psycopg.pq import Format
 from psycopg.types.string import ByteaBinaryLoader
 
@@ -45,6 +45,40 @@ class CountLoader(Loader):
         return int.from_bytes(data, signed=True)
 
 
+class Numbers(NamedTuple):
+    """A value of a statement: a ``bigint[]``."""
+
+    counts: NDArray[np.int64]
+
+
+class Instants(NamedTuple):
+    """A value of a statement: a ``timestamptz[]``."""
+
+    counts: NDArray[np.int64]
+
+
+class NumbersDumper(Dumper):
+    """Packs what `unpack_counts` reads."""
+
+    format = Format.BINARY
+    element = psycopg.adapters.types["int8"]
+    oid = element.array_oid
+
+    def dump(self, obj: Numbers | Instants) -> bytes:
+        """Return the header and the elements of the array."""
+        elements = np.zeros(len(obj.counts), dtype=element_of(">i8"))
+        elements["length"], elements["value"] = 8, obj.counts
+        header = np.array([1, 0, self.element.oid, len(elements), 1], dtype=">i4")
+        return header.tobytes() + elements.tobytes()
+
+
+class InstantsDumper(NumbersDumper):
+    """The same for instants."""
+
+    element = psycopg.adapters.types["timestamptz"]
+    oid = element.array_oid
+
+
 def unpack_counts(array: bytes | None) -> NDArray[np.int64]:
     """Return a ``timestamptz[]`` or ``bigint[]`` without NULLs, as `counting_cursor` reads it."""
     return unpack(array, ">i8").astype(np.int64)
@@ -61,10 +95,14 @@ def unpack_truths(array: bytes | None) -> NDArray[np.bool_]:
 
 
 def unpack(array: bytes | None, kind: str) -> NDArray[Any]:
-    """Return the elements of a binary array; each is its length, 4 bytes, and its value."""
-    element = np.dtype([("length", ">i4"), ("value", kind)])
+    """Return the elements of a binary array."""
     body = array[ARRAY_HEADER:] if array else b""
-    return np.frombuffer(body, element)["value"]
+    return np.frombuffer(body, element_of(kind))["value"]
+
+
+def element_of(kind: str) -> np.dtype[Any]:
+    """Return how the elements of a binary array lie in memory."""
+    return np.dtype([("length", ">i4"), ("value", kind)])
 
 
 def counting_cursor() -> "psycopg.Cursor[tuple[Any, ...]]":
@@ -77,6 +115,8 @@ def counting_cursor() -> "psycopg.Cursor[tuple[Any, ...]]":
     cursor: psycopg.Cursor[tuple[Any, ...]] = psycopg.Cursor(raw)
     cursor.format = Format.BINARY
     cursor.adapters.register_loader("timestamptz", CountLoader)
+    cursor.adapters.register_dumper(Numbers, NumbersDumper)
+    cursor.adapters.register_dumper(Instants, InstantsDumper)
     for name in ("timestamptz", "int8", "int2", "bool"):
         cursor.adapters.register_loader(raw.adapters.types[name].array_oid, ByteaBinaryLoader)
     return cursor

@@ -1,20 +1,23 @@
 """Claimed streams are read for the session rule, as much of them as has to be counted again."""
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-from django.db import connection
-from psycopg import Cursor
 
-from accounts.models import Workspace
-from usage import retention
 from usage.agents import AgentEvent
+from usage.claims import Claim
 from usage.plain_sessions import Counts, Letters
-from usage.postgres_time import counting_cursor, unpack_counts, unpack_small
+from usage.postgres_time import (
+    FUTURE,
+    PAST,
+    Instants,
+    Numbers,
+    unpack_counts,
+    unpack_small,
+)
 from usage.sessions import (
     LAST_OF_STREAM,
     LETTERS,
@@ -24,79 +27,6 @@ from usage.sessions import (
     StreamEvent,
 )
 from usage.stretches import REACH, Reading, Touched
-
-# The streams claimed in this transaction and what in them was touched, and what was counted. Nobody
-# keeps statistics of these tables; so where rows are looked up one by one, the statements say so
-# (LATERAL with OFFSET 0), and everywhere else the planner must not.
-STAGES = """
-SET LOCAL enable_nestloop = off;
-CREATE TEMP TABLE IF NOT EXISTS stage_claim (
-    stream_id bigint, bot_id bigint, of_agent boolean, channel text, voice boolean,
-    touched_from timestamptz, touched_to timestamptz
-) ON COMMIT DELETE ROWS;
-CREATE TEMP TABLE IF NOT EXISTS stage_stretch (
-    stream_id bigint, after timestamptz, before timestamptz, instants boolean
-) ON COMMIT DELETE ROWS;
-CREATE TEMP TABLE IF NOT EXISTS stage_conversation (
-    stream_id bigint, started_at timestamptz, ended_at timestamptz, closed boolean, voice boolean,
-    bot_time interval
-) ON COMMIT DELETE ROWS;
-CREATE TEMP TABLE IF NOT EXISTS stage_session (
-    stream_id bigint, started_at timestamptz, ended_at timestamptz,
-    conversation_started_at timestamptz, kind smallint, number integer, closed boolean,
-    completed boolean
-) ON COMMIT DELETE ROWS;
-CREATE TEMP TABLE IF NOT EXISTS stage_change (
-    stream_id bigint, started_at timestamptz, kind smallint, number integer, place tid,
-    stored boolean, counted boolean
-) ON COMMIT DELETE ROWS;
-CREATE TEMP TABLE IF NOT EXISTS stage_slot (
-    bot_id bigint, starts_at timestamptz
-) ON COMMIT DELETE ROWS;
-CREATE TEMP TABLE IF NOT EXISTS stage_mark (
-    stream_id bigint, due_at timestamptz, touched_from timestamptz, touched_to timestamptz
-) ON COMMIT DELETE ROWS;
-CREATE TEMP TABLE IF NOT EXISTS stage_total (
-    bot_id bigint, level smallint, place timestamptz, channel integer, usage_sessions integer,
-    alert_sessions integer, voice_sessions integer, conversations integer, notifications integer
-) ON COMMIT DELETE ROWS
-"""
-
-CLEAR = """
-TRUNCATE stage_claim, stage_stretch, stage_conversation, stage_session, stage_change, stage_mark
-"""
-
-# Claimed streams, all or some, and as much of them as is read.
-CLAIMED = """
-SELECT *,
-    CASE WHEN %(whole)s THEN %(counted_from)s::timestamptz
-        ELSE greatest(touched_from - %(reach)s * interval '1 microsecond', %(counted_from)s)
-        END AS since,
-    CASE WHEN %(whole)s THEN 'infinity'
-        ELSE touched_to + %(reach)s * interval '1 microsecond' END AS until
-FROM stage_claim
-WHERE %(streams)s::bigint[] IS NULL OR stream_id = ANY(%(streams)s)
-"""
-
-# For a statement that took marks: what lies ahead of the clock is left out; the stream is counted
-# again when the clock gets there. Whatever lies there has a mark that reaches to it, so no events
-# need to be looked at.
-MARK_AHEAD = """
-INSERT INTO usage_dirtystream
-    (workspace_id, bot_id, stream_id, due_at, touched_from, touched_to)
-SELECT %(workspace)s, bot_id, stream_id,
-    greatest(min(touched_from), %(now)s + interval '1 second'), min(touched_from), max(touched_to)
-FROM taken WHERE touched_to > %(now)s
-GROUP BY bot_id, stream_id
-"""
-
-STREAM_OF_CLAIM = """
-CROSS JOIN LATERAL (
-    SELECT * FROM usage_stream
-    WHERE workspace_id = %(workspace)s AND id = claim.stream_id
-    OFFSET 0
-) stream
-"""
 
 
 def list_letters() -> bytes:
@@ -131,48 +61,46 @@ WITHOUT_ALERTS = str.maketrans("", "", ALERT + NOTIFICATION)
 # Events of the rule, alerts and notifications; 11 are failed alerts.
 COUNTED_EVENT = "NOT developer AND NOT test AND type <> 11"
 # Reads index event_of_stream alone, in its order. What is later than the clock is left out.
-EVENTS_OF_CLAIM = f"""
-SELECT at, type, direction, voice, agent FROM usage_event
-WHERE workspace_id = %(workspace)s AND stream_id = claim.stream_id
-    AND {COUNTED_EVENT}
-    AND at >= {{since}} AND at <= {{until}}
-ORDER BY at, type
-"""
 READ_TOUCHED = f"""
-SELECT claim.stream_id, channel, claim.voice, instants, places, agents,
-    claim.touched_from, claim.touched_to, claim.since,
-    %(removed)s AND claim.since = %(counted_from)s OR EXISTS (
+SELECT stream_id, instants, places, agents, touched_from, touched_to, since,
+    %(removed)s AND since = %(counted_from)s OR EXISTS (
         SELECT FROM usage_event event
         WHERE event.workspace_id = %(workspace)s AND event.stream_id = claim.stream_id
-            AND NOT developer AND NOT test AND type <= 5 AND at < claim.since
+            AND NOT developer AND NOT test AND type <= 5 AND at < since
     ),
     EXISTS (
         SELECT FROM usage_event event
         WHERE event.workspace_id = %(workspace)s AND event.stream_id = claim.stream_id
-            AND NOT developer AND NOT test AND type <= 5
-            AND at > claim.until AND at <= %(now)s
+            AND NOT developer AND NOT test AND type <= 5 AND at > until AND at <= %(now)s
     )
-FROM ({CLAIMED}) claim
+FROM (
+    SELECT *,
+        greatest(touched_from - %(reach)s * interval '1 microsecond', %(counted_from)s) AS since,
+        touched_to + %(reach)s * interval '1 microsecond' AS until
+    FROM unnest(%(streams)s, %(touched_from)s, %(touched_to)s)
+        AS touched (stream_id, touched_from, touched_to)
+) claim
 CROSS JOIN LATERAL (
     SELECT array_agg(at) AS instants, array_agg({PLACE}) AS places,
         array_agg(agent) FILTER (WHERE type IN (3, 4)) AS agents
     FROM (
-        {EVENTS_OF_CLAIM.format(since="claim.since", until="least(claim.until, %(now)s)")}
+        SELECT at, type, direction, voice, agent FROM usage_event
+        WHERE workspace_id = %(workspace)s AND stream_id = claim.stream_id
+            AND {COUNTED_EVENT} AND at >= since AND at <= least(until, %(now)s)
+        ORDER BY at, type
     ) event
 ) part
-WHERE NOT of_agent
 """
-FIND_AGENTS = "SELECT stream_id, bot_id FROM stage_claim WHERE of_agent"
 
 # Rule order: at one instant by type, then by source and id.
-READ_EVENTS = f"""
+READ_EVENTS = """
 SELECT event.stream_id, event.at, event.type, event.direction, event.agent, event.voice
-FROM ({CLAIMED}) claim
+FROM unnest(%(streams)s, %(since)s, %(until)s) AS claim (stream_id, since, until)
 CROSS JOIN LATERAL (
     SELECT * FROM usage_event
     WHERE workspace_id = %(workspace)s AND stream_id = claim.stream_id
         AND NOT developer AND NOT test AND type BETWEEN %(first)s AND %(last)s
-        AND at >= claim.since AND at <= least(claim.until, %(now)s)
+        AND at >= since AND at <= least(until, %(now)s)
     OFFSET 0
 ) event
 JOIN usage_eventsource source
@@ -214,6 +142,11 @@ class StreamReading(NamedTuple):
         )
 
     @property
+    def until(self) -> int:
+        """The instant up to which it was read."""
+        return min(self.touched.last + REACH, FUTURE)
+
+    @property
     def tied(self) -> bool:
         """Source and id decide the order: two transfers or two ends are at one instant."""
         kinds = zip(self.instants, self.letters.lower(), strict=True)
@@ -243,57 +176,29 @@ class StreamReading(NamedTuple):
         ]
 
 
-class Claim(NamedTuple):
-    """The streams claimed in the transaction of ``cursor`` (in stage_claim), and the clock.
-
-    ``counted_from``: what lies before it stays as it is, since its events may be gone.
-    """
-
-    cursor: Cursor[tuple[Any, ...]]
-    workspace_id: int
-    now: datetime
-    counted_from: datetime | None
-
-    def execute(self, sql: str, **values: object) -> Cursor[tuple[Any, ...]]:
-        """Run one statement about the claimed streams."""
-        values |= {
-            "workspace": self.workspace_id,
-            "now": self.now,
-            "reach": REACH,
-            "removed": self.counted_from is not None,
-            "counted_from": self.counted_from or "-infinity",
-        }
-        # A prepared plan would be kept from one size of the temporary tables to another.
-        return self.cursor.execute(sql.encode(), values, prepare=False)
-
-
-def open_claim(*, workspace: Workspace, now: datetime) -> Claim:
-    """Return a claim of no streams yet, in the transaction that holds the lock of their bots."""
-    with connection.cursor() as cursor:
-        cursor.execute(STAGES)
-    return Claim(
-        counting_cursor(), workspace.pk, now, counted_from=retention.counted_from(workspace)
-    )
-
-
-def clear_claim(claim: Claim) -> None:
-    """Empty the temporary tables, so that the transaction can claim other streams."""
-    claim.execute(CLEAR)
-
-
 def read_touched(claim: Claim) -> Iterator[StreamReading]:
     """Yield the claimed streams with what lies around the touched instants.
 
     Streams of agents are not among them.
     """
-    rows = claim.execute(READ_TOUCHED, whole=False, streams=None).fetchall()
-    for stream_id, channel, voice, instants, places, agents, first, last, *reading in rows:
+    streams = claim.streams
+    chosen = ~streams.of_agents
+    rows = claim.execute(
+        READ_TOUCHED,
+        streams=Numbers(streams.ids[chosen]),
+        touched_from=Instants(streams.touched_from[chosen]),
+        touched_to=Instants(streams.touched_to[chosen]),
+        reach=REACH,
+        removed=claim.counted_from is not None,
+    ).fetchall()
+    for stream_id, instants, places, agents, first, last, *reading in rows:
+        place = int(streams.find(stream_id))
         letters = LETTER_OF_PLACE[unpack_small(places)].tobytes().decode()
         stream = StreamReading(
             stream_id,
-            channel,
+            streams.name_channel(place),
             # An event that was committed after the claim may be the stream's first one with voice.
-            voice or letters != letters.lower(),
+            bool(streams.voice[place]) or letters != letters.lower(),
             Touched(first, last),
             Reading(*reading),
             unpack_counts(instants).tolist(),
@@ -304,39 +209,43 @@ def read_touched(claim: Claim) -> Iterator[StreamReading]:
         yield stream.without_alerts() if has_alerts else stream
 
 
-def find_agents(claim: Claim) -> dict[int, int]:
-    """Return the claimed streams of agents, each with its bot."""
-    return dict(claim.execute(FIND_AGENTS).fetchall())
-
-
 def read_events(
-    claim: Claim, *, whole: bool, streams: Sequence[int]
+    claim: Claim, streams: Iterable[StreamReading]
 ) -> Iterator[tuple[int, list[StreamEvent]]]:
-    """Yield each of some claimed streams that has events with them, all in rule order."""
-    if not streams:
-        return
-    rows = claim.execute(
-        READ_EVENTS, whole=whole, streams=streams, first=EventType.STARTED, last=LAST_OF_STREAM
-    )
-    for stream_id, events in groupby(rows.fetchall(), key=itemgetter(0)):
+    """Yield each of some streams that has events with what was read of it, in rule order."""
+    spans = [(each.stream_id, each.reading.since, each.until) for each in streams]
+    rows = read_spans(claim, spans, first=EventType.STARTED, last=LAST_OF_STREAM)
+    for stream_id, events in groupby(rows, key=itemgetter(0)):
         yield stream_id, [StreamEvent(*event[1:]) for event in events]
 
 
 def read_agents(claim: Claim, *, streams: Sequence[int]) -> Iterator[tuple[int, list[AgentEvent]]]:
-    """Yield claimed streams of agents with all their events, in order of time and type.
+    """Yield streams of agents with all their events, in order of time and type.
 
     Also what is older than other events are kept: a seat that is held since then has its beginning
     there.
     """
-    rows = claim._replace(counted_from=None).execute(
-        READ_EVENTS,
-        whole=True,
-        streams=streams,
-        first=EventType.SEAT_ASSIGNED,
-        last=EventType.SIGNED_OUT,
-    )
+    spans = [(stream_id, PAST, FUTURE) for stream_id in streams]
+    rows = read_spans(claim, spans, first=EventType.SEAT_ASSIGNED, last=EventType.SIGNED_OUT)
     found = {
         stream_id: [AgentEvent(*event[1:3]) for event in events]
-        for stream_id, events in groupby(rows.fetchall(), key=itemgetter(0))
+        for stream_id, events in groupby(rows, key=itemgetter(0))
     }
     yield from ((stream_id, found.get(stream_id, [])) for stream_id in streams)
+
+
+def read_spans(
+    claim: Claim, spans: Sequence[tuple[int, int, int]], *, first: EventType, last: EventType
+) -> list[tuple[Any, ...]]:
+    """Return the events of some types, in rule order, of streams between two instants each."""
+    if not spans:
+        return []
+    streams, since, until = np.array(spans, dtype=np.int64).T
+    return claim.execute(
+        READ_EVENTS,
+        streams=Numbers(streams),
+        since=Instants(since),
+        until=Instants(until),
+        first=first,
+        last=last,
+    ).fetchall()

@@ -16,13 +16,21 @@ from django.db import connection
 
 from accounts.models import Workspace
 from accounts.tenancy import in_workspace
-from usage import counting, reading, staging, totals
+from usage import counting, staging, totals
+from usage.claims import (
+    MARK_AHEAD,
+    STREAM_ARRAYS,
+    STREAM_OF_CLAIM,
+    Claim,
+    Streams,
+    clear_claim,
+    open_claim,
+    unpack_streams,
+)
 from usage.first_totals import CountedSessions
 from usage.models import RolledBot
 from usage.plain_sessions import Counts
-from usage.postgres_time import from_count, unpack_counts
-from usage.queries import bind_numbers
-from usage.reading import MARK_AHEAD, STREAM_OF_CLAIM, Claim, clear_claim, open_claim
+from usage.postgres_time import Numbers, from_count, unpack_counts
 
 STREAMS_AT_ONCE = 40_000
 WORKERS = 3  # two that keep both cores of a small machine busy while one waits for the disk
@@ -53,13 +61,21 @@ WITH taken AS (
 SELECT array_agg(stream_id) FROM taken WHERE due_at <= %(now)s
 """
 # Index stream_of_bot.
-CLAIM_STREAMS = """
-INSERT INTO stage_claim
-SELECT id, bot_id, agent <> '', channel, voice, '-infinity', 'infinity' FROM usage_stream
-WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s)
-    AND (bot_id, id) > (%(after_bot)s, %(after)s)
-ORDER BY bot_id, id LIMIT %(limit)s
+CLAIM_STREAMS = f"""
+SELECT {STREAM_ARRAYS}
+FROM (
+    SELECT id AS stream_id, bot_id, channel, voice, agent,
+        timestamptz '-infinity' AS touched_from, timestamptz 'infinity' AS touched_to
+    FROM usage_stream
+    WHERE workspace_id = %(workspace)s AND bot_id = ANY(%(bots)s)
+        AND (bot_id, id) > (%(after_bot)s, %(after)s)
+    ORDER BY bot_id, id LIMIT %(limit)s
+) stream
+GROUP BY channel
 """
+# Who looks for one row of a bot that should have many reads the whole table if it has none.
+BY_INDEX = "SET LOCAL enable_seqscan = off"
+BY_ANY = "SET LOCAL enable_seqscan = on"
 # Conversations always stand with their sessions, so once there are none in the workspace, bots
 # without sessions have none. Index session_of_bot and primary keys.
 HAS_CONVERSATIONS = """
@@ -83,15 +99,13 @@ LIMIT 1
         "usage_usagemonth",
     )
 )
-LAST_CLAIMED = "SELECT bot_id, stream_id FROM stage_claim ORDER BY 1 DESC, 2 DESC LIMIT 1"
-
 HAS_CHANGES = "SELECT FROM stage_change LIMIT 1"  # else the streams that were due need not be sent
 # Conversations are of kind 0 here.
 READ_DIFFERENCES = f"""
 SELECT stream.bot_id, stream.channel, stream."user", stream.conversation, claim.kind, claim.number,
     claim.started_at, claim.stored, claim.counted
 FROM (
-    SELECT * FROM stage_change WHERE stream_id <> ALL(%(due)s::bigint[])
+    SELECT * FROM stage_change WHERE stream_id <> ALL(%(due)s)
 ) claim
 {STREAM_OF_CLAIM}
 ORDER BY stream.bot_id, claim.started_at, stream.id, claim.kind, claim.number
@@ -227,8 +241,11 @@ def has_sessions_or_totals(workspace: Workspace, rolled: Sequence[RolledBot]) ->
     """Tell whether anything that was counted is stored of one of the bots."""
     bots = [of.bot_id for of in rolled]
     with connection.cursor() as cursor:
+        cursor.execute(BY_INDEX)
         cursor.execute(HAS_SESSIONS_OR_TOTALS, {"workspace": workspace.pk, "bots": bots})
-        return bool(cursor.rowcount)
+        found = bool(cursor.rowcount)
+        cursor.execute(BY_ANY)
+    return found
 
 
 def rebuild_streams(
@@ -244,23 +261,21 @@ def rebuild_streams(
     ``sessions`` gathers them for the totals where nothing that was counted is stored yet.
     """
     due = take_marks(claim, bots)
-    last = (0, 0)
-    while streams := claim_streams(claim, bots, after=last):
+    for streams in claim_streams(claim, bots):
+        claim = claim._replace(streams=streams)
         staged = counting.count_claimed(claim, whole=True)
-        agents = reading.find_agents(claim)
-        changed = counting.count_agents(claim, streams=agents)
-        for stream_id in set(changed).difference(due.tolist() if changed else ()):
-            yield Difference(keys[agents[stream_id]], "agent", "different", None)
+        if changed := counting.count_agents(claim):
+            for stream_id in sorted(changed.keys() - set(due.tolist())):
+                yield Difference(keys[changed[stream_id]], "agent", "different", None)
         staging.write(claim, staged, first=sessions is not None)
         if sessions:
             staging.write_first(claim, staged, due=due)
-            sessions.add(claim, staged)
+            sessions.add(staged)
         else:
             staging.replace_stored(claim)
         yield from read_differences(claim, keys, due=due)
-        [last] = claim.execute(LAST_CLAIMED)
         clear_claim(claim)
-        report(streams)
+        report(len(streams.ids))
 
 
 def take_marks(claim: Claim, bots: list[int]) -> Counts:
@@ -272,12 +287,18 @@ def take_marks(claim: Claim, bots: list[int]) -> Counts:
     return unpack_counts(due)
 
 
-def claim_streams(claim: Claim, bots: list[int], *, after: tuple[int, int]) -> int:
-    """Claim the next streams whole, after a bot and stream; count them."""
-    after_bot, after_stream = after
-    return claim.execute(
-        CLAIM_STREAMS, bots=bots, after_bot=after_bot, after=after_stream, limit=STREAMS_AT_ONCE
-    ).rowcount
+def claim_streams(claim: Claim, bots: list[int]) -> Iterator[Streams]:
+    """Yield all streams of bots, some at a time."""
+    last, claimed = (0, 0), STREAMS_AT_ONCE
+    while claimed == STREAMS_AT_ONCE:
+        rows = claim.execute(
+            CLAIM_STREAMS, bots=bots, after_bot=last[0], after=last[1], limit=STREAMS_AT_ONCE
+        )
+        streams = unpack_streams(rows)
+        claimed = len(streams.ids)
+        if claimed:
+            yield streams
+            last = max(zip(streams.bots.tolist(), streams.ids.tolist(), strict=True))
 
 
 def read_differences(claim: Claim, keys: dict[int, str], *, due: Counts) -> Iterator[Difference]:
@@ -285,7 +306,7 @@ def read_differences(claim: Claim, keys: dict[int, str], *, due: Counts) -> Iter
     if not claim.execute(HAS_CHANGES).rowcount:
         return
     for bot_id, channel, user, conversation, kind, number, start, stored, counted in claim.execute(
-        READ_DIFFERENCES, due=bind_numbers(due.tolist())
+        READ_DIFFERENCES, due=Numbers(due)
     ):
         found = "superfluous" if not counted else "different" if stored else "missing"
         yield Difference(

@@ -14,9 +14,15 @@ from django.db import connection
 from accounts.models import Workspace
 from accounts.tenancy import in_workspace
 from usage import counting, staging, totals
+from usage.claims import (
+    MARK_AHEAD,
+    STREAM_ARRAYS,
+    STREAM_OF_CLAIM,
+    open_claim,
+    unpack_streams,
+)
 from usage.models import RolledBot
 from usage.postgres_time import from_count
-from usage.reading import MARK_AHEAD, STREAM_OF_CLAIM, find_agents, open_claim
 
 STREAMS_AT_ONCE = 2000
 
@@ -38,15 +44,15 @@ WITH taken AS (
         ORDER BY stream_id LIMIT %(limit)s))
     RETURNING bot_id, stream_id, due_at, marked_at, touched_from, touched_to
 ), ahead AS ({MARK_AHEAD}), claimed AS (
-    INSERT INTO stage_claim
-    SELECT stream_id, %(bot)s, agent <> '', channel, voice, touched_from, touched_to
+    SELECT stream_id, bot_id, channel, voice, agent, touched_from, touched_to
     FROM (
         SELECT stream_id, min(touched_from) AS touched_from, max(touched_to) AS touched_to
         FROM taken GROUP BY stream_id
     ) claim
     {STREAM_OF_CLAIM}
 )
-SELECT count(DISTINCT stream_id), min(greatest(due_at, marked_at)) FROM taken
+SELECT (SELECT min(greatest(due_at, marked_at)) FROM taken), {STREAM_ARRAYS}
+FROM claimed GROUP BY channel
 """
 
 # What was counted with a later clock, and has events after the given instant or had an open
@@ -90,11 +96,10 @@ def roll_up_next(*, workspace_id: int, now: datetime, wait: bool = False) -> int
             return None
         workspace = Workspace.objects.get(pk=workspace_id)
         claim = open_claim(workspace=workspace, now=rolled.advance(now))
-        claim.execute(CLAIM_STREAMS, bot=rolled.bot_id, limit=STREAMS_AT_ONCE)
-        streams: int
-        streams, waited_since = claim.cursor.fetchone() or (0, None)  # an instant as a count
+        rows = claim.execute(CLAIM_STREAMS, bot=rolled.bot_id, limit=STREAMS_AT_ONCE).fetchall()
+        claim = claim._replace(streams=unpack_streams(arrays for _, *arrays in rows))
         staged = counting.count_claimed(claim)
-        if counting.count_agents(claim, streams=find_agents(claim)):
+        if counting.count_agents(claim):
             totals.note_changed(workspace_id=workspace_id, bots=[rolled.bot_id])
         staging.write(claim, staged)
         staging.replace_stored(claim)
@@ -102,10 +107,10 @@ def roll_up_next(*, workspace_id: int, now: datetime, wait: bool = False) -> int
             staging.read_slots(claim),
             rolled=rolled,
             zone=ZoneInfo(workspace.timezone),
-            waited_since=None if waited_since is None else from_count(waited_since),
+            waited_since=from_count(rows[0][0]) if rows else None,
         )
         rolled.save(update_fields=["rolled_to"])
-    return streams
+    return len(claim.streams.ids)
 
 
 def claim_bot(*, workspace_id: int, now: datetime, wait: bool) -> RolledBot | None:

@@ -12,32 +12,26 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from psycopg import Cursor
 
+from usage.claims import Claim, Streams
 from usage.models import SessionKind
-from usage.plain_sessions import Counts, PlainConversations
-from usage.postgres_time import from_count
-from usage.queries import bind_numbers
-from usage.reading import ALERT, Claim, Sent
+from usage.plain_sessions import Counts, PlainConversations, Truths
+from usage.postgres_time import FUTURE, PAST, Numbers, from_count
+from usage.reading import ALERT, Sent
 from usage.sessions import RULE, SESSION, Conversation
 
 USAGE, VOICE = int(SessionKind.USAGE), int(SessionKind.VOICE)
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_TRAILER = b"\xff\xff"
 
-STAGE_INSTANT_STRETCHES = """
-INSERT INTO stage_stretch
-SELECT stream_id, greatest(touched_from, %(counted_from)s) - interval '1 microsecond',
-    touched_to + interval '1 microsecond', true
-FROM stage_claim
-"""
-
 # What is stored of the claimed streams and what was counted of them are compared. One look at the
 # primary key for each stretch: OFFSET 0 keeps the planner from reading the whole table instead.
 COMPARE_CONVERSATIONS = """
 INSERT INTO stage_change
-SELECT stream_id, started_at, 0, 0, place, stored.place IS NOT NULL, counted.ended_at IS NOT NULL
+SELECT stream_id, coalesce(counted.bot_id, stored.bot_id), started_at, 0, 0, place,
+    stored.place IS NOT NULL, counted.ended_at IS NOT NULL
 FROM (
     SELECT stored.* FROM stage_stretch stretch CROSS JOIN LATERAL (
-        SELECT ctid AS place, stream_id, started_at, ended_at, closed, voice, bot_time
+        SELECT ctid AS place, stream_id, bot_id, started_at, ended_at, closed, voice, bot_time
         FROM usage_conversation
         WHERE workspace_id = %(workspace)s AND stream_id = stretch.stream_id
             AND started_at > stretch.after AND started_at < stretch.before
@@ -51,11 +45,11 @@ WHERE (stored.ended_at, stored.closed, stored.voice, stored.bot_time)
 """
 COMPARE_SESSIONS = """
 INSERT INTO stage_change
-SELECT stream_id, started_at, kind, number, place, stored.place IS NOT NULL,
-    counted.ended_at IS NOT NULL
+SELECT stream_id, coalesce(counted.bot_id, stored.bot_id), started_at, kind, number, place,
+    stored.place IS NOT NULL, counted.ended_at IS NOT NULL
 FROM (
     SELECT stored.* FROM stage_stretch stretch CROSS JOIN LATERAL (
-        SELECT ctid AS place, stream_id, started_at, kind, number, ended_at,
+        SELECT ctid AS place, stream_id, bot_id, started_at, kind, number, ended_at,
             conversation_started_at, closed, completed
         FROM usage_billingsession
         WHERE workspace_id = %(workspace)s AND stream_id = stretch.stream_id
@@ -93,11 +87,11 @@ JOIN stage_change change USING (stream_id, started_at, kind, number) WHERE chang
 INSERT_CONVERSATIONS = """
 INSERT INTO usage_conversation
     (workspace_id, stream_id, started_at, ended_at, bot_id, closed, voice, bot_time)
-SELECT %(workspace)s, stream_id, started_at, ended_at, bot_id, closed, staged.voice, bot_time
-FROM stage_conversation staged JOIN stage_claim USING (stream_id) {changed}
+SELECT %(workspace)s, stream_id, started_at, ended_at, staged.bot_id, closed, voice, bot_time
+FROM stage_conversation staged {rest}
 """
 WRITE_CONVERSATIONS = f"""
-{INSERT_CONVERSATIONS.format(changed=CHANGED_CONVERSATIONS)}
+{INSERT_CONVERSATIONS.format(rest=CHANGED_CONVERSATIONS)}
 ORDER BY stream_id, started_at
 ON CONFLICT (workspace_id, stream_id, started_at) DO UPDATE
     SET ended_at = excluded.ended_at, closed = excluded.closed, voice = excluded.voice,
@@ -107,12 +101,12 @@ INSERT_SESSIONS = """
 INSERT INTO usage_billingsession
     (workspace_id, stream_id, bot_id, started_at, ended_at, conversation_started_at, number, kind,
      rule, closed, completed, channel)
-SELECT %(workspace)s, stream_id, bot_id, started_at, ended_at, conversation_started_at, number,
-    kind, %(rule)s, closed, completed, channel
-FROM stage_session JOIN stage_claim USING (stream_id) {changed}
+SELECT %(workspace)s, stream_id, staged.bot_id, started_at, ended_at, conversation_started_at,
+    number, kind, %(rule)s, closed, completed, (%(channels)s::text[])[channel]
+FROM stage_session staged {rest}
 """
 WRITE_SESSIONS = f"""
-{INSERT_SESSIONS.format(changed=CHANGED_SESSIONS)}
+{INSERT_SESSIONS.format(rest=CHANGED_SESSIONS)}
 ORDER BY stream_id, started_at, kind, number
 ON CONFLICT (workspace_id, stream_id, started_at, kind, number) DO UPDATE
     SET ended_at = excluded.ended_at, rule = excluded.rule, closed = excluded.closed,
@@ -120,22 +114,25 @@ ON CONFLICT (workspace_id, stream_id, started_at, kind, number) DO UPDATE
         completed = excluded.completed
 """
 
+# Else usage comes before voice, and the primary key is walked several times. Conversations, which
+# come nearly so, gain nothing.
+IN_ORDER = "ORDER BY stream_id, started_at"
 # What the rebuild has to report: all of it is missing.
 LIST_MISSING = """
 INSERT INTO stage_change
-SELECT stream_id, started_at, kind, number, NULL, false, true
+SELECT stream_id, bot_id, started_at, kind, number, NULL, false, true
 FROM (
-    SELECT stream_id, started_at, 0 AS kind, 0 AS number FROM stage_conversation
+    SELECT stream_id, bot_id, started_at, 0 AS kind, 0 AS number FROM stage_conversation
     UNION ALL
-    SELECT stream_id, started_at, kind, number FROM stage_session
+    SELECT stream_id, bot_id, started_at, kind, number FROM stage_session
 ) counted
-WHERE stream_id = ANY(%(streams)s::bigint[])
+WHERE stream_id = ANY(%(streams)s)
 """
 
 TOUCH_SLOTS = """
 INSERT INTO stage_slot
 SELECT bot_id, date_bin('15 minutes', started_at, '2000-01-01Z')
-FROM stage_change JOIN stage_claim USING (stream_id)
+FROM stage_change
 WHERE kind > 0
 GROUP BY 1, 2
 """
@@ -143,8 +140,8 @@ GROUP BY 1, 2
 INSERT_MARKS = """
 INSERT INTO usage_dirtystream
     (workspace_id, bot_id, stream_id, due_at, touched_from, touched_to)
-SELECT %(workspace)s, bot_id, stream_id, due_at, mark.touched_from, mark.touched_to
-FROM stage_mark mark JOIN stage_claim USING (stream_id)
+SELECT %(workspace)s, bot_id, stream_id, due_at, touched_from, touched_to
+FROM stage_mark
 """
 
 
@@ -178,34 +175,44 @@ class Layout:
 
 
 STRETCH = Layout(stream_id=8, after=8, before=8, instants=1)
-CONVERSATION = Layout(stream_id=8, started_at=8, ended_at=8, closed=1, voice=1, bot_time=16)
+CONVERSATION = Layout(
+    stream_id=8, bot_id=8, started_at=8, ended_at=8, closed=1, voice=1, bot_time=16
+)
 BLOCK = Layout(
-    stream_id=8, started_at=8, ended_at=8, conversation_started_at=8, kind=2, number=4, closed=1,
-    completed=1,
+    stream_id=8, bot_id=8, channel=4, started_at=8, ended_at=8, conversation_started_at=8, kind=2,
+    number=4, closed=1, completed=1,
 )  # fmt: skip
 INSTANT = Layout(
-    stream_id=8, started_at=8, ended_at=8, conversation_started_at=-1, kind=2, number=4, closed=1,
-    completed=1,
+    stream_id=8, bot_id=8, channel=4, started_at=8, ended_at=8, conversation_started_at=-1, kind=2,
+    number=4, closed=1, completed=1,
 )  # fmt: skip
 TOTAL = Layout(
     bot_id=8, level=2, place=8, channel=4, usage_sessions=4, alert_sessions=4, voice_sessions=4,
     conversations=4, notifications=4,
 )  # fmt: skip
-MARK = Layout(stream_id=8, due_at=8, touched_from=8, touched_to=8)
+MARK = Layout(stream_id=8, bot_id=8, due_at=8, touched_from=8, touched_to=8)
 
 
 class Rows:
-    """Rows of one layout, gathered in columns or one by one."""
+    """Rows of one layout, gathered in columns or one by one.
 
-    def __init__(self, layout: Layout) -> None:
+    The first column is the stream of each row, one of ``streams``; where a layout has a bot and a
+    channel, they are the stream's.
+    """
+
+    def __init__(self, layout: Layout, streams: Streams) -> None:
         """Start with nothing."""
         self.layout = layout
+        self.streams = streams
         self.parts: list[bytes] = []
         self.single: list[tuple[int, ...]] = []
 
-    def extend(self, *columns: ArrayLike) -> None:
+    def extend(self, streams: ArrayLike, *columns: ArrayLike) -> None:
         """Add many rows."""
-        self.parts.append(self.layout.pack(columns))
+        places = self.streams.find(streams)
+        known = {"bot_id": self.streams.bots, "channel": self.streams.channels}
+        found = [values[places] for name, values in known.items() if name in self.layout.names]
+        self.parts.append(self.layout.pack([streams, *found, *columns]))
 
     def append(self, *values: int) -> None:
         """Add one row."""
@@ -226,20 +233,16 @@ class Rows:
 
 
 class Staged:
-    """Rows for the temporary tables; instants are counts."""
+    """Rows of claimed streams for the temporary tables; instants are counts."""
 
-    def __init__(self) -> None:
+    def __init__(self, streams: Streams) -> None:
         """Start with nothing."""
-        self.stretches = Rows(STRETCH)
-        self.conversations = Rows(CONVERSATION)
-        self.blocks = Rows(BLOCK)
-        self.instants = Rows(INSTANT)
-        self.marks = Rows(MARK)
-
-    def list_streams(self) -> Counts:
-        """Return the streams of all sessions; some come more than once."""
-        rows = (self.blocks.read(), self.instants.read())
-        return np.concatenate([each["stream_id"] for each in rows]).astype(np.int64)
+        self.streams = streams
+        self.stretches = Rows(STRETCH, streams)
+        self.conversations = Rows(CONVERSATION, streams)
+        self.blocks = Rows(BLOCK, streams)
+        self.instants = Rows(INSTANT, streams)
+        self.marks = Rows(MARK, streams)
 
     def add_stretch(self, stream_id: int, *, after: int, before: int) -> None:
         """Replace what is stored of a stream's conversations that start between two instants."""
@@ -248,6 +251,19 @@ class Staged:
     def add_stretches(self, streams: ArrayLike, *, after: int, before: int) -> None:
         """Replace what is stored of many streams' conversations, each between the same instants."""
         self.stretches.extend(streams, after, before, False)
+
+    def have_sessions(self) -> Truths:
+        """Tell which of the streams have some."""
+        found = np.zeros(len(self.streams.ids), dtype=np.bool_)
+        for rows in (self.blocks.read(), self.instants.read()):
+            found[self.streams.find(rows["stream_id"].astype(np.int64))] = True
+        return found
+
+    def add_touched(self, *, since: int) -> None:
+        """Replace the alerts and notifications at the instants touched, from ``since`` on."""
+        first = np.maximum(self.streams.touched_from, max(since, PAST + 1)) - 1
+        last = np.minimum(self.streams.touched_to, FUTURE - 1) + 1
+        self.stretches.extend(self.streams.ids, first, last, True)
 
     def add_conversation(self, stream_id: int, conversation: Conversation) -> None:
         """Store a conversation and its sessions, and mark when it closes if it is open."""
@@ -295,6 +311,8 @@ def write(claim: Claim, staged: Staged, *, first: bool = False) -> None:
 
     ``first``: nothing is stored that could be replaced.
     """
+    if not first:
+        staged.add_touched(since=claim.since)
     for table, *gathered in (
         ("stage_stretch", *(() if first else (staged.stretches,))),
         ("stage_conversation", staged.conversations),
@@ -317,12 +335,12 @@ def write_first(claim: Claim, staged: Staged, *, due: Counts) -> None:
 
     Only what is not of ``due`` streams stands in stage_change.
     """
-    claim.execute(INSERT_CONVERSATIONS.format(changed=""))
-    claim.execute(INSERT_SESSIONS.format(changed=""), rule=RULE)
-    streams = staged.list_streams()
-    missing = streams[np.isin(streams, due, invert=True)]
-    if len(missing):
-        claim.execute(LIST_MISSING, streams=bind_numbers(set(missing.tolist())))
+    claim.execute(INSERT_CONVERSATIONS.format(rest=""))
+    claim.execute(INSERT_SESSIONS.format(rest=IN_ORDER), rule=RULE, channels=claim.streams.names)
+    not_due = staged.have_sessions() & ~claim.streams.find_among(due)
+    if not_due.any():
+        missing = claim.streams.ids[not_due]
+        claim.execute(LIST_MISSING, streams=Numbers(missing))
     claim.execute(INSERT_MARKS)
 
 
@@ -332,7 +350,6 @@ def replace_stored(claim: Claim) -> None:
     Until the claim is cleared, what differed stands in stage_change; to the end of the transaction
     the touched buckets stand in stage_slot.
     """
-    claim.execute(STAGE_INSTANT_STRETCHES)
     changed = claim.execute(COMPARE_CONVERSATIONS).rowcount
     changed += claim.execute(COMPARE_SESSIONS).rowcount
     if changed:
@@ -340,7 +357,7 @@ def replace_stored(claim: Claim) -> None:
             for statement in DELETE_SUPERFLUOUS.split(";"):
                 claim.execute(statement)
         claim.execute(WRITE_CONVERSATIONS)
-        claim.execute(WRITE_SESSIONS, rule=RULE)
+        claim.execute(WRITE_SESSIONS, rule=RULE, channels=claim.streams.names)
         claim.execute(TOUCH_SLOTS)
     claim.execute(INSERT_MARKS)
 

@@ -5,22 +5,20 @@ from typing import NamedTuple
 
 import numpy as np
 
+from usage.claims import Claim, Streams
 from usage.plain_sessions import Counts, Letters, PlainEvents, Truths, find_disorder
 from usage.postgres_time import (
     FUTURE,
     PAST,
-    to_count,
+    Numbers,
     unpack_counts,
-    unpack_truths,
 )
-from usage.queries import bind_numbers
 from usage.reading import (
     ALERT,
     COUNTED_EVENT,
     LETTER_OF_PLACE,
     NOTIFICATION,
     PLACE,
-    Claim,
     Sent,
     StreamReading,
 )
@@ -28,17 +26,16 @@ from usage.sessions import DAY, PLAIN_LETTERS, VOICE_CHANNELS
 from usage.stretches import Reading, Touched
 
 EVERYWHERE = Touched(PAST, FUTURE)
+# For each letter whether it is one of some: of small ones, or as it was read for what was sent.
+IS_PLAIN, IS_TRANSFER, IS_SENT = (
+    np.isin(np.arange(256), list(letters.encode()))
+    for letters in (PLAIN_LETTERS, "te", ALERT + NOTIFICATION)
+)
 SMALL = np.uint8(0x20)  # the bit by which a small letter differs from its capital
 
 # Of so many streams the events come in one row, which PostgreSQL limits to a gigabyte.
 STREAMS_AT_ONCE = 4000
 
-READ_CLAIMED = """
-SELECT array_agg(stream_id ORDER BY stream_id), array_agg(channel ORDER BY stream_id),
-    array_agg(voice ORDER BY stream_id)
-FROM stage_claim
-WHERE NOT of_agent AND (%(streams)s::bigint[] IS NULL OR stream_id = ANY(%(streams)s))
-"""
 # Index event_of_stream alone, in its order. The streams are named, since to look each of them up by
 # a join takes half as long again. A stream and the place of a letter travel as one number.
 READ_WHOLE = f"""
@@ -46,7 +43,7 @@ SELECT array_agg(stream_id * 256 + {PLACE}), array_agg(at),
     array_agg(agent) FILTER (WHERE type IN (3, 4))
 FROM (
     SELECT stream_id, at, type, direction, voice, agent FROM usage_event
-    WHERE workspace_id = %(workspace)s AND stream_id = ANY(%(ids)s::bigint[])
+    WHERE workspace_id = %(workspace)s AND stream_id = ANY(%(ids)s)
         AND {COUNTED_EVENT} AND at >= %(counted_from)s AND at <= %(now)s
     ORDER BY stream_id, at, type
 ) event
@@ -57,11 +54,13 @@ class WholeStreams(NamedTuple):
     """Streams with their events of the rule, stream by stream in order of time and type.
 
     ``starts`` has the place of each one's first event and, at last, where all end; each has one.
+    ``places`` has that of each one in ``streams``.
     ``letters`` and ``agents`` are as in `StreamReading`. ``silent`` are streams without any event.
     """
 
+    streams: Streams
+    places: Counts
     ids: Counts
-    channels: Sequence[str]
     calls: Truths
     voice: Truths
     starts: Counts
@@ -74,7 +73,7 @@ class WholeStreams(NamedTuple):
 
     def find_simple(self) -> Truths:
         """Tell which streams `count_plain_sessions` counts: whole, and all voice or all text."""
-        handled = self.have(~np.isin(self.letters | SMALL, list(PLAIN_LETTERS.encode())))
+        handled = self.have(~IS_PLAIN[self.letters | SMALL])
         simple = ~handled & (self.calls | ~self.voice)
         if self.reading.more_before:
             return (
@@ -86,7 +85,7 @@ class WholeStreams(NamedTuple):
     def find_disorderly(self, streams: Truths) -> Truths:
         """Tell which of some text streams have agents that do not come one after another."""
         events = np.repeat(streams, np.diff(self.starts))
-        named = np.isin(self.letters | SMALL, list(b"te"))
+        named = IS_TRANSFER[self.letters | SMALL]
         numbers = {"": 0}
         agents = [numbers.setdefault(agent, len(numbers)) for agent in self.agents]
         disorder = np.zeros(len(self.letters), dtype=np.bool_)
@@ -112,12 +111,12 @@ class WholeStreams(NamedTuple):
 
     def read_each(self, streams: Truths) -> Iterator[StreamReading]:
         """Yield some streams one by one."""
-        named = np.append(0, np.cumsum(np.isin(self.letters | SMALL, list(b"te"))))
+        named = np.append(0, np.cumsum(IS_TRANSFER[self.letters | SMALL]))
         for place in np.flatnonzero(streams).tolist():
             start, stop = self.starts[place : place + 2].tolist()
             yield StreamReading(
                 stream_id=int(self.ids[place]),
-                channel=self.channels[place],
+                channel=self.streams.name_channel(self.places[place]),
                 voice=bool(self.voice[place]),
                 touched=EVERYWHERE,
                 reading=self.reading,
@@ -132,28 +131,29 @@ def read_whole(claim: Claim, *, streams: Sequence[int] | None = None) -> WholeSt
 
     Streams of agents are not among them.
     """
-    [(ids, channels, spoken)] = claim.execute(READ_CLAIMED, streams=streams)
-    ids = unpack_counts(ids)
+    claimed = claim.streams
+    chosen = ~claimed.of_agents if streams is None else np.isin(claimed.ids, streams)
+    ids = claimed.ids[chosen]
     owners, instants, letters, agents = read_events_of(claim, ids)
-    is_sent = np.isin(letters, list((ALERT + NOTIFICATION).encode()))
+    is_sent = IS_SENT[letters]
     sent = Sent(owners[is_sent], instants[is_sent], letters[is_sent])
     owners, instants, letters = owners[~is_sent], instants[~is_sent], letters[~is_sent]
 
     starts = np.flatnonzero(np.append(True, owners[1:] != owners[:-1])[: len(owners)])
     found = owners[starts]
-    places = np.searchsorted(ids, found)
-    channels = [channels[place] for place in places.tolist()]
-    since = PAST if claim.counted_from is None else to_count(claim.counted_from)
+    places = claimed.find(found)
+    of_calls = np.array([False, *(name in VOICE_CHANNELS for name in claimed.names)])
     whole = WholeStreams(
+        streams=claimed,
+        places=places,
         ids=found,
-        channels=channels,
-        calls=np.array([channel in VOICE_CHANNELS for channel in channels], dtype=np.bool_),
-        voice=unpack_truths(spoken)[places],
+        calls=of_calls[claimed.channels[places]],
+        voice=claimed.voice[places],
         starts=np.append(starts, len(owners)),
         instants=instants,
         letters=letters,
         agents=agents,
-        reading=Reading(since, more_before=claim.counted_from is not None, more_after=False),
+        reading=Reading(claim.since, more_before=claim.counted_from is not None, more_after=False),
         silent=ids[~np.isin(ids, found, assume_unique=True)],
         sent=sent,
     )
@@ -170,7 +170,7 @@ def read_events_of(claim: Claim, ids: Counts) -> tuple[Counts, Counts, Letters, 
     agents: list[str] = []
     for start in range(0, len(ids), STREAMS_AT_ONCE):
         part = ids[start : start + STREAMS_AT_ONCE]
-        [row] = claim.execute(READ_WHOLE, ids=bind_numbers(part.tolist()))
+        [row] = claim.execute(READ_WHOLE, ids=Numbers(part))
         kinds.append(unpack_counts(row[0]))
         instants.append(unpack_counts(row[1]))
         agents += row[2] or ()

@@ -44,10 +44,11 @@ def acme() -> Workspace:
 
 
 def make_bots(of: Workspace) -> None:
-    """Give a workspace three bots, each with three users and an alert."""
+    """Give a workspace three bots, each with three users on a channel each, and an alert."""
     for bot in BOTS:
         for user in USERS:
-            make.take_in(of, *make.talk(0, 10, 20, subject=bot, user=user))
+            talk = make.talk(0, 10, 20, subject=bot, user=user, channel=f"of {user}")
+            make.take_in(of, *talk)
         make.take_in(of, make.event("alert.delivered", subject=bot, alert="a"))
 
 

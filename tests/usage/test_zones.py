@@ -12,8 +12,8 @@ from accounts.models import Bot, Workspace
 from accounts.tenancy import in_workspace
 from tests import make
 from usage import queries, rebuild, rollup, totals, zones
+from usage.claims import open_claim
 from usage.models import RolledBot, UsageDay, UsageDayInAll, UsageMonth
-from usage.reading import open_claim
 from usage.tasks import find_old_zones, recount_days
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "operator"])
