@@ -23,6 +23,7 @@ from usage.claims import (
     STREAM_OF_CLAIM,
     Claim,
     Streams,
+    by_index,
     clear_claim,
     open_claim,
     unpack_streams,
@@ -73,9 +74,6 @@ FROM (
 ) stream
 GROUP BY channel
 """
-# Who looks for one row of a bot that should have many reads the whole table if it has none.
-BY_INDEX = "SET LOCAL enable_seqscan = off"
-BY_ANY = "SET LOCAL enable_seqscan = on"
 # Conversations always stand with their sessions, so once there are none in the workspace, bots
 # without sessions have none. Index session_of_bot and primary keys.
 HAS_CONVERSATIONS = """
@@ -240,12 +238,9 @@ def rebuild_bots(
 def has_sessions_or_totals(workspace: Workspace, rolled: Sequence[RolledBot]) -> bool:
     """Tell whether anything that was counted is stored of one of the bots."""
     bots = [of.bot_id for of in rolled]
-    with connection.cursor() as cursor:
-        cursor.execute(BY_INDEX)
+    with by_index(), connection.cursor() as cursor:
         cursor.execute(HAS_SESSIONS_OR_TOTALS, {"workspace": workspace.pk, "bots": bots})
-        found = bool(cursor.rowcount)
-        cursor.execute(BY_ANY)
-    return found
+        return bool(cursor.rowcount)
 
 
 def rebuild_streams(

@@ -7,6 +7,7 @@ has a mark of its own, which stays. A worker that dies leaves everything as it w
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.db import connection
@@ -18,6 +19,7 @@ from usage.claims import (
     MARK_AHEAD,
     STREAM_ARRAYS,
     STREAM_OF_CLAIM,
+    by_index,
     open_claim,
     unpack_streams,
 )
@@ -26,13 +28,16 @@ from usage.postgres_time import from_count
 
 STREAMS_AT_ONCE = 2000
 
-# Which bot has work that is due? `SKIP LOCKED` passes by those that another worker rolls up.
+# Which bot, of those after another one, has work that is due? `SKIP LOCKED` passes by those that
+# another worker rolls up. Primary key of marks: the indexes of others are not walked through.
 CLAIM_BOT = """
-SELECT bot_id FROM usage_rolledbot bot
-WHERE workspace_id = %(workspace)s AND EXISTS (
+SELECT bot_id FROM usage_rolledbot bot CROSS JOIN LATERAL (
     SELECT FROM usage_dirtystream mark
-    WHERE mark.workspace_id = %(workspace)s AND mark.bot_id = bot.bot_id AND due_at <= %(now)s)
-ORDER BY bot_id LIMIT 1 FOR UPDATE
+    WHERE mark.workspace_id = %(workspace)s AND mark.bot_id = bot.bot_id AND due_at <= %(now)s
+    LIMIT 1
+) due
+WHERE workspace_id = %(workspace)s AND bot_id > %(after)s
+ORDER BY bot_id LIMIT 1 FOR UPDATE OF bot
 """
 
 CLAIM_STREAMS = f"""
@@ -69,6 +74,13 @@ GROUP BY event.bot_id, stream_id
 """
 
 
+class Portion(NamedTuple):
+    """What one transaction counted: some streams of a bot."""
+
+    bot_id: int
+    streams: int
+
+
 def run(
     *,
     workspace_id: int,
@@ -78,20 +90,27 @@ def run(
 ) -> int:
     """Roll up what is due in a workspace at ``now``; return the number of streams counted.
 
-    Bots that another worker rolls up are passed by, or waited for with ``wait``. ``progress`` is
-    told how many streams each transaction counted. Safe to repeat and to run at once with itself.
+    Bots take turns, and those that another worker rolls up are passed by, or waited for with
+    ``wait``. ``progress`` is told how many streams each transaction counted. Safe to repeat and to
+    run at once with itself.
     """
-    counted = 0
-    while (streams := roll_up_next(workspace_id=workspace_id, now=now, wait=wait)) is not None:
-        counted += streams
-        progress(streams)
+    counted = bot = 0
+    while done := roll_up_next(workspace_id=workspace_id, now=now, after=bot, wait=wait):
+        bot = done.bot_id
+        counted += done.streams
+        progress(done.streams)
     return counted
 
 
-def roll_up_next(*, workspace_id: int, now: datetime, wait: bool = False) -> int | None:
-    """Count some dirty streams of one bot, in one transaction; None: there was nothing due."""
+def roll_up_next(
+    *, workspace_id: int, now: datetime, after: int = 0, wait: bool = False
+) -> Portion | None:
+    """Count some dirty streams of one bot, in one transaction; None: there was nothing due.
+
+    The bot is the next one that has any after bot ``after``, else the first.
+    """
     with in_workspace(workspace_id):
-        rolled = claim_bot(workspace_id=workspace_id, now=now, wait=wait)
+        rolled = claim_bot(workspace_id=workspace_id, now=now, after=after, wait=wait)
         if rolled is None:
             return None
         workspace = Workspace.objects.get(pk=workspace_id)
@@ -110,16 +129,23 @@ def roll_up_next(*, workspace_id: int, now: datetime, wait: bool = False) -> int
             waited_since=from_count(rows[0][0]) if rows else None,
         )
         rolled.save(update_fields=["rolled_to"])
-    return len(claim.streams.ids)
+    return Portion(rolled.bot_id, len(claim.streams.ids))
 
 
-def claim_bot(*, workspace_id: int, now: datetime, wait: bool) -> RolledBot | None:
-    """Lock a bot that has due work, to the end of the transaction."""
+def claim_bot(
+    *, workspace_id: int, now: datetime, after: int = 0, wait: bool = False
+) -> RolledBot | None:
+    """Lock the next bot after bot ``after`` that has due work, else the first that has any.
+
+    It is locked to the end of the transaction.
+    """
     sql = CLAIM_BOT if wait else f"{CLAIM_BOT} SKIP LOCKED"
-    with connection.cursor() as cursor:
-        cursor.execute(sql, {"workspace": workspace_id, "now": now})
-        row = cursor.fetchone()
-    return RolledBot.objects.for_workspace(workspace_id).get(bot=row[0]) if row else None
+    with by_index(), connection.cursor() as cursor:
+        for place in sorted({after, 0}, reverse=True):
+            cursor.execute(sql, {"workspace": workspace_id, "now": now, "after": place})
+            if row := cursor.fetchone():
+                return RolledBot.objects.for_workspace(workspace_id).get(bot=row[0])
+    return None
 
 
 def put_clock_back(*, workspace_id: int, to: datetime) -> None:

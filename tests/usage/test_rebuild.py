@@ -15,6 +15,8 @@ from accounts.tenancy import in_workspace
 from tests import make
 from tests.conftest import process_environment
 from tests.make import HOUR, LONG_AFTER, MINUTE, NOON
+from tests.reads import tables_read_whole
+from tests.rows import connected
 from usage import rebuild, rollup, totals, whole_streams
 from usage.models import (
     BillingSession,
@@ -33,6 +35,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 BOTS = ("booking", "faq", "support")
 USERS = ("u1", "u2", "u3")
+ANALYZE = b"""
+ANALYZE usage_billingsession, usage_usagebucket, usage_usagesixhours, usage_usageday,
+    usage_usagedayinall, usage_usagemonth
+"""
 
 
 @pytest.fixture
@@ -204,6 +210,19 @@ def test_each_bot_keeps_its_own_latest_clock(acme: Workspace) -> None:
         assert list(clocks.values_list("rolled_to", flat=True)) == [LONG_AFTER, later, LONG_AFTER]
 
 
+def test_bot_without_sessions_is_told_without_reading_those_of_others(acme: Workspace) -> None:
+    make.roll_up(acme)
+    make.take_in(acme, make.event(subject="new"))
+    connected().execute(ANALYZE)  # all is small: to read it whole would be fine
+
+    with in_workspace(acme.pk), tables_read_whole() as tables:
+        *with_sessions, new = RolledBot.objects.for_workspace(acme).order_by("bot_id")
+        assert not rebuild.has_sessions_or_totals(acme, [new])
+        assert rebuild.has_sessions_or_totals(acme, [new, *with_sessions])
+
+    assert tables <= {"usage_rolledbot"}
+
+
 def test_rebuild_reads_only_when_no_other_worker_has_the_bot(acme: Workspace) -> None:
     done = threading.Event()
 
@@ -216,7 +235,7 @@ def test_rebuild_reads_only_when_no_other_worker_has_the_bot(acme: Workspace) ->
 
     worker = threading.Thread(target=work)
     with in_workspace(acme.pk):
-        assert rollup.claim_bot(workspace_id=acme.pk, now=LONG_AFTER, wait=False)
+        assert rollup.claim_bot(workspace_id=acme.pk, now=LONG_AFTER)
         worker.start()
         assert not done.wait(0.5)
         make.take_in(acme, *make.talk(0, 10, 20, user="u4"))

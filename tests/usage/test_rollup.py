@@ -1,18 +1,22 @@
 """Events become sessions and totals, whatever the order in which they arrive."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.models import Sum
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from accounts.models import Workspace
+from accounts.models import Bot, Workspace
 from accounts.tenancy import in_workspace
 from tests import make
-from tests.make import HOUR, MINUTE, NOON
+from tests.make import HOUR, LONG_AFTER, MINUTE, NOON
+from tests.reads import tables_read_whole
+from tests.rows import connected
 from usage import rebuild, rollup
 from usage.models import (
     BillingSession,
@@ -81,6 +85,84 @@ def test_rolling_up_twice_changes_nothing() -> None:
 
     assert make.roll_up(acme) == 0
     assert make.blocks(acme) == before
+
+
+def take_in_users(of: Workspace, bot: str, *, users: int) -> None:
+    make.take_in(of, *(make.event(subject=bot, user=f"u{user}") for user in range(users)))
+
+
+def test_bots_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    acme = make.workspace()
+    for bot in ("alpha", "beta", "gamma"):
+        take_in_users(acme, bot, users=5 if bot == "alpha" else 3)
+    with in_workspace(acme.pk):
+        keys = dict(Bot.objects.for_workspace(acme).values_list("pk", "key"))
+    monkeypatch.setattr(rollup, "STREAMS_AT_ONCE", 2)
+
+    turns, after = [], 0
+    while done := rollup.roll_up_next(workspace_id=acme.pk, now=LONG_AFTER, after=after):
+        after = done.bot_id
+        turns.append((keys[after], done.streams))
+
+    assert turns == [
+        ("alpha", 2),
+        ("beta", 2),
+        ("gamma", 2),
+        ("alpha", 2),
+        ("beta", 1),
+        ("gamma", 1),
+        ("alpha", 1),
+    ]
+
+
+def test_bot_that_another_worker_rolls_up_is_passed_by() -> None:
+    acme = make.workspace()
+    for bot in ("alpha", "beta"):
+        take_in_users(acme, bot, users=2)
+
+    def roll_up_the_rest() -> int:
+        try:
+            return rollup.run(workspace_id=acme.pk, now=LONG_AFTER)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as other, in_workspace(acme.pk):
+        assert rollup.claim_bot(workspace_id=acme.pk, now=LONG_AFTER)
+        counted = other.submit(roll_up_the_rest).result(timeout=30)
+
+    assert counted == 2
+    assert {block.bot for block in make.sessions(acme)} == {"beta"}
+    assert make.roll_up(acme) == 2
+
+
+def test_bot_that_is_marked_after_its_turn_gets_another() -> None:
+    acme = make.workspace()
+    for bot in ("alpha", "beta"):
+        take_in_users(acme, bot, users=1)
+    turns: list[int] = []
+
+    def take_in_late(streams: int) -> None:
+        turns.append(streams)
+        if len(turns) == 2:
+            take_in_users(acme, "alpha", users=3)
+
+    rollup.run(workspace_id=acme.pk, now=LONG_AFTER, progress=take_in_late)
+
+    assert turns == [1, 1, 3]
+    assert not count_marks(acme)
+
+
+def test_bot_with_work_is_found_without_reading_the_marks_of_others() -> None:
+    acme = make.workspace()
+    take_in_users(acme, "alpha", users=1)
+    make.roll_up(acme)
+    take_in_users(acme, "beta", users=1)
+    connected().execute(b"ANALYZE usage_dirtystream")  # it is small: to read it whole would be fine
+
+    with in_workspace(acme.pk), tables_read_whole() as tables:
+        assert rollup.claim_bot(workspace_id=acme.pk, now=LONG_AFTER)
+
+    assert "usage_dirtystream" not in tables
 
 
 def test_late_event_joins_two_conversations() -> None:
