@@ -110,9 +110,10 @@ def post_events(request: ApiRequest) -> EventsAnswer:
     key = request.auth
     with in_workspace(key.workspace_id):
         workspace = Workspace.objects.get(pk=key.workspace_id)
+        bots = known_bots(workspace)
     late = now - timedelta(days=workspace.lateness_days)
     limits = Limits(now, max(late, retention.oldest_kept(workspace, now=now)))
-    chunk = check_events(enumerate(events, 1), limits=limits, bots=known_bots(workspace))
+    chunk = check_events(enumerate(events, 1), limits=limits, bots=bots)
     return answer(store(chunk, workspace_id=workspace.pk, now=now, api_key_id=key.pk))
 
 

@@ -73,7 +73,8 @@ def import_events(
         CheckerEnded: the process that checks is gone; whole chunks are stored and reported.
     """
     limits = Limits(now, retention.oldest_kept(workspace, now=now))
-    bots = None if create_bots else known_bots(workspace)
+    with in_workspace(workspace.pk):
+        bots = None if create_bots else known_bots(workspace)
     counts = Counts()
     with (
         closing(read_chunks(file, limits=limits, bots=bots)) as chunks,
@@ -91,8 +92,7 @@ def import_events(
 
 def known_bots(workspace: Workspace) -> frozenset[str]:
     """Return the keys of the workspace's bots; an archived bot still takes events."""
-    with in_workspace(workspace.pk):
-        return frozenset(Bot.objects.for_workspace(workspace).values_list("key", flat=True))
+    return frozenset(Bot.objects.for_workspace(workspace).values_list("key", flat=True))
 
 
 def read_chunks(

@@ -17,7 +17,6 @@ from django.db import IntegrityError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from accounts import bots
-from accounts.models import Bot
 from accounts.tenancy import in_workspace
 from usage.chunks import Chunk, Rejection
 from usage.models import EventSource, Intake, RejectedEvent
@@ -78,9 +77,16 @@ UPDATE usage_stream SET voice = true
 WHERE workspace_id = %(workspace)s AND id IN (SELECT id FROM spoken)
 """
 
+NAME_BOTS = """
+SELECT key, bot.id, rolled.bot_id IS NULL AS unwatched
+FROM accounts_bot bot
+LEFT JOIN usage_rolledbot rolled
+    ON rolled.workspace_id = %(workspace)s AND rolled.bot_id = bot.id
+WHERE bot.workspace_id = %(workspace)s AND key = ANY(%(keys)s::text[])
+"""
 WATCH_BOTS = """
 INSERT INTO usage_rolledbot (workspace_id, bot_id)
-SELECT %(workspace)s, bot_id FROM unnest(%(bots)s::bigint[]) bot_id ORDER BY bot_id
+SELECT %(workspace)s, bot_id FROM unnest(%(unwatched)s::bigint[]) bot_id ORDER BY bot_id
 ON CONFLICT DO NOTHING
 """
 
@@ -168,19 +174,23 @@ def store(
         differing = chunk.differing.copy()
         if chunk.sources:
             sources = name_sources(chunk.sources, workspace_id=workspace_id)
-            served = name_bots(chunk.bots, workspace_id=workspace_id, create=chunk.create_bots)
+            served, unwatched = name_bots(
+                chunk.bots, workspace_id=workspace_id, create=chunk.create_bots
+            )
             values: Values = {
                 "workspace": workspace_id,
                 "now": now,
                 "sources": sources,
                 "bots": served,
+                "unwatched": unwatched,
             }
             stage(cursor, chunk)
             cursor.execute(INSERT_STREAMS, values)
             created = [stream_id for (stream_id,) in cursor.fetchall()]
             if chunk.has_voice:
                 cursor.execute(MARK_VOICE, values)
-            cursor.execute(WATCH_BOTS, values)
+            if unwatched:
+                cursor.execute(WATCH_BOTS, values)
             insert_events(cursor, values)
             names = dict(zip(sources, chunk.sources, strict=True))
             accepted.update({names[number]: count for number, count in cursor.fetchall()})
@@ -201,22 +211,31 @@ def store(
 
 def name_sources(names: Sequence[str], *, workspace_id: int) -> list[int]:
     """Return the ids of sources, created where they are new."""
-    EventSource.objects.bulk_create(
-        [EventSource(workspace_id=workspace_id, name=name) for name in sorted(names)],
-        ignore_conflicts=True,
-    )
     known = EventSource.objects.for_workspace(workspace_id).filter(name__in=names)
     ids = dict(known.values_list("name", "id"))
+    if missing := sorted(set(names) - ids.keys()):
+        EventSource.objects.bulk_create(
+            [EventSource(workspace_id=workspace_id, name=name) for name in missing],
+            ignore_conflicts=True,
+        )
+        ids = dict(known.values_list("name", "id"))
     return [ids[name] for name in names]
 
 
-def name_bots(keys: Sequence[str], *, workspace_id: int, create: bool) -> list[int]:
-    """Return the ids of bots, created where ``create`` says so and they are new."""
+def name_bots(
+    keys: Sequence[str], *, workspace_id: int, create: bool
+) -> tuple[list[int], list[int]]:
+    """Return the ids of bots, and of those that the roll-up does not know yet.
+
+    They are created where ``create`` says so and they are new.
+    """
     if create:
         bots.create_missing(workspace_id=workspace_id, keys=keys)
-    known = Bot.objects.for_workspace(workspace_id).filter(key__in=keys)
-    ids = dict(known.values_list("key", "id"))
-    return [ids[key] for key in keys]
+    with connection.cursor() as cursor:
+        cursor.execute(NAME_BOTS, {"workspace": workspace_id, "keys": list(keys)})
+        known = cursor.fetchall()
+    ids = {key: bot_id for key, bot_id, _ in known}
+    return [ids[key] for key in keys], [bot_id for _, bot_id, unwatched in known if unwatched]
 
 
 def stage(cursor: CursorWrapper, chunk: Chunk) -> None:
