@@ -175,7 +175,8 @@ class Claim(NamedTuple):
 def by_index() -> Iterator[None]:
     """Have no table read whole, nor bots sorted, where one row of each bot is looked for.
 
-    The planner takes it that each bot has many, and reads a whole table for one that has none.
+    The planner takes it that each bot has many, and reads a whole table for one that has none; and
+    to sort the bots it would look at each of them before the first. In the caller's transaction.
     """
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")

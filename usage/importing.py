@@ -91,7 +91,10 @@ def import_events(
 
 
 def known_bots(workspace: Workspace) -> frozenset[str]:
-    """Return the keys of the workspace's bots; an archived bot still takes events."""
+    """Return the keys of the workspace's bots; an archived bot still takes events.
+
+    The caller is in a transaction of the workspace.
+    """
     return frozenset(Bot.objects.for_workspace(workspace).values_list("key", flat=True))
 
 

@@ -77,6 +77,8 @@ UPDATE usage_stream SET voice = true
 WHERE workspace_id = %(workspace)s AND id IN (SELECT id FROM spoken)
 """
 
+# By bot_key_unique and rolled_bot_of_workspace. No row of usage_rolledbot is ever removed, so a bot
+# that has one keeps it.
 NAME_BOTS = """
 SELECT key, bot.id, rolled.bot_id IS NULL AS unwatched
 FROM accounts_bot bot
@@ -84,6 +86,7 @@ LEFT JOIN usage_rolledbot rolled
     ON rolled.workspace_id = %(workspace)s AND rolled.bot_id = bot.id
 WHERE bot.workspace_id = %(workspace)s AND key = ANY(%(keys)s::text[])
 """
+
 WATCH_BOTS = """
 INSERT INTO usage_rolledbot (workspace_id, bot_id)
 SELECT %(workspace)s, bot_id FROM unnest(%(unwatched)s::bigint[]) bot_id ORDER BY bot_id
@@ -225,9 +228,9 @@ def name_sources(names: Sequence[str], *, workspace_id: int) -> list[int]:
 def name_bots(
     keys: Sequence[str], *, workspace_id: int, create: bool
 ) -> tuple[list[int], list[int]]:
-    """Return the ids of bots, and of those that the roll-up does not know yet.
+    """Return the ids of bots in the order of ``keys``, and those that have no row of the roll-up.
 
-    They are created where ``create`` says so and they are new.
+    Bots that are new are created first, where ``create`` says so.
     """
     if create:
         bots.create_missing(workspace_id=workspace_id, keys=keys)

@@ -249,6 +249,12 @@ class RolledBot(LargeTable):
 
     objects = RolledBotQuerySet.as_manager()
 
+    class Meta:
+        constraints: ClassVar = [
+            # The bots of a workspace are walked through in their order.
+            models.UniqueConstraint("workspace", "bot", name="rolled_bot_of_workspace")
+        ]
+
     def __str__(self) -> str:
         return f"{self.bot_id} to {self.rolled_to}"
 

@@ -29,7 +29,8 @@ from usage.postgres_time import from_count
 STREAMS_AT_ONCE = 2000
 
 # Which bot, of those after another one, has work that is due? `SKIP LOCKED` passes by those that
-# another worker rolls up. Primary key of marks: the indexes of others are not walked through.
+# another worker rolls up. By rolled_bot_of_workspace, and of each bot one mark by the primary key
+# of marks; without the inner LIMIT it is a join, which may read all of them.
 CLAIM_BOT = """
 SELECT bot_id FROM usage_rolledbot bot CROSS JOIN LATERAL (
     SELECT FROM usage_dirtystream mark
@@ -95,11 +96,13 @@ def run(
     run at once with itself.
     """
     counted = bot = 0
-    while done := roll_up_next(workspace_id=workspace_id, now=now, after=bot, wait=wait):
+    while True:
+        done = roll_up_next(workspace_id=workspace_id, now=now, after=bot, wait=wait)
+        if done is None:
+            return counted
         bot = done.bot_id
         counted += done.streams
         progress(done.streams)
-    return counted
 
 
 def roll_up_next(
@@ -107,7 +110,8 @@ def roll_up_next(
 ) -> Portion | None:
     """Count some dirty streams of one bot, in one transaction; None: there was nothing due.
 
-    The bot is the next one that has any after bot ``after``, else the first.
+    The bot is the next one that has any after bot ``after``, else the first. Of one that was waited
+    for there may be none left.
     """
     with in_workspace(workspace_id):
         rolled = claim_bot(workspace_id=workspace_id, now=now, after=after, wait=wait)

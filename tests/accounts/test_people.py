@@ -1,6 +1,5 @@
 """Users & roles: what a person may become, and what stands against it."""
 
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -17,7 +16,7 @@ from accounts import bots, people
 from accounts.models import AuditEntry, Bot, BotShare, Invitation, Membership, Role, Workspace
 from accounts.tenancy import in_workspace
 from tests import make
-from tests.at_once import at_once
+from tests.at_once import at_once, wait_until_somebody_waits
 from tests.pages import GARBAGE, HUGE, sign_in, words
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -271,16 +270,6 @@ def test_bot_that_somebody_else_was_just_given_is_not_handed_over(acme: Workspac
             {"owner": member.user.email},
             {"owner": other.user.email},
         ]
-
-
-def wait_until_somebody_waits() -> None:
-    give_up = time.monotonic() + 30
-    waits = False
-    while not waits:
-        assert time.monotonic() < give_up
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) > 0 FROM pg_locks WHERE NOT granted")
-            ((waits,),) = cursor.fetchall()
 
 
 def test_bots_are_not_handed_to_strangers_or_shared(acme: Workspace) -> None:

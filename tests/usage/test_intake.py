@@ -6,13 +6,14 @@ from datetime import datetime
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Bot, Workspace
 from accounts.tenancy import in_workspace
 from tests import make
 from tests.make import NOON
 from usage.intake import Outcome
-from usage.models import DirtyStream, Event, Stream
+from usage.models import DirtyStream, Event, EventSource, Stream
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -79,6 +80,53 @@ def test_same_event_from_two_clients_at_once_is_stored_once() -> None:
         assert sorted(outcome.accepted for outcome in outcomes) == [0, 1]
         assert sum(outcome.differing for outcome in outcomes) == 1
     assert len(stored(acme)) == 20
+
+
+def test_first_events_of_sources_and_bots_at_once() -> None:
+    acme = make.workspace()
+    for number in range(10):
+        one, other = (
+            make.event(source=f"/{number}", subject=f"bot-{number}", user=user)
+            for user in ("u1", "u2")
+        )
+
+        at_once(lambda: make.take_in(acme, one), lambda: make.take_in(acme, other))  # noqa: B023
+
+    assert len(stored(acme)) == 20
+    assert make.roll_up(acme) == 20
+
+
+def test_batch_of_known_and_new_sources_and_bots() -> None:
+    acme = make.workspace()
+    make.take_in(acme, make.event(id="first", source="/b", subject="bot-b"))
+
+    outcome = make.take_in(
+        acme, *(make.event(source=f"/{name}", subject=f"bot-{name}") for name in "abc")
+    )
+
+    assert outcome.accepted == 3
+    with in_workspace(acme.pk):
+        events = Event.objects.for_workspace(acme).values_list("source_id", "bot__key")
+        names = dict(EventSource.objects.for_workspace(acme).values_list("pk", "name"))
+        assert sorted((names[source], bot) for source, bot in events) == [
+            ("/a", "bot-a"),
+            ("/b", "bot-b"),
+            ("/b", "bot-b"),
+            ("/c", "bot-c"),
+        ]
+    assert make.roll_up(acme) == 3
+
+
+def test_batch_of_known_sources_and_bots_writes_neither() -> None:
+    acme = make.workspace()
+    make.take_in(acme, make.event())
+
+    with CaptureQueriesContext(connection) as queries:
+        make.take_in(acme, make.event())
+
+    written = [query["sql"].split()[2] for query in queries if "INSERT INTO" in query["sql"][:20]]
+    assert written
+    assert not {"usage_rolledbot", '"usage_eventsource"'} & set(written)
 
 
 def test_overlapping_batches_at_once_do_not_wait_in_a_circle() -> None:

@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from accounts.models import Bot, Workspace
+from accounts.models import Workspace
 from accounts.tenancy import in_workspace
 from tests import make
+from tests.at_once import wait_until_somebody_waits
 from tests.make import HOUR, LONG_AFTER, MINUTE, NOON
 from tests.reads import tables_read_whole
 from tests.rows import connected
@@ -56,6 +57,10 @@ def differences(of: Workspace, now: datetime = make.LONG_AFTER) -> list[rebuild.
     return list(rebuild.run(workspace_id=of.pk, now=now))
 
 
+def take_in_users(of: Workspace, bot: str, *, users: int) -> None:
+    make.take_in(of, *(make.event(subject=bot, user=f"u{user}") for user in range(users)))
+
+
 def test_roll_up_leaves_other_workspaces_alone() -> None:
     acme, globex = make.workspace("acme"), make.workspace("globex")
     make.take_in(globex, *make.talk(0, 5))
@@ -87,32 +92,18 @@ def test_rolling_up_twice_changes_nothing() -> None:
     assert make.blocks(acme) == before
 
 
-def take_in_users(of: Workspace, bot: str, *, users: int) -> None:
-    make.take_in(of, *(make.event(subject=bot, user=f"u{user}") for user in range(users)))
-
-
 def test_bots_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     acme = make.workspace()
     for bot in ("alpha", "beta", "gamma"):
         take_in_users(acme, bot, users=5 if bot == "alpha" else 3)
-    with in_workspace(acme.pk):
-        keys = dict(Bot.objects.for_workspace(acme).values_list("pk", "key"))
     monkeypatch.setattr(rollup, "STREAMS_AT_ONCE", 2)
+    turns: list[int] = []
 
-    turns, after = [], 0
-    while done := rollup.roll_up_next(workspace_id=acme.pk, now=LONG_AFTER, after=after):
-        after = done.bot_id
-        turns.append((keys[after], done.streams))
+    counted = rollup.run(workspace_id=acme.pk, now=LONG_AFTER, progress=turns.append)
 
-    assert turns == [
-        ("alpha", 2),
-        ("beta", 2),
-        ("gamma", 2),
-        ("alpha", 2),
-        ("beta", 1),
-        ("gamma", 1),
-        ("alpha", 1),
-    ]
+    # Without turns: 2, 2, 1, then 2, 1 and 2, 1.
+    assert turns == [2, 2, 2, 2, 1, 1, 1]
+    assert counted == 11
 
 
 def test_bot_that_another_worker_rolls_up_is_passed_by() -> None:
@@ -135,6 +126,33 @@ def test_bot_that_another_worker_rolls_up_is_passed_by() -> None:
     assert make.roll_up(acme) == 2
 
 
+def test_worker_that_waited_goes_on_where_nothing_is_left_of_a_bot() -> None:
+    acme = make.workspace()
+    for bot in ("alpha", "beta"):
+        take_in_users(acme, bot, users=2)
+
+    def roll_up_all() -> int:
+        try:
+            return make.roll_up(acme)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as other:
+        with in_workspace(acme.pk):
+            rolled = rollup.claim_bot(workspace_id=acme.pk, now=LONG_AFTER)
+            assert rolled
+            counted = other.submit(roll_up_all)
+            wait_until_somebody_waits()
+            # What the worker who was first does.
+            DirtyStream.objects.for_workspace(acme).filter(bot=rolled.bot_id).delete()
+            rolled.advance(LONG_AFTER)
+            rolled.save()
+        assert counted.result(timeout=30) == 2
+
+    assert {block.bot for block in make.sessions(acme)} == {"beta"}
+    assert not count_marks(acme)
+
+
 def test_bot_that_is_marked_after_its_turn_gets_another() -> None:
     acme = make.workspace()
     for bot in ("alpha", "beta"):
@@ -152,17 +170,20 @@ def test_bot_that_is_marked_after_its_turn_gets_another() -> None:
     assert not count_marks(acme)
 
 
-def test_bot_with_work_is_found_without_reading_the_marks_of_others() -> None:
+def test_bot_with_work_is_found_without_reading_all_marks() -> None:
     acme = make.workspace()
     take_in_users(acme, "alpha", users=1)
     make.roll_up(acme)
     take_in_users(acme, "beta", users=1)
     connected().execute(b"ANALYZE usage_dirtystream")  # it is small: to read it whole would be fine
 
-    with in_workspace(acme.pk), tables_read_whole() as tables:
+    with in_workspace(acme.pk), tables_read_whole() as tables, connection.cursor() as cursor:
         assert rollup.claim_bot(workspace_id=acme.pk, now=LONG_AFTER)
+        cursor.execute("SELECT name FROM pg_settings WHERE name ~ '^enable_s' AND setting = 'off'")
+        switched_off = cursor.fetchall()
 
     assert "usage_dirtystream" not in tables
+    assert switched_off == []
 
 
 def test_late_event_joins_two_conversations() -> None:
