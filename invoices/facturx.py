@@ -18,6 +18,7 @@ from invoices.frozen import (
     SellerParty,
     TaxRow,
 )
+from invoices.identifiers import VAT_PREFIXES
 from invoices.tax import Category
 
 PROFILE = "en16931"
@@ -89,7 +90,7 @@ def describe_party(party: Party, *, in_scope: bool) -> Fields:
     return {
         "name": clean(party.legal_name),
         "legal_identifier": clean(party.register_number),
-        "vat_identifier": clean(party.vat_id) if in_scope else "",
+        "vat_identifier": write_vat_id(party) if in_scope else "",
         "postcode": clean(party.postal_code),
         "city": clean(party.city),
         "country_subdivision": clean(party.region),
@@ -98,6 +99,15 @@ def describe_party(party: Party, *, in_scope: bool) -> Fields:
         "einvoicing_addr_schemeid": E_MAIL,
         **lines,
     }
+
+
+def write_vat_id(party: Party) -> str:
+    """Return a VAT id as the standard wants it (BR-CO-9): the code of its country comes first.
+
+    Outside the EU it is kept, and shown, as its country writes it, often without.
+    """
+    vat_id, code = clean(party.vat_id), VAT_PREFIXES.get(party.country, party.country)
+    return vat_id if not vat_id or vat_id.startswith(code) else code + vat_id
 
 
 def describe_seller(seller: SellerParty, *, in_scope: bool) -> Fields:

@@ -183,6 +183,7 @@ class SellerProfile(Party):
     bic = Line(max_length=20, missing="Write the BIC of the bank.")
     payment_terms = Lines(max_length=500, missing="Write the terms of payment.")
     logo = forms.FileField(required=False)
+    remove_logo = forms.BooleanField(required=False)
 
     def clean_tax_currency(self) -> str:
         """Return the code alone."""
@@ -196,7 +197,7 @@ class SellerProfile(Party):
         return zone
 
     def clean_logo(self) -> Logo | None:
-        """Refuse what is no picture; None: the logo stays."""
+        """Refuse what is no picture; None: there is no other logo."""
         file = self.cleaned_data["logo"]
         if file is None:
             return None
@@ -210,6 +211,8 @@ class SellerProfile(Party):
         super().clean()
         self.read("bank_account", identifiers.read_account)
         self.read("bic", identifiers.read_bic)
+        if self.cleaned_data.get("logo") and self.cleaned_data["remove_logo"]:
+            self.add_error("logo", "Choose another logo or remove the one there is, not both.")
         if standing := self.cleaned_data.get("standing"):
             self.check_tax(Standing(standing))
 

@@ -20,14 +20,17 @@ def find() -> SellerProfile | None:
     return SellerProfile.objects.first()
 
 
-def change(*, tax_currency: str, logo: Logo | None = None, **values: Any) -> bool:
+def change(
+    *, tax_currency: str, logo: Logo | None = None, remove_logo: bool = False, **values: Any
+) -> bool:
     """Say who sells; False: it is as it was.
 
-    ``tax_currency``: its code; ``logo``: another one; ``values``: all other fields. The form has
-    checked them. Documents that there are stay as they are.
+    ``tax_currency``: its code; ``logo``: another one, or with ``remove_logo`` none from now on;
+    ``values``: all other fields. The form has checked them. Documents that there are stay as they
+    are, and so do the files of their logos.
     """
-    if logo:
-        values["logo"] = store(logo)
+    if logo or remove_logo:
+        values["logo"] = store(logo) if logo else ""
     with transaction.atomic(using=ALIAS):
         profiles = SellerProfile.objects.using(ALIAS)
         found = profiles.select_for_update().first()

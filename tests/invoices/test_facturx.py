@@ -98,6 +98,24 @@ def test_a_seller_is_known_by_any_number(ids: dict[str, str], category: Category
 
 
 @pytest.mark.parametrize(
+    ("country", "vat_id", "said"),
+    [
+        ("GB", "980780684", "GB980780684"),
+        ("NO", "995525828MVA", "NO995525828MVA"),
+        ("CH", "CHE107787577", "CHE107787577"),
+        ("GR", "EL094259216", "EL094259216"),
+    ],
+)
+def test_vat_ids_begin_with_their_country(country: str, vat_id: str, said: str) -> None:
+    seller = papers.changed(papers.SELLER, country=country, vat_id=vat_id, tax_number="")
+    buyer = papers.changed(papers.BUYER, country=country, vat_id=vat_id)
+    document = papers.of_category(Category.STANDARD, seller=seller, buyer=buyer)
+
+    assert en16931.find_breaches(facturx.write(document)) == []
+    assert read(document, ".//ram:SpecifiedTaxRegistration/ram:ID") == [said, said]
+
+
+@pytest.mark.parametrize(
     ("right", "wrong", "rule"),
     [
         (b"<ram:GrandTotalAmount>25.70", b"<ram:GrandTotalAmount>25.71", "BR-CO-15"),

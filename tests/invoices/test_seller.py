@@ -174,6 +174,34 @@ def test_logo_is_stored_under_the_name_of_its_content(client: Client) -> None:
     assert default_storage.open(first).read() == picture()  # documents have it
 
 
+def test_logo_can_be_removed(client: Client) -> None:
+    assert "Remove the logo" not in words(client.get(PAGE))
+    send_logo(client, picture())
+    first = found().logo
+    assert "Remove the logo" in words(client.get(PAGE))
+
+    assert "The seller profile is saved." in words(
+        client.post(PAGE, {**SENT, "remove_logo": "on"}, follow=True)
+    )
+
+    assert found().logo == ""
+    assert client.get(LOGO).status_code == 404
+    assert default_storage.open(first).read() == picture()  # documents have it
+    entry = AuditEntry.objects.using("operator").filter(action="seller.changed").latest("pk")
+    assert (entry.before, entry.after) == ({"logo": first}, {"logo": ""})
+
+
+def test_logo_is_not_removed_and_replaced_at_once(client: Client) -> None:
+    send_logo(client, picture())
+    first = found().logo
+
+    file = SimpleUploadedFile("logo.png", picture("blue"), "image/png")
+    page = client.post(PAGE, {**SENT, "logo": file, "remove_logo": "on"})
+
+    assert "Choose another logo or remove the one there is, not both." in words(page)
+    assert found().logo == first
+
+
 def test_what_is_no_logo_is_refused(client: Client) -> None:
     assert "This file is no PNG or JPEG picture." in send_logo(client, b"<svg/>")
     assert "The submitted file is empty." in send_logo(client, b"")
