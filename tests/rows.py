@@ -57,8 +57,8 @@ BEGIN
 END $$
 """
 OTHERS = """
-SELECT pg_terminate_backend(pid, 5000)
-FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()
 """
 # With these begins what only reads; no page or task writes by a SELECT.
 READS = ("SELECT", "SET ", "SHOW", "BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK", "COMMIT")
@@ -103,12 +103,13 @@ def write_deletion() -> None:
 
 
 def disconnect() -> None:
-    """End that connection, and what other threads and processes left open as far as it may be."""
-    if SERVERS.postgres:
-        connected().execute(OTHERS.encode())
+    """End that connection, and what other threads and processes left open: each role its own."""
     connected().close()
     connected.cache_clear()
     write_deletion.cache_clear()
+    for alias in connections:
+        with psycopg.connect(address(alias), autocommit=True) as own:
+            own.execute(OTHERS.encode())
 
 
 def empty_tables() -> None:

@@ -22,4 +22,4 @@ def test_seller_passes_the_form() -> None:
     form = party_forms.SellerProfile(parties.SELLER)
 
     assert form.is_valid(), form.errors
-    assert form.cleaned_data == {**parties.SELLER, "logo": None}
+    assert form.cleaned_data == {**parties.SELLER, "logo": None, "remove_logo": False}
