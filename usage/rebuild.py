@@ -33,7 +33,7 @@ from usage.models import RolledBot
 from usage.plain_sessions import Counts
 from usage.postgres_time import Numbers, from_count, unpack_counts
 
-STREAMS_AT_ONCE = 40_000
+STREAMS_AT_ONCE = 25_000
 WORKERS = 3  # two that keep both cores of a small machine busy while one waits for the disk
 
 # What a crash takes back of a rebuild it takes back whole, marks too; so no commit waits for the
@@ -158,13 +158,8 @@ def run(
         for bots in portions:
             yield from rebuild(bots)
     else:
-        # While one waits for the database, another counts.
-        workers = ThreadPoolExecutor(WORKERS)
-        try:
-            for differences in workers.map(partial(rebuild_apart, rebuild), portions):
-                yield from differences
-        finally:
-            workers.shutdown(cancel_futures=True)
+        for differences in rebuild_at_once(portions, rebuild):
+            yield from differences
     with in_workspace(workspace_id), connection.cursor() as cursor:
         cursor.execute(REACH_DISK)
 
@@ -183,14 +178,38 @@ def cut_portions(sizes: Iterable[tuple[int, int]]) -> Iterator[list[int]]:
         yield portion
 
 
-def rebuild_apart(
-    rebuild: Callable[[list[int]], list[Difference]], bots: list[int]
-) -> list[Difference]:
-    """Rebuild a portion in a thread, whose connection to the database is closed again."""
-    try:
-        return rebuild(bots)
-    finally:
-        connection.close()
+def rebuild_at_once(
+    portions: list[list[int]], rebuild: Callable[[list[int]], list[Difference]]
+) -> list[list[Difference]]:
+    """Rebuild portions by several workers: while one waits for the database, another counts.
+
+    A worker keeps its connection, since a new one has to learn of the tables anew. What is returned
+    is in the order of the portions.
+    """
+    waiting = iter(list(enumerate(portions)))  # to take the next one is a single step
+    found: dict[int, list[Difference]] = {}
+
+    def work() -> None:
+        try:
+            for number, bots in waiting:
+                found[number] = rebuild(bots)
+        finally:
+            drop(waiting)
+            connection.close()
+
+    with ThreadPoolExecutor(WORKERS) as workers:
+        try:
+            for worker in [workers.submit(work) for _ in range(WORKERS)]:
+                worker.result()
+        finally:
+            drop(waiting)
+    return [found[number] for number in range(len(portions))]
+
+
+def drop(waiting: Iterator[object]) -> None:
+    """Have nobody take another portion: one failed, or the rebuild was interrupted."""
+    for _ in waiting:
+        pass
 
 
 def rebuild_bots(

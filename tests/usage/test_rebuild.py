@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime
 
 import pytest
@@ -264,6 +265,35 @@ def test_what_was_interrupted_is_done_the_next_time(
     assert run(acme) == []
 
     assert count_sessions(acme) == SIX_EACH
+
+
+def test_where_one_portion_fails_nobody_takes_another(
+    acme: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[list[int]] = []
+    dropped = threading.Event()
+
+    def fail_first(bots: list[int], **rest: object) -> list[Difference]:
+        taken.append(bots)
+        if len(taken) == 1:
+            raise ValueError("the first portion")
+        assert dropped.wait(30)
+        return []
+
+    def drop_and_tell(waiting: Iterator[object]) -> None:
+        drop(waiting)
+        dropped.set()
+
+    drop = rebuild.drop
+    monkeypatch.setattr(rebuild, "rebuild_bots", fail_first)
+    monkeypatch.setattr(rebuild, "drop", drop_and_tell)
+    monkeypatch.setattr(rebuild, "WORKERS", 2)
+    monkeypatch.setattr(rebuild, "STREAMS_AT_ONCE", 3)
+
+    with pytest.raises(ValueError, match="the first portion"):
+        run(acme)
+
+    assert len(taken) <= 2  # of three
 
 
 # Stops for ever in the third portion, when its sessions are written but nothing of it is committed.
