@@ -61,11 +61,11 @@ class Made:
 
 
 class Archive:
-    """A ZIP file in one folder, whose bytes depend on nothing but its content."""
+    """Files in one folder of a ZIP file, whose bytes depend on nothing but its content."""
 
-    def __init__(self, file: IO[bytes], *, folder: str) -> None:
-        """Write into ``file``."""
-        self.zip = ZipFile(file, "w", ZIP_DEFLATED)
+    def __init__(self, packed: ZipFile, *, folder: str) -> None:
+        """Write into ``packed``."""
+        self.zip = packed
         self.folder = folder
         self.checksums: list[tuple[str, str]] = []
 
@@ -88,11 +88,10 @@ class Archive:
         """Add rows as CSV."""
         self.add(name, write_csv(columns, rows))
 
-    def close(self) -> None:
-        """Add the checksums of all files, and end the file."""
+    def add_manifest(self) -> None:
+        """Add the checksums of all files."""
         said = [f"{checksum}  {name}\n" for checksum, name in self.checksums]
         self.add(MANIFEST, said)
-        self.zip.close()
 
 
 def name_folder(month: date) -> str:
@@ -112,9 +111,9 @@ def write(
     ``progress`` is told how many postings of the journal are written, now and then, and
     ``before_reading`` once when they are: the whole ledger is read then. Both may raise to give up.
     """
-    archive = Archive(file, folder=name_folder(month))
     tally = Tally()
-    with at_one_instant():
+    with ZipFile(file, "w", ZIP_DEFLATED) as packed, at_one_instant():
+        archive = Archive(packed, folder=name_folder(month))
         archive.add("README.txt", [say(month)])
         entries = tell(tally.watch(journal.read(month=month)), tally=tally, progress=progress)
         archive.add_csv("journal.csv", journal.COLUMNS, map(journal.values, entries))
@@ -129,7 +128,7 @@ def write(
         differing = [*list_unbalanced(tally), *found.all_differences]
         rows = ([guard(value) for value in one.values] for one in differing)
         archive.add_csv("differences.csv", differences.COLUMNS, rows)
-    archive.close()
+        archive.add_manifest()
     return Made(tally.entries, [*map(str, differing), *gaps])
 
 
