@@ -13,6 +13,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -145,8 +146,9 @@ def make_server(options: argparse.Namespace) -> MPServer:
 def load() -> Callable[..., Any]:  # Any: what WSGI is made of
     """Return the application, in a process that serves it.
 
-    All that was loaded stays, so it is left out of the search for reference cycles: to look at it
-    took longer than most pages.
+    All pages are loaded with it, for else the first request would wait for them. What was loaded
+    stays, so it is left out of the search for reference cycles: to look at it took longer than most
+    pages.
     """
     # First, so that it comes last: where Python is taken apart, threads of the server that still
     # wait for it end the process by a panic.
@@ -157,6 +159,7 @@ def load() -> Callable[..., Any]:  # Any: what WSGI is made of
         threading.Thread(target=watch, daemon=True).start()
     from billing_console.wsgi import application
 
+    import_module(settings.ROOT_URLCONF)
     gc.freeze()
     return application
 

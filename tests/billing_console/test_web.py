@@ -188,3 +188,19 @@ def test_long_heads_are_refused_a_killed_process_replaced_and_what_was_begun_ans
         connection.sendall(b"12345")
         assert read_status(connection) == 403
     assert server.wait(timeout=30) == 0
+
+
+def test_pages_are_loaded_before_the_first_request() -> None:
+    tell = "import sys, billing_console.web as web; web.load(); print('usage.urls' in sys.modules)"
+
+    done = subprocess.run(
+        [sys.executable, "-c", tell],
+        cwd=ROOT,
+        env={**ENVIRONMENT, "DJANGO_SETTINGS_MODULE": web.SETTINGS, "PYTHONUNBUFFERED": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.stdout == "True\n"
