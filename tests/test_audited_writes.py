@@ -161,7 +161,7 @@ def find_plan(code: str) -> PlanVersion:
     return PlanVersion.objects.on_offer().get(plan__code=code)
 
 
-NEXT_MONTH = next_month(datetime.now(UTC).date()).isoformat()
+NEXT_MONTH = "the first of the next month"  # on the day of the test: it may run past a month's end
 RANGE = "from=2026-03-01&to=2026-03-04"
 DAYS = "range=custom&first=2026-03-02&last=2026-03-03"
 ALERT = {"bot": "support", "watched": "billing_sessions", "per": "day", "threshold": "3"}
@@ -433,6 +433,14 @@ def list_entries(of: Workspace) -> list[AuditEntry]:
         return list(AuditEntry.objects.for_workspace(of).order_by("pk"))
 
 
+def name_month(values: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Say which month is the next one."""
+    first = next_month(datetime.now(UTC).date()).isoformat()
+    return values and {
+        name: first if value == NEXT_MONTH else value for name, value in values.items()
+    }
+
+
 @pytest.mark.parametrize("name", WRITES)
 def test_write_is_in_the_log_once(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that changes something is; the headers of a download are none, nor is the same again."""
@@ -451,7 +459,7 @@ def test_write_is_in_the_log_once(name: str, monkeypatch: pytest.MonkeyPatch) ->
     entries = list_entries(world.acme)
     (entry,) = entries[len(before) :]
     assert (entry.action, entry.target) == (write.action, write.target)
-    assert (entry.before, entry.after) == (write.before, write.after)
+    assert (entry.before, entry.after) == (write.before, name_month(write.after))
     assert entry.actor_kind == write.by
     if write.by == COMMAND:
         assert entry.actor_name.startswith(("create_", "export_"))
