@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import count
 
 import pytest
 from django.db import connection
@@ -271,11 +272,12 @@ def test_where_one_portion_fails_nobody_takes_another(
     acme: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken: list[list[int]] = []
+    order = count()
     dropped = threading.Event()
 
     def fail_first(bots: list[int], **rest: object) -> list[Difference]:
         taken.append(bots)
-        if len(taken) == 1:
+        if next(order) == 0:
             raise ValueError("the first portion")
         assert dropped.wait(30)
         return []

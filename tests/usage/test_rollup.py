@@ -61,6 +61,14 @@ def take_in_users(of: Workspace, bot: str, *, users: int) -> None:
     make.take_in(of, *(make.event(subject=bot, user=f"u{user}") for user in range(users)))
 
 
+def roll_up_apart(of: Workspace, *, wait: bool) -> int:
+    """Roll up as another worker does: in a thread, with a connection of its own."""
+    try:
+        return rollup.run(workspace_id=of.pk, now=LONG_AFTER, wait=wait)
+    finally:
+        connection.close()
+
+
 def test_roll_up_leaves_other_workspaces_alone() -> None:
     acme, globex = make.workspace("acme"), make.workspace("globex")
     make.take_in(globex, *make.talk(0, 5))
@@ -111,15 +119,9 @@ def test_bot_that_another_worker_rolls_up_is_passed_by() -> None:
     for bot in ("alpha", "beta"):
         take_in_users(acme, bot, users=2)
 
-    def roll_up_the_rest() -> int:
-        try:
-            return rollup.run(workspace_id=acme.pk, now=LONG_AFTER)
-        finally:
-            connection.close()
-
     with ThreadPoolExecutor(1) as other, in_workspace(acme.pk):
         assert rollup.claim_bot(workspace_id=acme.pk, now=LONG_AFTER)
-        counted = other.submit(roll_up_the_rest).result(timeout=30)
+        counted = other.submit(roll_up_apart, acme, wait=False).result(timeout=30)
 
     assert counted == 2
     assert {block.bot for block in make.sessions(acme)} == {"beta"}
@@ -131,17 +133,11 @@ def test_worker_that_waited_goes_on_where_nothing_is_left_of_a_bot() -> None:
     for bot in ("alpha", "beta"):
         take_in_users(acme, bot, users=2)
 
-    def roll_up_all() -> int:
-        try:
-            return make.roll_up(acme)
-        finally:
-            connection.close()
-
     with ThreadPoolExecutor(1) as other:
         with in_workspace(acme.pk):
             rolled = rollup.claim_bot(workspace_id=acme.pk, now=LONG_AFTER)
             assert rolled
-            counted = other.submit(roll_up_all)
+            counted = other.submit(roll_up_apart, acme, wait=True)
             wait_until_somebody_waits()
             # What the worker who was first does.
             DirtyStream.objects.for_workspace(acme).filter(bot=rolled.bot_id).delete()
